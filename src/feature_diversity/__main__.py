@@ -1,0 +1,42 @@
+"""`python -m feature_diversity STAGE ...`: every stage of the workflow as a command."""
+
+import importlib
+import sys
+
+from feature_diversity.files import InputError
+
+# Stages are imported when called, so that the energy stage starts without loading torch.
+STAGES = {
+    "data": "prepare the images of a data set: splits, held-out images",
+    "pretrain": "train one network, from scratch or from where it was interrupted",
+    "extract": "features of the held-out images at the recorded layers",
+    "energy": "hyperspherical energy and companion measures of those features",
+    "linear_eval": "error of a linear classifier on the frozen trunk",
+    "tabulate": "collect all runs of a study in one table",
+    "figures": "draw the figures from the table",
+    "summary": "print what a study found and where to look",
+}
+MODULES = {"energy": "diversity", "data": "prepare"}  # where the module's name is not the stage's
+
+
+def main() -> int:
+    """Run the stage named by the first argument; 0 when it went well, 1 for bad input, 2 for bad usage."""
+    if len(sys.argv) < 2 or sys.argv[1] in ("-h", "--help"):
+        print("usage: python -m feature_diversity STAGE [--help] ...\n\nstages:")
+        print("\n".join(f"  {name:<12} {text}" for name, text in STAGES.items()))
+        return 0 if len(sys.argv) > 1 else 2
+    stage, arguments = sys.argv[1], sys.argv[2:]
+    if stage not in STAGES:
+        print(f"error: unknown stage {stage!r}; choose from {', '.join(STAGES)}", file=sys.stderr)
+        return 2
+    module = importlib.import_module(f"feature_diversity.{MODULES.get(stage, stage)}")
+    try:
+        module.main(arguments)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
