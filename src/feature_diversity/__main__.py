@@ -3,6 +3,7 @@
 import importlib
 import sys
 
+from feature_diversity import progress  # noqa: F401  first: it notes when the process began
 from feature_diversity.files import InputError
 
 # Stages are imported when called, so that the energy stage starts without loading torch.

@@ -1,0 +1,56 @@
+"""The algorithms, one file each. Adding one means adding a file; its name is the file's.
+
+A file holds, in this order: `RECIPE` and `SMALL_IMAGES` (literal dictionaries, read without importing
+the file), the algorithm's class (views, head, loss, and what it keeps between steps), its loss as a
+pure function, and `ALGORITHM`, which names the class. `simclr.py` is the one to copy.
+
+Keys that every `RECIPE` has, because the training loop reads them:
+
+    batch_size                        images a step
+    optimizer, momentum, nesterov     "larc" or "sgd"
+    learning_rate                     for a batch of 256; scaled with the batch
+    schedule                          "cosine", "multistep" or "constant"
+    warmup_epochs, warmup_start       linear rise from warmup_start (for a batch of 256)
+    end                               last rate of a cosine (for a batch of 256)
+    milestones, factor                of a multistep: shares of the run, and what the rate is multiplied by
+    rate_update                       "step" or "epoch": how often the rate is set anew
+    weight_decay, decay_norm, decay_bias
+"""
+
+import importlib
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Batch:
+    """images: float32 in 0 ... 1, B x C x S x S. labels, rows: int64, B; rows number the training images."""
+
+    images: Tensor
+    labels: Tensor
+    rows: Tensor
+
+
+class Algorithm(nn.Module):
+    """What the training loop asks of an algorithm. Buffers are state: they are saved and resumed.
+
+    `head` maps trunk features, B x channels, to what the recorded layer `head` is.
+    """
+
+    head: nn.Module
+
+    def views(self, batch: Batch, generator: torch.Generator) -> tuple[list[Tensor], Tensor]:
+        """Inputs made from a batch, in 0 ... 1, each V x C x H x W (one list entry a size), and the targets."""
+        raise NotImplementedError
+
+    def loss(self, features: list[Tensor], targets: Tensor, generator: torch.Generator) -> Tensor:
+        """The scalar to minimise, given the trunk's features, V x channels, of each of the inputs."""
+        raise NotImplementedError
+
+
+def build(name: str, recipe: dict, channels: int, images: int, classes: int) -> Algorithm:
+    """The algorithm of that name for a trunk with `channels` features and a training set of that size."""
+    module = importlib.import_module(f"feature_diversity.algorithms.{name}")
+    return module.ALGORITHM(recipe, channels=channels, images=images, classes=classes)

@@ -1,0 +1,100 @@
+"""SimCLR: two views of an image attract each other, all other images repel (Chen et al. 2020, arXiv 2002.05709)."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from feature_diversity.algorithms import Algorithm, Batch
+from feature_diversity.augment import colour_jitter, gaussian_blur, random_grey, random_resized_crop
+from feature_diversity.files import InputError
+
+RECIPE = {  # VISSL, pretrain/simclr/simclr_8node_resnet
+    "batch_size": 4096,
+    "optimizer": "larc",
+    "learning_rate": 0.3,
+    "momentum": 0.9,
+    "nesterov": False,
+    "weight_decay": 1e-6,
+    "decay_norm": True,
+    "decay_bias": True,
+    "schedule": "cosine",
+    "warmup_epochs": 10,
+    "warmup_start": 0.0375,  # 0.6 for the batch of 4,096
+    "end": 0.0,
+    "milestones": [],
+    "factor": 1.0,
+    "rate_update": "step",
+    "temperature": 0.1,
+    "projection_size": 128,
+    "crop_scale": [0.08, 1.0],
+    "flip_probability": 0.5,
+    "colour_strength": 1.0,
+    "blur_probability": 0.5,
+    "blur_radius": [0.1, 2.0],
+}
+
+SMALL_IMAGES = {
+    "batch_size": 256,  # tens of thousands of images, not a million
+    "optimizer": "sgd",  # LARC's steps, a thousandth of the weights, need more steps than there are
+    "learning_rate": 0.1,
+    "weight_decay": 1e-4,  # usual for SGD on CIFAR
+    "warmup_epochs": 0,  # VISSL drops the warm-up on one node, too
+    "crop_scale": [0.2, 1.0],  # 8 % of 32 x 32 pixels show nothing
+    "colour_strength": 0.5,  # Chen et al. 2020, appendix B.9 (CIFAR-10)
+    "blur_probability": 0.0,  # likewise: no blur
+}
+
+
+class SimCLR(Algorithm):
+    """The projection head has no BatchNorm: linear, ReLU, linear, as in VISSL."""
+
+    def __init__(self, recipe: dict, *, channels: int, images: int, classes: int):
+        super().__init__()
+        if min(recipe["batch_size"], images) < 2:
+            raise InputError("recipes: simclr: batch_size: SimCLR needs at least 2 images a step")
+        self.recipe = recipe
+        self.head = nn.Sequential(
+            nn.Linear(channels, channels),
+            nn.ReLU(inplace=True),
+            nn.Linear(channels, recipe["projection_size"]),
+        )
+
+    def views(self, batch: Batch, generator: torch.Generator) -> tuple[list[Tensor], Tensor]:
+        """Two augmentations of each image, first views first; the targets play no part."""
+        x = torch.cat([batch.images, batch.images])
+        return [augment(x, generator, self.recipe)], batch.rows
+
+    def loss(self, features: list[Tensor], targets: Tensor, generator: torch.Generator) -> Tensor:
+        """Contrastive loss of the projections."""
+        return info_nce(self.head(features[0]), self.recipe["temperature"])
+
+
+def augment(x: Tensor, generator: torch.Generator, recipe: dict) -> Tensor:
+    """SimCLR's augmentation (Chen et al. 2020, appendix A): crop, flip, colour distortion, blur."""
+    x = random_resized_crop(
+        x, generator, scale=recipe["crop_scale"], flip_probability=recipe["flip_probability"]
+    )
+    s = recipe["colour_strength"]
+    x = colour_jitter(
+        x, generator, brightness=0.8 * s, contrast=0.8 * s, saturation=0.8 * s, hue=0.2 * s, probability=0.8
+    )
+    x = random_grey(x, generator, probability=0.2)
+    return gaussian_blur(x, generator, probability=recipe["blur_probability"], radius=recipe["blur_radius"])
+
+
+def info_nce(z: Tensor, temperature: float) -> Tensor:
+    """SimCLR's contrastive loss (Chen et al. 2020, eq. 1), averaged over all 2N anchors.
+
+    z: 2N x D, any norm; row i and row i + N are two views of one image.
+    Returns a scalar. Raises ValueError for an odd number of rows.
+    """
+    if len(z) % 2:
+        raise ValueError(f"z must hold two views of every image, but has {len(z)} rows")
+    z = F.normalize(z, dim=1)
+    similarity = z @ z.mT / temperature
+    similarity.fill_diagonal_(float("-inf"))  # an image is no negative of itself
+    positive = torch.arange(len(z), device=z.device).roll(len(z) // 2)
+    return F.cross_entropy(similarity, positive)
+
+
+ALGORITHM = SimCLR

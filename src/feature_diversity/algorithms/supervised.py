@@ -1,0 +1,61 @@
+"""Supervised training with labels, the reference for all others (He et al. 2016, arXiv 1512.03385)."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from feature_diversity.algorithms import Algorithm, Batch
+from feature_diversity.augment import colour_jitter, random_resized_crop
+
+RECIPE = {  # VISSL, pretrain/supervised/supervised_8gpu_resnet
+    "batch_size": 256,
+    "optimizer": "sgd",
+    "learning_rate": 0.1,
+    "momentum": 0.9,
+    "nesterov": True,
+    "weight_decay": 1e-4,
+    "decay_norm": False,
+    "decay_bias": True,
+    "schedule": "multistep",
+    "warmup_epochs": 0,
+    "warmup_start": 0.0,
+    "end": 0.0,
+    "milestones": [0.2857143, 0.5714286, 0.8571429, 0.952381],  # epochs 30, 60, 90, 100 of 105
+    "factor": 0.1,
+    "rate_update": "epoch",
+    "crop_scale": [0.08, 1.0],
+    "flip_probability": 0.5,
+    "jitter": 0.4,  # of brightness, contrast, saturation and hue
+}
+
+SMALL_IMAGES = {
+    "crop_scale": [0.2, 1.0],  # 8 % of 32 x 32 pixels show nothing
+}
+
+
+class Supervised(Algorithm):
+    """The head is the linear classifier."""
+
+    def __init__(self, recipe: dict, *, channels: int, images: int, classes: int):
+        super().__init__()
+        self.recipe = recipe
+        self.head = nn.Linear(channels, classes)
+
+    def views(self, batch: Batch, generator: torch.Generator) -> tuple[list[Tensor], Tensor]:
+        """One random crop of each image; the targets are the labels."""
+        x = random_resized_crop(
+            batch.images,
+            generator,
+            scale=self.recipe["crop_scale"],
+            flip_probability=self.recipe["flip_probability"],
+        )
+        reach = self.recipe["jitter"]
+        x = colour_jitter(x, generator, brightness=reach, contrast=reach, saturation=reach, hue=reach)
+        return [x], batch.labels
+
+    def loss(self, features: list[Tensor], targets: Tensor, generator: torch.Generator) -> Tensor:
+        """Cross-entropy of the class scores."""
+        return F.cross_entropy(self.head(features[0]), targets)
+
+
+ALGORITHM = Supervised

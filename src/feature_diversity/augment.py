@@ -1,0 +1,215 @@
+"""Augmentation of a whole batch at once, each image with its own draws.
+
+Images are float32 in 0 ... 1, N x C x H x W with C = 3 or, all grey, 1, on any device. Draws are made on the CPU from the
+generator given, a few numbers an image, and sent along; nothing waits for the device. What each
+function does to one image is what torchvision's function of that name does, unless stated.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+GREY = (0.2989, 0.587, 0.114)  # luma weights of torchvision and of ITU-R 601
+
+
+def uniform(count: int, low: float, high: float, generator: torch.Generator) -> Tensor:
+    """`count` uniform draws in [low, high), float32 on the CPU."""
+    return torch.rand(count, generator=generator).mul_(high - low).add_(low)
+
+
+def random_resized_crop(
+    images: Tensor,
+    generator: torch.Generator,
+    *,
+    size: int | None = None,
+    scale: tuple[float, float] = (0.08, 1.0),
+    ratio: tuple[float, float] = (3 / 4, 4 / 3),
+    flip_probability: float = 0.0,
+) -> Tensor:
+    """Crop a random part of each image, resize it (bilinear, antialiased), mirror some left to right.
+
+    size: side of the square result, None for the side of the images. scale: range of the crop's
+    area as a share of the image's; ratio: range of its width over its height, drawn log-uniformly.
+    Rejected shapes are drawn again up to ten times, then the whole image is taken, as torchvision
+    does for square images (Szegedy et al. 2015). Returns N x 3 x size x size.
+    """
+    count, _, height, width = images.shape
+    size = size or height
+    tries = 10
+    area = uniform(count * tries, *scale, generator).view(count, tries) * height * width
+    shape = uniform(count * tries, math.log(ratio[0]), math.log(ratio[1]), generator).view(count, tries).exp()
+    crop_width = (area * shape).sqrt().round()
+    crop_height = (area / shape).sqrt().round()
+    fits = (crop_width > 0) & (crop_width <= width) & (crop_height > 0) & (crop_height <= height)
+    first = fits.to(torch.int8).argmax(dim=1, keepdim=True)
+    found = fits.any(dim=1)
+    crop_width = torch.where(found, crop_width.gather(1, first)[:, 0], torch.tensor(float(width)))
+    crop_height = torch.where(found, crop_height.gather(1, first)[:, 0], torch.tensor(float(height)))
+    left = (uniform(count, 0, 1, generator) * (width - crop_width + 1)).floor()
+    top = (uniform(count, 0, 1, generator) * (height - crop_height + 1)).floor()
+    mirrored = torch.rand(count, generator=generator) < flip_probability
+    return resized_crop(images, top, left, crop_height, crop_width, size, mirrored)
+
+
+def resized_crop(
+    images: Tensor, top: Tensor, left: Tensor, height: Tensor, width: Tensor, size: int, mirrored: Tensor
+) -> Tensor:
+    """Cut the rectangles given in pixels (each of shape N) and resize them to size x size.
+
+    Bilinear interpolation is linear in rows and in columns, so the whole batch is two matrix
+    products, with one matrix of weights an image; mirroring reverses the columns' weights.
+    """
+    rows = _resize_weights(top, height, images.shape[2], size)
+    columns = _resize_weights(left, width, images.shape[3], size)
+    columns = torch.where(mirrored[:, None, None], columns.flip(1), columns)
+    rows, columns = rows.to(images.device, non_blocking=True), columns.to(images.device, non_blocking=True)
+    return _separable(images, rows, columns)
+
+
+def _separable(images: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """Weigh each image's rows (N x S x H) and columns (N x S x W): N x C x S x S."""
+    count, channels, height, width = images.shape
+    size = rows.shape[1]
+    narrow = torch.bmm(images.reshape(count, channels * height, width), columns.mT)
+    narrow = (
+        narrow.view(count, channels, height, size).transpose(1, 2).reshape(count, height, channels * size)
+    )
+    return torch.bmm(rows, narrow).view(count, size, channels, size).transpose(1, 2)
+
+
+def _resize_weights(start: Tensor, length: Tensor, pixels: int, size: int) -> Tensor:
+    """N x size x pixels: share of each input pixel in each output pixel, for crops [start, start + length)."""
+    scale = (length / size)[:, None, None]
+    centre = start[:, None, None] + (torch.arange(size)[None, :, None] + 0.5) * scale
+    position = torch.arange(pixels)[None, None, :] + 0.5
+    weights = (1 - (position - centre).abs() / scale.clamp(min=1)).clamp_(min=0)
+    inside = (position > start[:, None, None]) & (position < (start + length)[:, None, None])
+    weights = weights * inside
+    return weights / weights.sum(dim=2, keepdim=True)
+
+
+def colour_jitter(
+    images: Tensor,
+    generator: torch.Generator,
+    *,
+    brightness: float,
+    contrast: float,
+    saturation: float,
+    hue: float,
+    probability: float = 1.0,
+) -> Tensor:
+    """Change brightness, contrast, saturation and hue of each image, in an order drawn for each.
+
+    The first three: reach of the factor around 1, drawn uniformly. hue: reach of the shift in turns.
+    probability: of an image being changed at all. Grey images (C = 1) have neither saturation nor hue.
+    """
+    count = len(images)
+    reaches = {adjust_brightness: brightness, adjust_contrast: contrast, adjust_saturation: saturation}
+    amounts = {
+        adjust: uniform(count, max(0.0, 1 - reach), 1 + reach, generator) for adjust, reach in reaches.items()
+    }
+    amounts[adjust_hue] = uniform(count, -hue, hue, generator)
+    order = torch.rand(count, 4, generator=generator).argsort(dim=1)
+    changed = torch.rand(count, generator=generator) < probability
+
+    images = images.clone(memory_format=torch.contiguous_format)
+    usable = 4 if images.shape[1] == 3 else 2
+    for place in range(4):
+        for number, (adjust, amount) in enumerate(list(amounts.items())[:usable]):
+            # which images it is is known on the CPU, so choosing them does not wait for the device
+            chosen = torch.nonzero(changed & (order[:, place] == number)).flatten()
+            rows = chosen.to(images.device, non_blocking=True)
+            images[rows] = adjust(images[rows], amount[chosen].to(images.device, non_blocking=True))
+    return images
+
+
+def random_grey(images: Tensor, generator: torch.Generator, *, probability: float) -> Tensor:
+    """Take the colour out of each image with the given probability."""
+    chosen = torch.nonzero(torch.rand(len(images), generator=generator) < probability).flatten()
+    if images.shape[1] == 1:
+        return images
+    rows = chosen.to(images.device, non_blocking=True)
+    images = images.clone(memory_format=torch.contiguous_format)
+    images[rows] = grey(images[rows]).expand(-1, 3, -1, -1)
+    return images
+
+
+def grey(images: Tensor) -> Tensor:
+    """Luma of the images: N x 1 x H x W."""
+    if images.shape[1] == 1:
+        return images
+    red, green, blue = images.unbind(dim=1)
+    return (GREY[0] * red + GREY[1] * green + GREY[2] * blue).unsqueeze(1)
+
+
+def adjust_brightness(images: Tensor, factor: Tensor) -> Tensor:
+    """Multiply by factor (shape N), clipped to 0 ... 1."""
+    return _blend(images, torch.zeros_like(images[:, :1]), factor)
+
+
+def adjust_contrast(images: Tensor, factor: Tensor) -> Tensor:
+    """Move away from (factor > 1) or to (< 1) each image's mean luma."""
+    return _blend(images, grey(images).mean(dim=(2, 3), keepdim=True), factor)
+
+
+def adjust_saturation(images: Tensor, factor: Tensor) -> Tensor:
+    """Move away from (factor > 1) or to (< 1) each pixel's luma."""
+    return _blend(images, grey(images), factor)
+
+
+def _blend(images: Tensor, other: Tensor, factor: Tensor) -> Tensor:
+    factor = factor.view(-1, 1, 1, 1)
+    return (images * factor + other * (1 - factor)).clamp_(0, 1)
+
+
+def adjust_hue(images: Tensor, shift: Tensor) -> Tensor:
+    """Turn the hue of the HSV representation by `shift` (shape N) full turns."""
+    red, green, blue = images.unbind(dim=1)
+    value, _ = images.max(dim=1)
+    chroma = value - images.amin(dim=1)
+    divisor = torch.where(chroma == 0, torch.ones_like(chroma), chroma)
+    sixth = torch.where(
+        value == red,
+        (green - blue) / divisor,
+        torch.where(value == green, 2 + (blue - red) / divisor, 4 + (red - green) / divisor),
+    )
+    angle = sixth + 6 * shift.view(-1, 1, 1)
+    # a channel falls from `value` by chroma where the angle is far from its own: f(n) of HSV to RGB
+    channels = []
+    for offset in (5.0, 3.0, 1.0):
+        k = torch.remainder(offset + angle, 6)
+        channels.append(value - chroma * torch.minimum(k, 4 - k).clamp_(0, 1))
+    return torch.stack(channels, dim=1)
+
+
+def gaussian_blur(
+    images: Tensor, generator: torch.Generator, *, probability: float, radius: tuple[float, float]
+) -> Tensor:
+    """Blur each image with the given probability by a Gaussian whose deviation in pixels is drawn from `radius`.
+
+    True Gaussian weights over the whole image, with its edges repeated; Pillow's filter, which
+    VISSL uses, is an approximation of it by box filters.
+    """
+    count, _, height, width = images.shape
+    deviation = uniform(count, *radius, generator)
+    rows = torch.nonzero(torch.rand(count, generator=generator) < probability).flatten()
+    if not len(rows):
+        return images
+    vertical = _blur_weights(deviation[rows], height).to(images.device, non_blocking=True)
+    horizontal = _blur_weights(deviation[rows], width).to(images.device, non_blocking=True)
+    rows = rows.to(images.device, non_blocking=True)
+    images = images.clone(memory_format=torch.contiguous_format)
+    images[rows] = _separable(images[rows], vertical, horizontal)
+    return images
+
+
+def _blur_weights(deviation: Tensor, pixels: int) -> Tensor:
+    """N x pixels x pixels: share of each input pixel in each output pixel, edges repeated."""
+    reach = math.ceil(4 * float(deviation.max()))
+    offsets = torch.arange(-reach, reach + 1)
+    kernel = torch.exp(-0.5 * (offsets / deviation[:, None]) ** 2)
+    kernel = kernel / kernel.sum(dim=1, keepdim=True)
+    source = (torch.arange(pixels)[:, None] + offsets).clamp_(0, pixels - 1).expand(len(deviation), -1, -1)
+    weights = torch.zeros(len(deviation), pixels, pixels)
+    return weights.scatter_add_(2, source, kernel[:, None, :].expand(-1, pixels, -1))

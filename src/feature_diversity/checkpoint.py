@@ -1,0 +1,68 @@
+"""Training state on disk: saved atomically, checked when read, kept from being used twice at once."""
+
+import fcntl
+import hashlib
+import io
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from feature_diversity.files import InputError, atomic_write
+
+KEPT = 2  # the newest state, and the one before it in case the newest is damaged
+
+
+def save_state(folder: Path, key: str, epoch: int, state: dict[str, Any]) -> None:
+    """Write the state after `epoch` epochs; keep the newest two.
+
+    key: a text that names run, options and code; only a training with the same key may continue it.
+    state: tensors, numbers, texts, and lists and dictionaries of those.
+    """
+    buffer = io.BytesIO()
+    torch.save({"key": key, "epoch": epoch, "state": state}, buffer)
+    payload = buffer.getvalue()
+    with atomic_write(folder / f"state_{epoch:06d}.pt") as path:
+        path.write_bytes(hashlib.sha256(payload).digest() + payload)
+    for old in sorted(folder.glob("state_*.pt"))[:-KEPT]:
+        old.unlink()
+
+
+def load_state(folder: Path, key: str) -> tuple[int, dict[str, Any]] | None:
+    """The newest whole state with that key as (epoch, state), or None.
+
+    A damaged file is reported and passed over; the states of another key are removed, since they
+    belong to other code or options.
+    """
+    for path in sorted(folder.glob("state_*.pt"), reverse=True):
+        content = path.read_bytes()
+        if hashlib.sha256(content[32:]).digest() != content[:32]:
+            print(f"warning: {path} is damaged; trying the state before it", file=sys.stderr)
+            continue
+        saved = torch.load(io.BytesIO(content[32:]), weights_only=True)
+        if saved["key"] == key:
+            return saved["epoch"], saved["state"]
+        path.unlink()
+    return None
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the folder for this process; InputError naming the holder if another process has it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "lock"
+    with open(path, "a+") as file:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            file.seek(0)
+            raise InputError(f"another process trains this run: {file.read().strip()} holds {path}") from None
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {socket.gethostname()}")
+        file.flush()
+        yield

@@ -1,0 +1,53 @@
+"""A trained network as a file: `model.safetensors` with the trunk, the head, and where they come from."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import nn
+
+from feature_diversity.algorithms import build
+from feature_diversity.files import InputError, atomic_write
+from feature_diversity.resnet import ResNet, resnet
+
+
+@dataclass(frozen=True)
+class Model:
+    """trunk: images to features. head: N x C features to the algorithm's output. facts: the file's metadata."""
+
+    trunk: ResNet
+    head: nn.Module
+    facts: dict[str, Any]
+
+
+def write(path: str | Path, trunk: nn.Module, head: nn.Module, facts: dict[str, Any]) -> None:
+    """Write trunk and head with torchvision's key names under `trunk.` and `head.`; facts as JSON metadata."""
+    tensors = {f"trunk.{key}": value for key, value in trunk.state_dict().items()}
+    tensors |= {f"head.{key}": value for key, value in head.state_dict().items()}
+    tensors = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
+    with atomic_write(path) as temporary:
+        metadata = {key: json.dumps(value, sort_keys=True) for key, value in facts.items()}
+        save_file(tensors, temporary, metadata=metadata)
+
+
+def read(path: str | Path) -> Model:
+    """Read a network in eval mode; InputError if the file is missing, damaged or of another shape."""
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            facts = {key: json.loads(value) for key, value in file.metadata().items()}
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        run = facts["run"]
+        trunk = resnet(run["depth"], run["width"], run["norm"])
+        algorithm = build(
+            run["algorithm"], facts["recipe"], trunk.out_channels, facts["train_images"], facts["classes"]
+        )
+        for part, module in (("trunk.", trunk), ("head.", algorithm.head)):
+            module.load_state_dict(
+                {key.removeprefix(part): value for key, value in tensors.items() if key.startswith(part)}
+            )
+    except (OSError, SafetensorError, KeyError, AttributeError, RuntimeError) as error:
+        raise InputError(f"{path} is not a model of this package: {error}") from None
+    return Model(trunk.eval(), algorithm.head.eval(), facts)
