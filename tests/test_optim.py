@@ -48,10 +48,10 @@ def test_a_constant_rate_stays_after_its_warmup():
     assert rates == [0, 0.15, 0.3, 0.3]
 
 
-def test_every_epoch_number_survives_the_division_by_the_number_of_epochs():
+def test_a_milestone_written_with_six_digits_is_passed_at_its_epoch():
     for epochs in range(2, 300):
         for milestone in range(1, epochs):
-            arguments = {"base": 1, "schedule": "multistep", "milestones": [milestone / epochs]}
+            arguments = {"base": 1, "schedule": "multistep", "milestones": [round(milestone / epochs, 6)]}
             assert learning_rate(milestone / epochs, **arguments) == 0.1
             assert learning_rate((milestone - 1) / epochs, **arguments) == 1
 
