@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import nn
 
-# VISSL decides "warm-up over?" and "milestone passed?" at where + 1e-6, so that a progress such as
-# 30 / 105, rounded down, already counts as the 30th epoch
+# VISSL decides "warm-up over?" and "milestone passed?" at where + 1e-6, so that neither comes a step late
+# because a share such as 30 / 105 was rounded
 ROUNDING = 1e-6
 
 
