@@ -4,8 +4,9 @@ A study file (`workflow/studies/*.yaml`) names a data set, one grid of runs for 
 what to change in the recipes. `Study.load` validates all of it before anything is computed.
 """
 
+import itertools
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -61,18 +62,26 @@ class Study:
             raise InputError(f"{path}: {error}") from None
         return study
 
-    def runs(self, figure: str | None = None) -> list[Run]:
-        """Runs of one figure, or of the whole study, each once, sorted.
+    @property
+    def epochs(self) -> list[int]:
+        """All numbers of epochs that appear in the study, ascending."""
+        grids = itertools.chain.from_iterable(self.figures.values())
+        return sorted({epochs for grid in grids for epochs in grid["epochs"]})
 
-        With the schedule `trajectory` the study's runs are the snapshots of every training at all
-        the study's numbers of epochs; a figure's are those its grids ask for.
+    def grids(self, figure: str | None = None) -> list[dict[str, Any]]:
+        """The grids of one figure, or those of all runs there are.
+
+        With the schedule `trajectory` each training goes to the largest of the study's numbers of
+        epochs and leaves a run at every one of them, whether or not a figure asks for it.
         """
-        figures = [figure] if figure else list(self.figures)
-        asked = {run for name in figures for grid in self.figures[name] for run in expand(grid)}
-        if self.schedule == "trajectory" and figure is None:
-            epochs = sorted({run.epochs for run in asked})
-            asked = {replace(run, epochs=epoch) for run in asked for epoch in epochs}
-        return sorted(asked)
+        if figure:
+            return self.figures[figure]
+        grids = list(itertools.chain.from_iterable(self.figures.values()))
+        return [grid | {"epochs": self.epochs} for grid in grids] if self.schedule == "trajectory" else grids
+
+    def runs(self, figure: str | None = None) -> list[Run]:
+        """Runs of one figure, or of the whole study, each once, sorted."""
+        return sorted({run for grid in self.grids(figure) for run in expand(grid)})
 
     def recipe_of(self, algorithm: str) -> dict[str, Any]:
         """The algorithm's hyper-parameters in this study."""
@@ -99,10 +108,10 @@ def validate(content: Any, schema: str) -> None:
         error = errors[0]
         where = ".".join(str(part) for part in error.absolute_path)
         expected = error.schema.get("description", "")
-        raise InputError(
-            ": ".join(part for part in (where, error.message) if part)
-            + (f" (expected: {expected})" if expected else "")
-        )
+        if error.validator == "additionalProperties":
+            expected = f"only {', '.join(error.schema['properties'])}"
+        message = f"{where}: {error.message}" if where else error.message
+        raise InputError(f"{message} (expected: {expected})" if expected else message)
     _fill_defaults(content, rules)
 
 

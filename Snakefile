@@ -1,0 +1,33 @@
+# Does the diversity of what a self-supervised network learns tell how well it will generalise?
+#
+#   snakemake --cores all                                    the study named in config.yaml
+#   snakemake --cores all --config study=fashion_mnist       another one
+#   snakemake -n                                             what would run, and why
+
+from snakemake.utils import min_version
+
+min_version("9.20")
+
+
+configfile: "config.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/pretrain.smk"
+include: "workflow/rules/extract.smk"
+include: "workflow/rules/energy.smk"
+include: "workflow/rules/linear_eval.smk"
+include: "workflow/rules/tabulate.smk"
+include: "workflow/rules/figures.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        rules.figures.output,
+        rules.summary.output,
+
+
+onsuccess:
+    print(Path(rules.summary.output[0]).read_text())

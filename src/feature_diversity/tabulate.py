@@ -1,0 +1,79 @@
+"""The stage `tabulate`: every run of a study in one tidy table."""
+
+import argparse
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from safetensors import SafetensorError, safe_open
+
+from feature_diversity.files import InputError, atomic_write
+from feature_diversity.run import Run, expand
+
+
+def main(argv: list[str]) -> None:
+    """Command line of the stage; see --help."""
+    parser = argparse.ArgumentParser(prog="feature_diversity tabulate", description=__doc__)
+    parser.add_argument("--results", type=Path, required=True, help="folder of the study's results")
+    parser.add_argument("--figures", type=json.loads, required=True, help="figure: its grids (JSON)")
+    parser.add_argument("--runs", type=json.loads, required=True, help="grids of all runs to collect (JSON)")
+    parser.add_argument("--csv", type=Path, required=True)
+    parser.add_argument("--parquet", type=Path, required=True)
+    arguments = parser.parse_args(argv)
+
+    shown: dict[Run, list[str]] = {}
+    for figure, grids in arguments.figures.items():
+        for run in sorted({run for grid in grids for run in expand(grid)}):
+            shown.setdefault(run, []).append(figure)
+    runs = sorted({run for grid in arguments.runs for run in expand(grid)})
+    table = pd.concat([read_run(arguments.results / run.folder, shown.get(run, [])) for run in runs])
+    with atomic_write(arguments.csv) as path:
+        table.to_csv(path, index=False)
+    with atomic_write(arguments.parquet) as path:
+        table.to_parquet(path, index=False)
+    print(f"{len(runs):,} runs, {len(table):,} rows in {arguments.csv}")
+
+
+def read_run(folder: Path, figures: list[str]) -> pd.DataFrame:
+    """Rows of one run: one for each layer x vector x centred x power of its energy.csv.
+
+    What belongs to the run (its name, its errors) is repeated in each; `figures` names, separated by
+    blanks, the figures that show it.
+    """
+    facts = model_facts(folder / "model.safetensors")
+    linear = json.loads((folder / "linear.json").read_text())
+    energy = pd.read_csv(folder / "energy.csv")
+    measures = pd.read_csv(folder / "measures.csv").drop(columns="mean_cosine", errors="ignore")
+    rows = energy.merge(measures, on=["layer", "vector"], how="left", validate="many_to_one")
+    run = facts["run"] | {"epochs": facts["epochs"]}
+    before = {"dataset": facts["dataset"]["name"]} | {name: run[name] for name in Run.__dataclass_fields__}
+    before |= {"engine": "native", "n_params": facts["n_params"], "figures": " ".join(figures)}
+    errors = (
+        "test_error",
+        "val_error",
+        "test_top1",
+        "test_top5",
+        "val_top1",
+        "val_top5",
+        "protocol",
+        "penalty",
+    )
+    before |= {name: linear[name] for name in errors}
+    for position, (name, value) in enumerate(before.items()):
+        rows.insert(position, name, value)
+    return rows
+
+
+def model_facts(path: Path) -> dict[str, Any]:
+    """The metadata of a model file and `n_params`, the number of its trunk's parameters, without its weights."""
+    try:
+        with safe_open(str(path), framework="numpy") as file:
+            facts = {key: json.loads(value) for key, value in file.metadata().items()}
+            trunk = [key for key in file.keys() if key.startswith("trunk.")]  # noqa: SIM118
+            statistics = ("running_mean", "running_var", "num_batches_tracked")
+            sizes = [file.get_slice(key).get_shape() for key in trunk if not key.endswith(statistics)]
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"{path} is not a model of this package: {error}") from None
+    return facts | {"n_params": sum(math.prod(shape) for shape in sizes)}

@@ -1,0 +1,76 @@
+# What all rules share: the study, its folders, and the values that reach the jobs.
+#
+# A value reaches a job only through `params`, as text that holds just what that job reads. So a changed
+# value reruns the jobs that use it and no others. The same holds for the code and the environment: they
+# enter as digests of their meaning.
+
+from pathlib import Path
+from shlex import quote
+
+sys.path.insert(0, str(Path(workflow.basedir) / "src"))
+
+from snakemake.exceptions import WorkflowError
+
+from feature_diversity.digest import code_digest, lock_digest
+from feature_diversity.files import InputError
+from feature_diversity.run import RUN_FOLDER, Run
+from feature_diversity.study import Study, as_json, validate
+
+ROOT = Path(workflow.basedir)
+
+try:
+    validate(config, "config")
+    named = ROOT / "workflow" / "studies" / f"{config['study']}.yaml"
+    study = Study.load(config["study"] if config["study"].endswith((".yaml", ".yml")) else named)
+except InputError as error:
+    raise WorkflowError(str(error)) from None
+
+RESULTS = f"{config['results']}/{study.name}"
+DATA = f"{RESULTS}/data.safetensors"
+RUN = f"{RESULTS}/{RUN_FOLDER}"
+
+# The runs that one training leaves. The schedule `trajectory` leaves one at each of the study's numbers of
+# epochs, so its jobs have all of them as outputs; with `budget`, every run is a training of its own.
+SNAPSHOTS = study.epochs if study.schedule == "trajectory" else ["{epochs}"]
+TRAINING = RUN_FOLDER.replace("_ep{epochs}", "") if study.schedule == "trajectory" else RUN_FOLDER
+
+
+wildcard_constraints:
+    algorithm="[a-z0-9_]+",
+    depth="[0-9]+",
+    width="[0-9.]+",
+    norm="[a-z]+",
+    epochs="[0-9]+",
+    seed="[0-9]+",
+
+
+def of_training(file):
+    """Pattern of a file of each run that one training leaves."""
+    return expand(f"{RUN}/{file}", epochs=SNAPSHOTS, allow_missing=True)
+
+
+def of_study(file):
+    """Paths of a file of every run of the study."""
+    return [f"{RESULTS}/{run.folder}/{file}" for run in study.runs()]
+
+
+def code_of(*modules):
+    """Digest of the meaning of the code behind a rule."""
+    return code_digest(*modules)
+
+
+def environment(name):
+    """Digest of the packages in one of the locked environments."""
+    return lock_digest(ROOT / "envs" / f"{name}.lock")
+
+
+def network(wildcards):
+    """The training's network, as JSON."""
+    names = {name: wildcards[name] for name in ("algorithm", "norm")}
+    numbers = {name: int(wildcards[name]) for name in ("depth", "seed")}
+    return as_json(names | numbers | {"width": float(wildcards.width)})
+
+
+def recipe(wildcards):
+    """The hyper-parameters of the training's algorithm, as JSON."""
+    return as_json(study.recipe_of(wildcards.algorithm))

@@ -1,0 +1,27 @@
+# Features of the held-out images, for all runs of a training in one process.
+
+FEATURES = [f"{layer}.npy" for layer in study.layers]
+FEATURES += [f"views_{layer}.npy" for layer in ("trunk", "head") if layer in study.layers]
+
+
+rule extract:
+    input:
+        data=DATA,
+        models=of_training("model.safetensors"),
+    output:
+        [path for file in FEATURES for path in of_training(f"features/{file}")],
+    log:
+        f"{RESULTS}/logs/extract/{TRAINING}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/extract/{TRAINING}.tsv"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        layers=as_json(study.layers),
+        code=lambda wildcards: code_of("extract", f"algorithms.{wildcards.algorithm}"),
+        environment=environment("train"),
+    shell:
+        "python -m feature_diversity extract --data {input.data:q} --models {input.models:q} "
+        "--layers {params.layers:q} --threads {threads} > {log:q} 2>&1"

@@ -1,0 +1,54 @@
+# What people look at.
+
+
+localrules:
+    figures,
+    summary,
+
+
+rule figures:
+    input:
+        f"{RESULTS}/results.csv",
+    output:
+        report(
+            expand(f"{RESULTS}/figures/{{figure}}.svg", figure=study.figures),
+            caption="../report/figures.rst",
+            category="Figures",
+        ),
+        expand(f"{RESULTS}/figures/{{figure}}.{{ending}}", figure=study.figures, ending=["pdf", "png"]),
+    log:
+        f"{RESULTS}/logs/figures.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/figures.tsv"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        folder=f"{RESULTS}/figures",
+        figures=list(study.figures),
+        code=code_of("figures"),
+        environment=environment("analysis"),
+    shell:
+        "python -m feature_diversity figures --table {input:q} --figures {params.figures:q} "
+        "--folder {params.folder:q} > {log:q} 2>&1"
+
+
+rule summary:
+    input:
+        f"{RESULTS}/results.csv",
+    output:
+        f"{RESULTS}/summary.txt",
+    log:
+        f"{RESULTS}/logs/summary.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/summary.tsv"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        figures=f"{RESULTS}/figures",
+        code=code_of("summary"),
+        environment=environment("analysis"),
+    shell:
+        "python -m feature_diversity summary --table {input:q} --figures {params.figures:q} "
+        "--output {output:q} > {log:q} 2>&1"

@@ -1,0 +1,24 @@
+# Linear evaluation, for all runs of a training in one process.
+
+
+rule linear_eval:
+    input:
+        data=DATA,
+        models=of_training("model.safetensors"),
+    output:
+        of_training("linear.json"),
+    log:
+        f"{RESULTS}/logs/linear_eval/{TRAINING}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/linear_eval/{TRAINING}.tsv"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=120,
+    params:
+        options=as_json(study.linear_evaluation),
+        code=lambda wildcards: code_of("linear_eval", f"algorithms.{wildcards.algorithm}"),
+        environment=environment("train"),
+    shell:
+        "python -m feature_diversity linear_eval --data {input.data:q} --models {input.models:q} "
+        "--options {params.options:q} --outputs {output:q} --threads {threads} > {log:q} 2>&1"

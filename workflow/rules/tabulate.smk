@@ -1,0 +1,32 @@
+# All runs of the study in one table.
+
+
+localrules:
+    tabulate,
+
+
+rule tabulate:
+    input:
+        models=of_study("model.safetensors"),
+        energy=of_study("energy.csv"),
+        measures=of_study("measures.csv"),
+        linear=of_study("linear.json"),
+    output:
+        csv=f"{RESULTS}/results.csv",
+        parquet=f"{RESULTS}/results.parquet",
+    log:
+        f"{RESULTS}/logs/tabulate.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/tabulate.tsv"
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        results=RESULTS,
+        figures=as_json(study.figures),
+        runs=as_json(study.grids()),
+        code=code_of("tabulate"),
+        environment=environment("analysis"),
+    shell:
+        "python -m feature_diversity tabulate --results {params.results:q} --figures {params.figures:q} "
+        "--runs {params.runs:q} --csv {output.csv:q} --parquet {output.parquet:q} > {log:q} 2>&1"
