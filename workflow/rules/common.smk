@@ -18,6 +18,9 @@ from feature_diversity.study import Study, as_json, validate
 
 ROOT = Path(workflow.basedir)
 
+# Jobs run this checkout's code, the code whose digest they carry, whatever else is installed.
+shell.prefix(f"export PYTHONPATH={quote(str(ROOT / 'src'))}; ")
+
 try:
     validate(config, "config")
     named = ROOT / "workflow" / "studies" / f"{config['study']}.yaml"

@@ -8,6 +8,8 @@ rule data:
         f"{RESULTS}/logs/data.log",
     benchmark:
         f"{RESULTS}/benchmarks/data.tsv"
+    conda:
+        "../../envs/train.yaml"
     resources:
         mem_mb=4000,
         runtime=60,

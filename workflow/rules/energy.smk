@@ -11,13 +11,16 @@ rule energy:
         f"{RESULTS}/logs/energy/{RUN_FOLDER}.log",
     benchmark:
         f"{RESULTS}/benchmarks/energy/{RUN_FOLDER}.tsv"
+    conda:
+        "../../envs/analysis.yaml"
     resources:
         mem_mb=2000,
         runtime=30,
     params:
+        features=subpath(input[0], parent=True),
         options=as_json(study.energy | {"layers": study.layers}),
         code=code_of("diversity"),
         environment=environment("analysis"),
     shell:
-        'python -m feature_diversity energy --features "$(dirname {input[0]:q})" --options {params.options:q} '
+        "python -m feature_diversity energy --features {params.features:q} --options {params.options:q} "
         "--energy {output.energy:q} --measures {output.measures:q} > {log:q} 2>&1"

@@ -14,6 +14,8 @@ rule extract:
         f"{RESULTS}/logs/extract/{TRAINING}.log",
     benchmark:
         f"{RESULTS}/benchmarks/extract/{TRAINING}.tsv"
+    conda:
+        "../../envs/train.yaml"
     threads: 1
     resources:
         mem_mb=4000,

@@ -20,11 +20,13 @@ rule figures:
         f"{RESULTS}/logs/figures.log",
     benchmark:
         f"{RESULTS}/benchmarks/figures.tsv"
+    conda:
+        "../../envs/analysis.yaml"
     resources:
         mem_mb=2000,
         runtime=30,
     params:
-        folder=f"{RESULTS}/figures",
+        folder=subpath(output[0], parent=True),
         figures=list(study.figures),
         code=code_of("figures"),
         environment=environment("analysis"),
@@ -42,6 +44,8 @@ rule summary:
         f"{RESULTS}/logs/summary.log",
     benchmark:
         f"{RESULTS}/benchmarks/summary.tsv"
+    conda:
+        "../../envs/analysis.yaml"
     resources:
         mem_mb=1000,
         runtime=10,

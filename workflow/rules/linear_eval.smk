@@ -11,6 +11,8 @@ rule linear_eval:
         f"{RESULTS}/logs/linear_eval/{TRAINING}.log",
     benchmark:
         f"{RESULTS}/benchmarks/linear_eval/{TRAINING}.tsv"
+    conda:
+        "../../envs/train.yaml"
     threads: 1
     resources:
         mem_mb=4000,

@@ -12,6 +12,8 @@ rule pretrain:
         f"{RESULTS}/logs/pretrain/{TRAINING}.log",
     benchmark:
         f"{RESULTS}/benchmarks/pretrain/{TRAINING}.tsv"
+    conda:
+        "../../envs/train.yaml"
     threads: 1
     resources:
         mem_mb=2000,

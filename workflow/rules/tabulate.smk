@@ -18,11 +18,13 @@ rule tabulate:
         f"{RESULTS}/logs/tabulate.log",
     benchmark:
         f"{RESULTS}/benchmarks/tabulate.tsv"
+    conda:
+        "../../envs/analysis.yaml"
     resources:
         mem_mb=4000,
         runtime=30,
     params:
-        results=RESULTS,
+        results=subpath(output.csv, parent=True),
         figures=as_json(study.figures),
         runs=as_json(study.grids()),
         code=code_of("tabulate"),

@@ -1,0 +1,59 @@
+# Two commands do everything from nothing: `make` (install, then the study of config.yaml) and `make test`.
+# All of it can be done without make; see README.md.
+
+PYTHON ?= python3
+VENV ?= .venv
+STUDY ?= demo
+ENVIRONMENTS = workflow train analysis test
+
+export PATH := $(abspath $(VENV))/bin:$(PATH)
+SNAKEMAKE = snakemake --workflow-profile workflow/profiles/default --config study=$(STUDY)
+
+.PHONY: study install plan report test lint format lock clean
+
+study: install
+	$(SNAKEMAKE)
+
+install: $(VENV)/installed
+
+$(VENV)/installed: envs/uv.lock $(ENVIRONMENTS:%=envs/%.lock) pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; say which: make PYTHON=python3.11")'
+	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r envs/uv.lock
+	VIRTUAL_ENV=$(VENV) $(VENV)/bin/uv pip sync --require-hashes --compile-bytecode envs/uv.lock $(ENVIRONMENTS:%=envs/%.lock)
+	VIRTUAL_ENV=$(VENV) $(VENV)/bin/uv pip install --no-deps --no-build-isolation --editable .
+	touch $@
+
+# What would be run, and why.
+plan: install
+	$(SNAKEMAKE) --dry-run
+
+report: study
+	$(SNAKEMAKE) --report results/$(STUDY)/report.html
+
+test: install
+	python -m pytest -n 2
+
+lint: install
+	ruff check .
+	ruff format --check .
+	snakefmt --check Snakefile workflow
+	snakemake --lint
+
+format: install
+	ruff check --fix-only .
+	ruff format .
+	snakefmt Snakefile workflow
+
+# Resolve envs/*.in anew. All environments are resolved together, so that they agree and fit into one.
+lock: install
+	mkdir -p build
+	$(COMPILE) $(ENVIRONMENTS:%=envs/%.in) --output-file build/all.lock
+	for name in $(ENVIRONMENTS); do $(COMPILE) --constraint build/all.lock envs/$$name.in --output-file envs/$$name.lock || exit 1; done
+	$(COMPILE) envs/uv.in --output-file envs/uv.lock
+
+COMPILE = uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
+
+# Everything that make made, except results and downloaded data.
+clean:
+	rm -rf $(VENV) .snakemake build .pytest_cache .ruff_cache .hypothesis
