@@ -37,12 +37,12 @@ class Directions:
         self.squares = np.ones(self.n)  # squared lengths of the points, here all on the sphere
 
     def _center(self) -> None:
-        peak = max(np.abs(block).max() for _, block in self._blocks())
+        peak = max(np.abs(block).max() for _, block in self.blocks())
         if not np.isfinite(peak):
             self._raise_not_finite()
         self.power = _power_of_two(peak)  # the sum of the rows must not overflow
         self.mean_row = np.zeros(self.dim)
-        for columns, block in self._blocks():
+        for columns, block in self.blocks():
             self.mean_row[columns] = block.mean(axis=0)
 
     def _normalise(self, gram: np.ndarray | None) -> None:
@@ -51,7 +51,7 @@ class Directions:
         else:
             squares = np.zeros(self.n)
             with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-                for _, block in self._blocks():
+                for _, block in self.blocks():
                     squares += np.einsum("ij,ij->i", block, block)
         for i in np.flatnonzero(~((squares > SAFE[0]) & (squares < SAFE[1]))):
             row = self.rows([i])[0]
@@ -77,7 +77,7 @@ class Directions:
             if bad.size:
                 raise ValueError(f"row {i} is not finite: its value {bad[0]} is {self.x[i][bad[0]]}")
 
-    def _blocks(self, first: int = 0) -> Iterator[tuple[slice, np.ndarray]]:
+    def blocks(self, first: int = 0) -> Iterator[tuple[slice, np.ndarray]]:
         """Points `first` ... N - 1, a range of columns at a time, in one buffer that is used again."""
         step = min(max(1, CHUNK // self.n), self.dim)
         buffer = np.empty((self.n - first) * step)
@@ -112,7 +112,7 @@ class Directions:
         size = stop - start
         total = np.zeros((size, self.n - start))
         part = np.empty_like(total)
-        for _, block in self._blocks(first=start):
+        for _, block in self.blocks(first=start):
             left, right = block[:size], block[size:]
             np.matmul(left, left.T, out=part[:, :size])  # NumPy computes only half of this one
             np.matmul(left, right.T, out=part[:, size:])
@@ -126,10 +126,10 @@ class Directions:
         """
         moved = copy.copy(self)
         moved.shift = np.zeros(self.dim)
-        for columns, block in self._blocks():
+        for columns, block in self.blocks():
             moved.shift[columns] = block.mean(axis=0)
         moved.squares = np.zeros(self.n)
-        for _, block in moved._blocks():
+        for _, block in moved.blocks():
             moved.squares += np.einsum("ij,ij->i", block, block)
         return moved
 

@@ -174,7 +174,7 @@ class PairSums:
             products = points.products(start, stop)
         r2 = _from_products(points.squares, start, sign, products)
         i, j = _near_pairs(r2, points.squares, start)
-        if sign == 1 and len(i) > CROWDED * (points.n - start) and hasattr(points, "around_mean"):
+        if sign == 1 and len(i) > CROWDED * (points.n - start):
             self.moved = self.moved or points.around_mean()
             r2 = _from_products(self.moved.squares, start, 1, self.moved.products(start, stop))
             i, j = _near_pairs(r2, self.moved.squares, start)

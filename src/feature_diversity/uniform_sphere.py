@@ -8,6 +8,8 @@ Excess energy and effective dimension are this project's own; no paper defines t
 
 import math
 
+from feature_diversity.special_functions import digamma, log_gamma_ratio, log_gauss, trigamma
+
 
 def expectation(d: float, s: float) -> float:
     """Expected energy e_s of two uniform points on the unit sphere of R^d; inf for s >= d - 1.
@@ -23,7 +25,7 @@ def expectation(d: float, s: float) -> float:
         return math.inf
     a = (d - 1) / 2
     if s == 0:
-        return -math.log(2) + (_digamma(2 * a) - _digamma(a)) / 2
+        return -math.log(2) + (digamma(2 * a) - digamma(a)) / 2
     return math.exp(_log_expectation(a, s))
 
 
@@ -34,10 +36,10 @@ def variance(d: float, s: float) -> float:
         return math.inf
     a = (d - 1) / 2
     if s == 0:
-        return (_trigamma(a) - _trigamma(2 * a)) / 4
+        return (trigamma(a) - trigamma(2 * a)) / 4
     first = _log_expectation(a, s)
     if a - s > 20:  # E_2s and E_s² agree in most digits: their ratio from a series instead
-        log_ratio = _log_gauss(a, s / 2) - _log_gauss(2 * a, s / 2)
+        log_ratio = log_gauss(a, s / 2) - log_gauss(2 * a, s / 2)
     else:
         log_ratio = _log_expectation(a, 2 * s) - 2 * first
     return math.exp(2 * first) * math.expm1(log_ratio)
@@ -100,52 +102,4 @@ def _check(d: float, s: float) -> None:
 
 
 def _log_expectation(a: float, s: float) -> float:
-    return -s * math.log(2) + _log_gamma_ratio(a, -s / 2) - _log_gamma_ratio(2 * a, -s / 2)
-
-
-def _log_gamma_ratio(x: float, step: float) -> float:
-    """log(G(x + step) / G(x)) without the cancellation of a difference of two log-gammas.
-
-    Stirling's series for large x, reached by G(x + 1) = x G(x). Needs x > 0 and x + step > 0.
-    """
-    result = 0.0
-    while min(x, x + step) < 20:
-        result -= math.log1p(step / x)
-        x += 1
-    y = x + step
-    return result + (y - 0.5) * math.log1p(step / x) + step * math.log(x) - step + _stirling(y) - _stirling(x)
-
-
-def _log_gauss(x: float, b: float) -> float:
-    """log(G(x) G(x - 2b) / G(x - b)²) = log 2F1(b, b; x; 1) (Gauss), for x well above 2b."""
-    total, term, k = 0.0, b * b / x, 1
-    while term > 1e-18 * total:
-        total += term
-        term *= (b + k) ** 2 / ((x + k) * (k + 1))
-        k += 1
-    return math.log1p(total)
-
-
-def _stirling(x: float) -> float:
-    inverse = 1 / (x * x)
-    return (1 / 12 - inverse * (1 / 360 - inverse * (1 / 1260 - inverse * (1 / 1680 - inverse / 1188)))) / x
-
-
-def _digamma(x: float) -> float:
-    result = 0.0
-    while x < 20:
-        result -= 1 / x
-        x += 1
-    inverse = 1 / (x * x)
-    series = 1 / 12 - inverse * (1 / 120 - inverse * (1 / 252 - inverse * (1 / 240 - inverse / 132)))
-    return result + math.log(x) - 0.5 / x - series * inverse
-
-
-def _trigamma(x: float) -> float:
-    result = 0.0
-    while x < 20:
-        result += 1 / (x * x)
-        x += 1
-    inverse = 1 / (x * x)
-    series = 1 / 6 - inverse * (1 / 30 - inverse * (1 / 42 - inverse * (1 / 30 - inverse * 5 / 66)))
-    return result + 1 / x + inverse / 2 + series * inverse / x
+    return -s * math.log(2) + log_gamma_ratio(a, -s / 2) - log_gamma_ratio(2 * a, -s / 2)
