@@ -37,7 +37,7 @@ class Directions:
         self.squares = np.ones(self.n)  # squared lengths of the points, here all on the sphere
 
     def _center(self) -> None:
-        peak = max(np.abs(block).max() for _, block in self.blocks())
+        peak = max(max(block.max(), -block.min()) for _, block in self.blocks())
         if not np.isfinite(peak):
             self._raise_not_finite()
         self.power = _power_of_two(peak)  # the sum of the rows must not overflow
@@ -63,13 +63,13 @@ class Directions:
                 raise ValueError(f"the squared norm of row {i} leaves the range of a given Gram matrix")
             self.scale[i] = _power_of_two(np.abs(row).max())
             squares[i] = np.sum((row * self.scale[i]) ** 2)
+        self.norm = np.sqrt(squares)
         rounding = 0.0
         if self.mean_row is not None:  # what subtracting the mean leaves of a row that equals it
-            rounding = (4 * np.finfo(float).eps) ** 2 * (self.mean_row @ self.mean_row)
-        for i in np.flatnonzero(squares <= rounding * self.scale**2):
+            rounding = 4 * np.finfo(float).eps * np.linalg.norm(self.mean_row)
+        for i in np.flatnonzero(self.norm <= rounding * self.scale):
             reason = "is zero" if self.mean_row is None else "equals the mean of all rows"
             raise ValueError(f"row {i} {reason}: it has no direction")
-        self.norm = np.sqrt(squares)
 
     def _raise_not_finite(self) -> None:
         for i in range(self.n):

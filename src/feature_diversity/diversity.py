@@ -176,14 +176,14 @@ def _alignment(path: Path, layer: str) -> float:
     """Alignment of the two views of each image; nan without such a file."""
     if not path.exists():
         return math.nan
-    first, second = views = _load(path)
-    if views.ndim != 3:
+    views = _load(path)
+    if views.ndim != 3 or len(views) != 2:
         raise InputError(f"{path}: expected 2 x N x C, got {views.shape}")
     for view in views:
         lengths = np.linalg.norm(view, axis=1)
         for row in np.flatnonzero(~(np.isfinite(lengths) & (lengths > 0)))[:1]:
             raise InputError(f"{path}: layer {layer}: row {row} is zero or not finite: it has no direction")
-    return measures.alignment(first, second)
+    return measures.alignment(*views)
 
 
 def _load(path: Path) -> np.ndarray:
