@@ -1,0 +1,187 @@
+"""Rows of a matrix as points on the unit sphere: read in pieces, compared to full precision."""
+
+import copy
+from collections.abc import Iterator
+
+import numpy as np
+
+CHUNK = 2**23  # float64 values in the buffer (64 MiB): enough columns for matrix products at full speed
+SAFE = (1e-200, 1e200)  # squared norms in this range have lost nothing to overflow or underflow
+PARALLEL = 1e-8  # r² below which even differences of unit rows have lost digits, about 1e-16 / r
+
+
+class Directions:
+    """The N directions u_i = v_i / |v_i| of the rows of `x`, never held in float64 all at once.
+
+    x: (N, ...), any real dtype, in memory or memory-mapped; trailing axes are flattened.
+    center: subtract the mean row first.
+    gram: N x N float64 inner products of the rows (of the centred rows with `center`), when known.
+
+    Raises ValueError for fewer than two rows, and naming the row for an entry that is not finite and
+    for a row without direction (zero, or equal to the mean of all rows with `center`).
+    """
+
+    def __init__(self, x, *, center: bool = False, gram: np.ndarray | None = None):
+        x = np.asarray(x)
+        if x.dtype.kind not in "biuf":
+            raise ValueError(f"rows must be real numbers, not {x.dtype}")
+        if x.ndim < 2 or x.shape[0] < 2 or 0 in x.shape:
+            raise ValueError(f"need at least two rows and one column, got an array of shape {x.shape}")
+        self.x = x.reshape(len(x), -1)
+        self.n, self.dim = self.x.shape
+        self.power, self.mean_row, self.shift = 1.0, None, None
+        self.scale, self.norm = np.ones(self.n), np.ones(self.n)
+        if center:
+            self._center()
+        self._normalise(gram)
+        self.squares = np.ones(self.n)  # squared lengths of the points, here all on the sphere
+
+    def _center(self) -> None:
+        peak = max(max(block.max(), -block.min()) for _, block in self.blocks())
+        if not np.isfinite(peak):
+            self._raise_not_finite()
+        self.power = _power_of_two(peak)  # the sum of the rows must not overflow
+        self.mean_row = np.zeros(self.dim)
+        for columns, block in self.blocks():
+            self.mean_row[columns] = block.mean(axis=0)
+
+    def _normalise(self, gram: np.ndarray | None) -> None:
+        if gram is not None:
+            squares = gram.diagonal() * self.power**2
+        else:
+            squares = np.zeros(self.n)
+            with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+                for _, block in self.blocks():
+                    squares += np.einsum("ij,ij->i", block, block)
+        for i in np.flatnonzero(~((squares > SAFE[0]) & (squares < SAFE[1]))):
+            row = self.rows([i])[0]
+            if not np.isfinite(row).all():
+                self._raise_not_finite()
+            if not row.any():
+                break  # named below
+            if gram is not None:
+                raise ValueError(f"the squared norm of row {i} leaves the range of a given Gram matrix")
+            self.scale[i] = _power_of_two(np.abs(row).max())
+            squares[i] = np.sum((row * self.scale[i]) ** 2)
+        self.norm = np.sqrt(squares)
+        rounding = 0.0
+        if self.mean_row is not None:  # what subtracting the mean leaves of a row that equals it
+            rounding = 4 * np.finfo(float).eps * np.linalg.norm(self.mean_row)
+        for i in np.flatnonzero(self.norm <= rounding * self.scale):
+            reason = "is zero" if self.mean_row is None else "equals the mean of all rows"
+            raise ValueError(f"row {i} {reason}: it has no direction")
+
+    def _raise_not_finite(self) -> None:
+        for i in range(self.n):
+            bad = np.flatnonzero(~np.isfinite(self.x[i].astype(np.float64)))
+            if bad.size:
+                raise ValueError(f"row {i} is not finite: its value {bad[0]} is {self.x[i][bad[0]]}")
+
+    def blocks(self, first: int = 0) -> Iterator[tuple[slice, np.ndarray]]:
+        """Points `first` ... N - 1, a range of columns at a time, in one buffer that is used again."""
+        step = min(max(1, CHUNK // self.n), self.dim)
+        buffer = np.empty((self.n - first) * step)
+        for start in range(0, self.dim, step):
+            columns = slice(start, min(start + step, self.dim))
+            shape = (self.n - first, columns.stop - columns.start)
+            block = buffer[: shape[0] * shape[1]].reshape(shape)
+            block[...] = self.x[first:, columns]
+            self._move(block, slice(first, None), columns)
+            yield columns, block
+
+    def _move(self, values: np.ndarray, rows, columns: slice) -> None:
+        """From values of `x` to points, in place. Scaling by powers of two is exact."""
+        if self.mean_row is not None:
+            values *= self.power
+            values -= self.mean_row[columns]
+        if not (self.scale == 1).all():  # two steps, for scale / norm can overflow
+            values *= self.scale[rows, None]
+        values *= 1 / self.norm[rows, None]
+        if self.shift is not None:
+            values -= self.shift[columns]
+
+    def rows(self, indices) -> np.ndarray:
+        """The rows v_i of these indices, len(indices) x D, up to a power of two; centred if asked for."""
+        values = self.x[indices].astype(np.float64)
+        if self.mean_row is not None:
+            values = values * self.power - self.mean_row
+        return values * self.scale[indices, None]
+
+    def products(self, start: int, stop: int) -> np.ndarray:
+        """Inner products of the points start ... stop - 1 with the points start ... N - 1."""
+        size = stop - start
+        total = np.zeros((size, self.n - start))
+        part = np.empty_like(total)
+        for _, block in self.blocks(first=start):
+            left, right = block[:size], block[size:]
+            np.matmul(left, left.T, out=part[:, :size])  # NumPy computes only half of this one
+            np.matmul(left, right.T, out=part[:, size:])
+            total += part
+        return total
+
+    def around_mean(self) -> "Directions":
+        """The same points moved so that their mean is the origin.
+
+        Their distances stay, and no longer suffer from cancellation where all rows lie in a narrow cone.
+        """
+        moved = copy.copy(self)
+        moved.shift = np.zeros(self.dim)
+        for columns, block in self.blocks():
+            moved.shift[columns] = block.mean(axis=0)
+        moved.squares = np.zeros(self.n)
+        for _, block in moved.blocks():
+            moved.squares += np.einsum("ij,ij->i", block, block)
+        return moved
+
+    def near(self, i: int, others: np.ndarray, sign: int = 1) -> np.ndarray:
+        """|u_i - sign u_j|² for j in `others`, from differences; exactly 0 for one direction only."""
+        result = np.empty(len(others))
+        a = self.rows([i])[0]
+        step = max(1, CHUNK // 8 // self.dim)
+        for first in range(0, len(others), step):
+            some = others[first : first + step]
+            b = sign * self.rows(some)
+            squared = np.sum((a / self.norm[i] - b / self.norm[some, None]) ** 2, axis=1)
+            same = (a == b).all(axis=1)  # also what is below says 0 for these, at more cost
+            parallel = (squared < PARALLEL) & ~same
+            squared[same] = 0
+            if parallel.any():
+                squared[parallel] = _nearly_parallel(a, b[parallel])
+            result[first : first + step] = squared
+        return result
+
+
+def _power_of_two(peak: float) -> float:
+    """A power of two that brings `peak` near 1 (at most 2^±1000, so that it is itself a number)."""
+    return 2.0 ** -np.clip(np.frexp(peak)[1], -1000, 1000)
+
+
+def _nearly_parallel(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Squared distance of the direction of a (D) to those of the rows of b (k x D), all nearly a's.
+
+    With p the place of a's largest entry, d = b_p a - a_p b is zero if and only if a and b have one
+    direction; |a_p| |b| sin(angle) is the length of its part across a. Each product is taken with its
+    rounding error (Dekker 1971), so d is right to nearly all digits however close the rows are.
+    """
+    p = np.argmax(np.abs(a))
+    left, left_error = _product(a, b[:, [p]])
+    right, right_error = _product(b, a[p])
+    d = (left - right) + (left_error - right_error)
+    d -= ((d @ a) / (a @ a))[:, None] * a
+    sine2 = np.sum(d**2, axis=1) / (a[p] ** 2 * np.sum(b**2, axis=1))
+    return 2 * sine2 / (1 + np.sqrt(1 - sine2))
+
+
+def _product(a, b) -> tuple[np.ndarray, np.ndarray]:
+    """a * b rounded, and the exact error of that rounding (Dekker 1971)."""
+    product = a * b
+    a_high, b_high = _high_half(a), _high_half(b)
+    a_low, b_low = a - a_high, b - b_high
+    error = ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low
+    return product, error
+
+
+def _high_half(a):
+    """The upper 26 of the 53 bits of a float64 (Veltkamp's splitting)."""
+    moved = a * 134217729.0  # 2^27 + 1
+    return moved - (moved - a)
