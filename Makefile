@@ -32,7 +32,7 @@ report: study
 	$(SNAKEMAKE) --report results/$(STUDY)/report.html
 
 test: install
-	python -m pytest -n 2
+	python -m pytest -n 2 --dist loadfile
 
 lint: install
 	ruff check .

@@ -1,7 +1,7 @@
 """Write `envs/{name}.yaml`, for `snakemake --sdm conda`, from the pins in `envs/{name}.lock`.
 
-    python envs/conda.py            write them (make lock does)
-    python envs/conda.py --check    exit with 1 if one does not say what its lock says
+python envs/conda.py            write them (make lock does)
+python envs/conda.py --check    exit with 1 if one does not say what its lock says
 """
 
 import sys

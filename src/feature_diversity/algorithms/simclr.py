@@ -1,4 +1,4 @@
-"""SimCLR: two views of an image attract each other, all other images repel (Chen et al. 2020, arXiv 2002.05709)."""
+"""SimCLR: two views of an image attract each other, other images repel (Chen et al. 2020, arXiv 2002.05709)."""
 
 import torch
 import torch.nn.functional as F
@@ -35,9 +35,7 @@ RECIPE = {  # VISSL, pretrain/simclr/simclr_8node_resnet
 
 SMALL_IMAGES = {
     "batch_size": 256,  # tens of thousands of images, not a million
-    "optimizer": "sgd",  # LARC's steps, a thousandth of the weights, need more steps than there are
-    "learning_rate": 0.1,
-    "weight_decay": 1e-4,  # usual for SGD on CIFAR
+    "learning_rate": 4.0,  # LARC moves a layer by a thousandth of this a step, and the steps are few
     "warmup_epochs": 0,  # VISSL drops the warm-up on one node, too
     "crop_scale": [0.2, 1.0],  # 8 % of 32 x 32 pixels show nothing
     "colour_strength": 0.5,  # Chen et al. 2020, appendix B.9 (CIFAR-10)

@@ -1,0 +1,129 @@
+"""What runs, what runs again, and what does not: the real Snakemake on the tiny study."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.workflow.checkout import Checkout
+
+pytestmark = pytest.mark.workflow
+TABLES = {"tabulate": 1, "figures": 1, "summary": 1}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    checkout = Checkout.make(tmp_path_factory.mktemp("checkout"))
+    result = checkout.snakemake()
+    assert result.returncode == 0, result.stdout
+    return checkout
+
+
+@pytest.fixture
+def checkout(finished: Checkout) -> Iterator[Checkout]:
+    """The finished study, with the sources put back after the test."""
+    sources = [finished.folder / part for part in ("src", "workflow", "envs")]
+    files = {path: path.read_bytes() for source in sources for path in source.rglob("*") if path.is_file()}
+    yield finished
+    for path, content in files.items():
+        if path.read_bytes() != content:
+            path.write_bytes(content)
+
+
+def test_a_study_runs_from_nothing_to_figures(finished: Checkout):
+    table = pd.read_csv(finished.results / "results.csv")
+    # 2 trainings x 2 snapshots; 7 layers x 3 vectors x centred or not x 3 powers
+    assert len(table) == 4 * 7 * 3 * 2 * 3
+    assert table.drop_duplicates(["algorithm", "epochs"])[["algorithm", "epochs"]].values.tolist() == [
+        ["simclr", 0], ["simclr", 2], ["supervised", 0], ["supervised", 2]
+    ]  # fmt: skip
+    for figure in ("figure1", "figure3"):
+        for ending in ("svg", "pdf", "png"):
+            assert (finished.results / "figures" / f"{figure}.{ending}").stat().st_size > 1000
+    assert "results/tiny/figures" in (finished.results / "summary.txt").read_text()
+
+
+def test_a_finished_study_has_nothing_to_do(checkout: Checkout):
+    assert checkout.planned() == {}
+
+
+def test_comments_docstrings_and_file_times_rerun_nothing(checkout: Checkout):
+    checkout.edit("src/feature_diversity/energy.py", "Hyperspherical", "The hyperspherical")
+    checkout.edit("src/feature_diversity/pretrain.py", "def train(", "# another comment\ndef train(")
+    for path in [*(checkout.folder / "src").rglob("*.py"), *(checkout.folder / "workflow").rglob("*.*")]:
+        os.utime(path)
+    assert checkout.planned() == {}
+
+
+def test_other_powers_rerun_energies_but_no_training_and_no_extraction(checkout: Checkout):
+    checkout.edit("workflow/studies/tiny.yaml", "schedule:", "energy:\n  powers: [1, 3]\nschedule:")
+    assert checkout.planned() == {"energy": 4} | TABLES
+
+
+def test_a_new_meaning_of_an_algorithm_reruns_that_algorithm_alone(checkout: Checkout):
+    checkout.edit("src/feature_diversity/algorithms/simclr.py", 'float("-inf")', 'float("-1e9")')
+    assert checkout.planned() == {"pretrain": 1, "extract": 1, "linear_eval": 1, "energy": 2} | TABLES
+
+
+def test_another_temperature_retrains_simclr_alone(checkout: Checkout):
+    checkout.edit("workflow/studies/tiny.yaml", "  simclr:\n", "  simclr:\n    temperature: 0.2\n")
+    assert checkout.planned() == {"pretrain": 1, "extract": 1, "linear_eval": 1, "energy": 2} | TABLES
+
+
+def test_a_new_seed_adds_only_its_own_runs(checkout: Checkout):
+    checkout.edit(
+        "workflow/studies/tiny.yaml", "epochs: [0, 2]\n    seed: 1", "epochs: [0, 2]\n    seed: [1, 2]"
+    )
+    assert checkout.planned() == {"pretrain": 1, "extract": 1, "linear_eval": 1, "energy": 2} | TABLES
+
+
+def test_another_style_of_the_figures_redraws_them_alone(checkout: Checkout):
+    checkout.edit("src/feature_diversity/figures.py", '"grid.alpha": 0.3', '"grid.alpha": 0.4')
+    assert checkout.planned() == {"figures": 1}
+
+
+def test_new_packages_for_the_analysis_retrain_nothing(checkout: Checkout):
+    checkout.edit("envs/analysis.lock", "seaborn==", "seaborn==9")
+    assert checkout.planned() == {"energy": 4} | TABLES
+
+
+def test_a_lost_energy_is_computed_alone_and_its_dependants_with_it(checkout: Checkout):
+    lost = next(checkout.results.glob("simclr/*_ep2_*/energy.csv"))
+    content = lost.read_text()
+    lost.unlink()
+    assert checkout.planned() == {"energy": 1} | TABLES
+    assert checkout.snakemake().returncode == 0
+    assert lost.read_text() == content
+    assert checkout.planned() == {}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("algorithm: simclr", "algorithm: simcrl", "unknown algorithm 'simcrl'; choose from"),
+        ("schedule: trajectory", "schedul: trajectory", "'schedul' was unexpected"),
+        ("seed: 1\n  figure3", "seed: one\n  figure3", "figures.figure1.0.seed.0: 'one' is not of type 'integer'"),
+        ("epochs: [0, 2]", "epochs: []", "figures.figure1.0.epochs: [] should be non-empty"),
+        ("epochs: [0, 2]", "epochs: -2", "figures.figure1.0.epochs.0: -2 is less than the minimum of 0"),
+        ("width: 0.125\n    norm: batchnorm\n    epochs: 2", "width: 0.01\n    norm: batchnorm\n    epochs: 2",
+         "figures.figure3.0.width.0: 0.01 is not a multiple of 0.015625 (expected: a multiple of 1/64"),
+        ("batch_size: 64", "batch_sizes: 64", "recipes: simclr has no 'batch_sizes'; it has batch_size"),
+    ],
+)  # fmt: skip
+def test_a_wrong_study_ends_with_one_message_before_any_job(tmp_path: Path, old: str, new: str, message: str):
+    checkout = Checkout.make(tmp_path)
+    checkout.edit("workflow/studies/tiny.yaml", old, new)
+    result = checkout.snakemake()
+    assert result.returncode != 0
+    assert message in result.stdout
+    assert "Job stats" not in result.stdout
+    assert not (tmp_path / "results").exists()
+
+
+def test_an_unknown_study_is_answered_with_the_known_ones(tmp_path: Path):
+    result = Checkout.make(tmp_path).snakemake(study="demmo")
+    assert result.returncode != 0
+    assert "no study 'demmo'" in result.stdout
+    assert "demo" in result.stdout.split("studies in")[1]
