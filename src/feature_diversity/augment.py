@@ -1,8 +1,9 @@
 """Augmentation of a whole batch at once, each image with its own draws.
 
-Images are float32 in 0 ... 1, N x C x H x W with C = 3 or, all grey, 1, on any device. Draws are made on the CPU from the
-generator given, a few numbers an image, and sent along; nothing waits for the device. What each
-function does to one image is what torchvision's function of that name does, unless stated.
+Images are float32 in 0 ... 1, N x C x H x W with C = 3 or, all grey, 1, on any device. Draws are made
+on the CPU from the generator given, a few numbers an image, and sent along; nothing waits for the
+device. What each function does to one image is what torchvision's function of that name does,
+unless stated.
 """
 
 import math
@@ -60,9 +61,8 @@ def resized_crop(
     Bilinear interpolation is linear in rows and in columns, so the whole batch is two matrix
     products, with one matrix of weights an image; mirroring reverses the columns' weights.
     """
-    rows = _resize_weights(top, height, images.shape[2], size)
-    columns = _resize_weights(left, width, images.shape[3], size)
-    columns = torch.where(mirrored[:, None, None], columns.flip(1), columns)
+    rows = _resize_weights(top, height, images.shape[2], size, torch.zeros_like(mirrored))
+    columns = _resize_weights(left, width, images.shape[3], size, mirrored)
     rows, columns = rows.to(images.device, non_blocking=True), columns.to(images.device, non_blocking=True)
     return _separable(images, rows, columns)
 
@@ -78,15 +78,66 @@ def _separable(images: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     return torch.bmm(rows, narrow).view(count, size, channels, size).transpose(1, 2)
 
 
-def _resize_weights(start: Tensor, length: Tensor, pixels: int, size: int) -> Tensor:
-    """N x size x pixels: share of each input pixel in each output pixel, for crops [start, start + length)."""
-    scale = (length / size)[:, None, None]
-    centre = start[:, None, None] + (torch.arange(size)[None, :, None] + 0.5) * scale
+def _resize_weights(start: Tensor, length: Tensor, pixels: int, size: int, mirrored: Tensor) -> Tensor:
+    """N x size x pixels: input pixels' shares in the output pixels of the crops [start, start + length)."""
+    step = (length / size)[:, None, None]
+    output = (torch.arange(size) + 0.5).expand(len(start), -1)
+    output = torch.where(mirrored[:, None], output.flip(1), output)
+    centre = start[:, None, None] + output[:, :, None] * step
     position = torch.arange(pixels)[None, None, :] + 0.5
-    weights = (1 - (position - centre).abs() / scale.clamp(min=1)).clamp_(min=0)
     inside = (position > start[:, None, None]) & (position < (start + length)[:, None, None])
-    weights = weights * inside
-    return weights / weights.sum(dim=2, keepdim=True)
+    # in place: these N x size x pixels tensors, not the products with them, would take most of the time
+    weights = (position - centre).abs_().div_(step.clamp(min=1)).neg_().add_(1).clamp_(min=0).mul_(inside)
+    return weights.div_(weights.sum(dim=2, keepdim=True))
+
+
+def mirror(images: Tensor, mirrored: Tensor) -> Tensor:
+    """Mirror the images for which `mirrored` (bool, N, on the CPU) is true left to right."""
+    rows = torch.nonzero(mirrored).flatten().to(images.device, non_blocking=True)
+    images = images.clone(memory_format=torch.contiguous_format)
+    images[rows] = images[rows].flip(3)
+    return images
+
+
+def rotate(images: Tensor, quarter_turns: Tensor) -> Tensor:
+    """Rotate each square image counterclockwise by 90 degrees x quarter_turns (integer, N, on the CPU)."""
+    images = images.clone(memory_format=torch.contiguous_format)
+    for turns in (1, 2, 3):
+        rows = torch.nonzero(quarter_turns == turns).flatten().to(images.device, non_blocking=True)
+        images[rows] = images[rows].rot90(turns, dims=(2, 3))
+    return images
+
+
+def random_patches(images: Tensor, generator: torch.Generator, *, grid: int, size: int) -> Tensor:
+    """Cut each image into grid x grid cells and take a square patch at a random place in each cell.
+
+    images: N x C x S x S. Cells have S // grid pixels a side. Returns N x grid² x C x size x size; patch k
+    is from column k // grid and row k % grid, VISSL's order. Raises ValueError if a patch exceeds its cell.
+    """
+    room = images.shape[3] // grid - size
+    if room < 0:
+        raise ValueError(f"a patch of {size} pixels does not fit into a cell of {images.shape[3] // grid}")
+    offsets = torch.randint(max(room, 1), (len(images), grid * grid, 2), generator=generator)
+    return cut_patches(images, offsets, grid=grid, size=size)
+
+
+def cut_patches(images: Tensor, offsets: Tensor, *, grid: int, size: int) -> Tensor:
+    """Patches as of `random_patches`. offsets: int64, N x grid² x 2, pixels down and right in the cell."""
+    count, pieces = offsets.shape[:2]
+    cell = images.shape[3] // grid
+    piece = torch.arange(pieces)
+    pixels = torch.arange(size)
+    rows = ((piece % grid * cell + offsets[:, :, 0])[:, :, None] + pixels).to(images.device)
+    columns = ((piece // grid * cell + offsets[:, :, 1])[:, :, None] + pixels).to(images.device)
+    image = torch.arange(count, device=images.device)[:, None, None, None]
+    pixels_last = images.permute(0, 2, 3, 1)
+    return pixels_last[image, rows[:, :, :, None], columns[:, :, None, :]].permute(0, 1, 4, 2, 3)
+
+
+def shuffle_patches(patches: Tensor, orders: Tensor) -> Tensor:
+    """Put patch orders[n, j] of image n into slot j. patches: N x P x ...; orders: int64, N x P."""
+    image = torch.arange(len(patches), device=patches.device)[:, None]
+    return patches[image, orders.to(patches.device, non_blocking=True)]
 
 
 def colour_jitter(
@@ -183,10 +234,56 @@ def adjust_hue(images: Tensor, shift: Tensor) -> Tensor:
     return torch.stack(channels, dim=1)
 
 
+def photometric(images: Tensor, generator: torch.Generator, *, probability: float) -> Tensor:
+    """PIRL's photometric change of each image: posterize, sharpness, solarize, autocontrast.
+
+    All four or, with 1 - probability, none. Ranges are VISSL's (ImgPilRandomPhotometric).
+    """
+    count = len(images)
+    bits = torch.randint(4, 9, (count,), generator=generator)
+    sharpness = uniform(count, 0.1, 1.9, generator)
+    threshold = torch.randint(257, (count,), generator=generator) / 255
+    rows = torch.nonzero(torch.rand(count, generator=generator) < probability).flatten()
+    bits, sharpness, threshold = (
+        amount[rows].to(images.device, non_blocking=True) for amount in (bits, sharpness, threshold)
+    )
+    rows = rows.to(images.device, non_blocking=True)
+    x = adjust_sharpness(posterize(images[rows], bits), sharpness)
+    images = images.clone(memory_format=torch.contiguous_format)
+    images[rows] = autocontrast(solarize(x, threshold))
+    return images
+
+
+def posterize(images: Tensor, bits: Tensor) -> Tensor:
+    """Keep the highest `bits` (integer, N, 1 ... 8) of the eight of each value, rounded to 1/255 first."""
+    step = (2 ** (8 - bits)).view(-1, 1, 1, 1)
+    return (images * 255).round_().div_(step).floor_().mul_(step).div_(255)
+
+
+def adjust_sharpness(images: Tensor, factor: Tensor) -> Tensor:
+    """Move away from (factor > 1) or to (< 1) each image smoothed over 3 x 3 pixels, its edges kept."""
+    smooth = images.clone(memory_format=torch.contiguous_format)
+    inner = torch.nn.functional.avg_pool2d(images, 3, stride=1) * 9 + 4 * images[:, :, 1:-1, 1:-1]
+    smooth[:, :, 1:-1, 1:-1] = inner / 13  # weights 1 around 5
+    return _blend(images, smooth, factor)
+
+
+def solarize(images: Tensor, threshold: Tensor) -> Tensor:
+    """Invert the values from threshold (shape N) on."""
+    return torch.where(images >= threshold.view(-1, 1, 1, 1), 1 - images, images)
+
+
+def autocontrast(images: Tensor) -> Tensor:
+    """Stretch each channel of each image to 0 ... 1; a channel of one value stays."""
+    low = images.amin(dim=(2, 3), keepdim=True)
+    high = images.amax(dim=(2, 3), keepdim=True)
+    return torch.where(high > low, (images - low) / (high - low).clamp(min=1e-12), images)
+
+
 def gaussian_blur(
     images: Tensor, generator: torch.Generator, *, probability: float, radius: tuple[float, float]
 ) -> Tensor:
-    """Blur each image with the given probability by a Gaussian whose deviation in pixels is drawn from `radius`.
+    """Blur each image with the given probability by a Gaussian; its deviation, in pixels, is from `radius`.
 
     True Gaussian weights over the whole image, with its edges repeated; Pillow's filter, which
     VISSL uses, is an approximation of it by box filters.

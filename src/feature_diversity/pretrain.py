@@ -6,6 +6,7 @@ import json
 import shutil
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -120,6 +121,11 @@ def train(
         if epoch == epochs:
             break
         began = time.perf_counter()
+        with torch.no_grad():
+            training.algorithm.start_epoch(
+                one_pass(training, images, labels, facts, batch_size, (run["seed"], "pass", epoch)),
+                generator(run["seed"], "epoch", epoch),
+            )
         order = torch.randperm(len(labels), generator=generator(run["seed"], "order", epoch)).to(device)
         losses = []
         for step in range(steps):
@@ -201,13 +207,36 @@ def rate_at(recipe: dict[str, Any], epoch: int, step: int, epochs: int, steps: i
     )
 
 
+def encode(
+    training: Training, batch: Batch, facts: store.Facts, draws: torch.Generator
+) -> tuple[list[Tensor], Tensor]:
+    """The trunk's features of the algorithm's views of a batch, and the targets."""
+    inputs, targets = training.algorithm.views(batch, draws)
+    return [training.trunk(store.normalise(x, facts)) for x in inputs], targets
+
+
+def one_pass(
+    training: Training,
+    images: Tensor,
+    labels: Tensor,
+    facts: store.Facts,
+    batch_size: int,
+    name: tuple[int, str, int],
+) -> Iterator[tuple[list[Tensor], Tensor]]:
+    """What `Algorithm.start_epoch` is given. images: uint8, N x C x S x S. name: of the draws."""
+    rows = torch.arange(len(labels), device=labels.device)
+    for start in range(0, len(rows), batch_size):
+        chosen = rows[min(start, len(rows) - batch_size) :][:batch_size]
+        batch = Batch(store.to_unit(images[chosen]), labels[chosen], chosen)
+        yield encode(training, batch, facts, generator(*name, start))
+
+
 def take_step(
     training: Training, batch: Batch, facts: store.Facts, rate: float, draw: tuple[int, int, int]
 ) -> Tensor:
     """One update of all parameters; returns the loss, left on the device. draw: (seed, epoch, step)."""
     seed, *when = draw
-    inputs, targets = training.algorithm.views(batch, generator(seed, "views", *when))
-    features = [training.trunk(store.normalise(x, facts)) for x in inputs]
+    features, targets = encode(training, batch, facts, generator(seed, "views", *when))
     loss = training.algorithm.loss(features, targets, generator(seed, "loss", *when))
     training.optimizer.zero_grad(set_to_none=True)
     loss.backward()

@@ -18,6 +18,7 @@ Keys that every `RECIPE` has, because the training loop reads them:
 """
 
 import importlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -42,12 +43,25 @@ class Algorithm(nn.Module):
     head: nn.Module
 
     def views(self, batch: Batch, generator: torch.Generator) -> tuple[list[Tensor], Tensor]:
-        """Inputs made from a batch, in 0 ... 1, each V x C x H x W (one list entry a size), and the targets."""
+        """Inputs made from a batch, in 0 ... 1, and the targets.
+
+        The inputs are V x C x H x W, one list entry for each size of image.
+        """
         raise NotImplementedError
 
     def loss(self, features: list[Tensor], targets: Tensor, generator: torch.Generator) -> Tensor:
         """The scalar to minimise, given the trunk's features, V x channels, of each of the inputs."""
         raise NotImplementedError
+
+    def start_epoch(
+        self, features: Iterator[tuple[list[Tensor], Tensor]], generator: torch.Generator
+    ) -> None:
+        """Called before every epoch, without gradients, for what is renewed once an epoch; here nothing.
+
+        features: a pass over all training images with the trunk as it is, at no cost unless it is
+        taken: for each batch, the trunk's features of `views`, and the targets. The last batch is
+        filled up with images of the one before it.
+        """
 
 
 def build(name: str, recipe: dict, channels: int, images: int, classes: int) -> Algorithm:

@@ -1,4 +1,4 @@
-"""SimCLR: two views of an image attract each other, other images repel (Chen et al. 2020, arXiv 2002.05709)."""
+"""SimCLR: two views of an image attract, other images repel (Chen et al. 2020, arXiv 2002.05709)."""
 
 import torch
 import torch.nn.functional as F
@@ -59,19 +59,21 @@ class SimCLR(Algorithm):
 
     def views(self, batch: Batch, generator: torch.Generator) -> tuple[list[Tensor], Tensor]:
         """Two augmentations of each image, first views first; the targets play no part."""
-        x = torch.cat([batch.images, batch.images])
-        return [augment(x, generator, self.recipe)], batch.rows
+        x = random_resized_crop(
+            torch.cat([batch.images, batch.images]),
+            generator,
+            scale=self.recipe["crop_scale"],
+            flip_probability=self.recipe["flip_probability"],
+        )
+        return [distort(x, generator, self.recipe)], batch.rows
 
     def loss(self, features: list[Tensor], targets: Tensor, generator: torch.Generator) -> Tensor:
         """Contrastive loss of the projections."""
         return info_nce(self.head(features[0]), self.recipe["temperature"])
 
 
-def augment(x: Tensor, generator: torch.Generator, recipe: dict) -> Tensor:
-    """SimCLR's augmentation (Chen et al. 2020, appendix A): crop, flip, colour distortion, blur."""
-    x = random_resized_crop(
-        x, generator, scale=recipe["crop_scale"], flip_probability=recipe["flip_probability"]
-    )
+def distort(x: Tensor, generator: torch.Generator, recipe: dict) -> Tensor:
+    """What SimCLR does to a crop (Chen et al. 2020, appendix A): colour distortion and blur."""
     s = recipe["colour_strength"]
     x = colour_jitter(
         x, generator, brightness=0.8 * s, contrast=0.8 * s, saturation=0.8 * s, hue=0.2 * s, probability=0.8

@@ -1,0 +1,148 @@
+"""NPID: every image is a class of its own (Wu et al. 2018, arXiv 1805.01978).
+
+An image must be told from others by embeddings that a memory bank remembers from their last visit.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from feature_diversity.algorithms import Algorithm, Batch
+from feature_diversity.augment import colour_jitter, random_resized_crop
+from feature_diversity.files import InputError
+
+RECIPE = {  # VISSL, pretrain/npid/npid_8gpu_resnet
+    "batch_size": 256,
+    "optimizer": "sgd",
+    "learning_rate": 0.03,
+    "momentum": 0.9,
+    "nesterov": False,
+    "weight_decay": 1e-4,
+    "decay_norm": False,
+    "decay_bias": True,
+    "schedule": "multistep",
+    "warmup_epochs": 0,
+    "warmup_start": 0.0,
+    "end": 0.0,
+    "milestones": [0.6, 0.8],  # epochs 120 and 160 of 200
+    "factor": 0.1,
+    "rate_update": "epoch",
+    "embedding_size": 128,
+    "temperature": 0.07,
+    "negatives": 4096,
+    "memory_momentum": 0.5,
+    "crop_scale": [0.08, 1.0],
+    "flip_probability": 0.5,
+    "jitter": 0.4,  # of brightness, contrast, saturation and hue
+}
+
+SMALL_IMAGES = {
+    "negatives": 512,  # so that 1,000 images are enough
+    "crop_scale": [0.2, 1.0],  # 8 % of 32 x 32 pixels show nothing
+}
+
+
+class NPID(Algorithm):
+    """The head is linear; its normalised output is compared with a memory bank of all training images."""
+
+    def __init__(self, recipe: dict, *, channels: int, images: int, classes: int):
+        super().__init__()
+        check_negatives("npid", recipe["negatives"], images)
+        self.recipe = recipe
+        self.head = nn.Linear(channels, recipe["embedding_size"])
+        self.memory = MemoryBank(images, recipe["embedding_size"], recipe["negatives"])
+
+    def views(self, batch: Batch, generator: torch.Generator) -> tuple[list[Tensor], Tensor]:
+        """One augmentation of each image; the targets are the images' rows in the bank."""
+        reach = self.recipe["jitter"]
+        x = colour_jitter(
+            batch.images, generator, brightness=reach, contrast=reach, saturation=reach, hue=reach
+        )
+        x = random_resized_crop(
+            x,
+            generator,
+            scale=self.recipe["crop_scale"],
+            flip_probability=self.recipe["flip_probability"],
+        )
+        return [x], batch.rows
+
+    def loss(self, features: list[Tensor], targets: Tensor, generator: torch.Generator) -> Tensor:
+        """Noise-contrastive loss of the embeddings, which then enter the bank."""
+        z = F.normalize(self.head(features[0]), dim=1)
+        loss = self.memory.loss(z, targets, self.recipe["temperature"], generator)
+        self.memory.update(z, targets, self.recipe["memory_momentum"])
+        return loss
+
+
+class MemoryBank(nn.Module):
+    """A normalised embedding of every training image, and what a comparison with them needs.
+
+    embeddings: images x D. `update` replaces the rows of a batch. partition: Wu et al.'s Z, the sum
+    of exp(similarity / temperature) over the bank, estimated from the first batch ever compared
+    and then kept; 0 until then. sample_negatives: (images, shape, generator) -> rows, replaceable.
+    """
+
+    def __init__(self, images: int, size: int, negatives: int):
+        super().__init__()
+        self.negatives = negatives
+        self.sample_negatives = uniform_rows
+        self.register_buffer("embeddings", F.normalize(torch.randn(images, size), dim=1))
+        self.register_buffer("partition", torch.zeros(()))
+
+    def loss(self, z: Tensor, rows: Tensor, temperature: float, generator: torch.Generator) -> Tensor:
+        """Noise-contrastive loss of normalised embeddings z (B x D) of the images `rows` (int64, B)."""
+        images = len(self.embeddings)
+        negatives = self.sample_negatives(images, (len(z), self.negatives), generator)
+        candidates = torch.cat([rows[:, None], negatives.to(z.device, non_blocking=True)], dim=1)
+        scores = similarities(z, self.embeddings, candidates) / temperature
+        with torch.no_grad():
+            estimate = scores.exp().mean() * images
+            self.partition = torch.where(self.partition > 0, self.partition, estimate)
+        return noise_contrastive_loss(scores, self.partition, images)
+
+    @torch.no_grad()
+    def update(self, z: Tensor, rows: Tensor, momentum: float) -> None:
+        """Move the embeddings of the images `rows` to momentum x old + (1 - momentum) x z, normalised."""
+        moved = F.normalize(momentum * self.embeddings[rows] + (1 - momentum) * z, dim=1)
+        # a new tensor, since backward still needs the old one
+        self.embeddings = self.embeddings.index_copy(0, rows, moved.to(self.embeddings.dtype))
+
+
+def uniform_rows(images: int, shape: tuple[int, int], generator: torch.Generator) -> Tensor:
+    """Rows of the bank drawn uniformly with replacement, an image's own row not left out, as in VISSL."""
+    return torch.randint(images, shape, generator=generator)
+
+
+def similarities(z: Tensor, bank: Tensor, candidates: Tensor) -> Tensor:
+    """Dot products of each z (B x D) with its candidates' rows (int64, B x (K + 1)) of the bank (M x D).
+
+    All B x M products are computed first: that needs less memory than B x (K + 1) copied rows.
+    """
+    return (z @ bank.mT).gather(1, candidates)
+
+
+def noise_contrastive_loss(scores: Tensor, partition: Tensor, images: int) -> Tensor:
+    """Loss of telling data from noise (Wu et al. 2018, eq. 8), averaged over the B images.
+
+    scores: B x (K + 1) similarities over temperature, those of the images' own rows first.
+    partition: Z, so that exp(score) / Z is a probability. images: size of the bank the K noise rows
+    were drawn from uniformly.
+    """
+    probability = scores.exp() / partition
+    noise = (scores.shape[1] - 1) / images  # K times the noise's probability of a row
+    epsilon = torch.finfo(torch.float32).eps
+    data = probability[:, 0] / (probability[:, 0] + noise + epsilon)
+    rest = noise / (probability[:, 1:] + noise + epsilon)
+    return -(data.log().sum() + rest.log().sum()) / len(scores)
+
+
+def check_negatives(algorithm: str, negatives: int, images: int) -> None:
+    """InputError if more negatives are asked for than there are training images."""
+    if not 1 <= negatives <= images:
+        raise InputError(
+            f"recipes: {algorithm}: negatives is {negatives}, "
+            f"expected 1 to {images}, the number of training images"
+        )
+
+
+ALGORITHM = NPID

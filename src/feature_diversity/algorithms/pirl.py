@@ -1,0 +1,124 @@
+"""PIRL: an image is embedded like its shuffled patches (Misra & van der Maaten 2020, arXiv 1912.01991)."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from feature_diversity.algorithms import Algorithm, Batch
+from feature_diversity.algorithms.jigsaw import PuzzleHead, check_grid
+from feature_diversity.algorithms.npid import MemoryBank, check_negatives
+from feature_diversity.augment import (
+    colour_jitter,
+    mirror,
+    photometric,
+    random_grey,
+    random_patches,
+    random_resized_crop,
+    shuffle_patches,
+)
+
+RECIPE = {  # VISSL, pretrain/pirl/pirl_jigsaw_4node_resnet50
+    "batch_size": 1024,
+    "optimizer": "sgd",
+    "learning_rate": 0.03,
+    "momentum": 0.9,
+    "nesterov": False,
+    "weight_decay": 1e-4,
+    "decay_norm": False,
+    "decay_bias": False,
+    "schedule": "cosine",
+    "warmup_epochs": 0,
+    "warmup_start": 0.0,
+    "end": 0.00003,  # 0.00012 for the batch of 1,024
+    "milestones": [],
+    "factor": 1.0,
+    "rate_update": "epoch",
+    "embedding_size": 128,
+    "temperature": 0.07,
+    "negatives": 32000,
+    "memory_momentum": 0.5,
+    "patches_weight": 0.5,  # of the patches' loss; the image's has the rest
+    "grid": 3,
+    "patch_size": 64,
+    "puzzle_size": 255,  # the image's side when it is cut: cells of 85 pixels
+    "puzzle_scale": [0.6, 1.0],
+    "crop_scale": [0.08, 1.0],
+    "flip_probability": 0.5,
+    "jitter": 0.4,  # of brightness, contrast, saturation, and twice that of hue
+    "photometric_probability": 0.66,
+    "grey_probability": 0.2,
+}
+
+SMALL_IMAGES = {
+    "batch_size": 256,  # tens of thousands of images, not a million
+    "rate_update": "step",  # as a cosine over few epochs needs
+    "negatives": 512,  # so that 1,000 images are enough
+    "grid": 2,
+    "patch_size": 14,
+    "puzzle_size": 36,
+    "crop_scale": [0.2, 1.0],  # 8 % of 32 x 32 pixels show nothing
+}
+
+
+class PIRL(Algorithm):
+    """Two heads on one trunk, both compared with one memory bank of the images' embeddings."""
+
+    def __init__(self, recipe: dict, *, channels: int, images: int, classes: int):
+        super().__init__()
+        check_negatives("pirl", recipe["negatives"], images)
+        check_grid("pirl", recipe)
+        self.recipe = recipe
+        self.head = PIRLHead(channels, recipe["embedding_size"], recipe["grid"] ** 2)
+        self.memory = MemoryBank(images, recipe["embedding_size"], recipe["negatives"])
+
+    def views(self, batch: Batch, generator: torch.Generator) -> tuple[list[Tensor], Tensor]:
+        """The shuffled patches of each image, and a crop of it; the targets are rows of the bank.
+
+        As in VISSL, each patch has its own draws of colour and mirroring, and any order is possible.
+        """
+        recipe = self.recipe
+        puzzle = random_resized_crop(
+            batch.images, generator, size=recipe["puzzle_size"], scale=recipe["puzzle_scale"]
+        )
+        patches = random_patches(puzzle, generator, grid=recipe["grid"], size=recipe["patch_size"])
+        orders = torch.rand(patches.shape[:2], generator=generator).argsort(dim=1)
+        patches = shuffle_patches(patches, orders).flatten(0, 1)
+        image = random_resized_crop(batch.images, generator, scale=recipe["crop_scale"])
+        return [self.distort(x, generator) for x in (patches, image)], batch.rows
+
+    def distort(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        """VISSL's changes of colour, and mirroring."""
+        recipe = self.recipe
+        reach = recipe["jitter"]
+        x = colour_jitter(x, generator, brightness=reach, contrast=reach, saturation=reach, hue=reach / 2)
+        x = photometric(x, generator, probability=recipe["photometric_probability"])
+        x = random_grey(x, generator, probability=recipe["grey_probability"])
+        return mirror(x, torch.rand(len(x), generator=generator) < recipe["flip_probability"])
+
+    def loss(self, features: list[Tensor], targets: Tensor, generator: torch.Generator) -> Tensor:
+        """Both embeddings against the bank, which then learns the image's."""
+        patches = F.normalize(self.head.puzzle(features[0]), dim=1)
+        image = F.normalize(self.head(features[1]), dim=1)
+        weight, temperature = self.recipe["patches_weight"], self.recipe["temperature"]
+        loss = weight * self.memory.loss(patches, targets, temperature, generator)
+        loss = loss + (1 - weight) * self.memory.loss(image, targets, temperature, generator)
+        self.memory.update(image, targets, self.recipe["memory_momentum"])
+        return loss
+
+
+class PIRLHead(nn.Module):
+    """Embeddings, N x size, of images (`forward`, from N x channels) and of their patches (`puzzle`)."""
+
+    def __init__(self, channels: int, size: int, pieces: int):
+        super().__init__()
+        self.patches = PuzzleHead(nn.Linear(channels, size), pieces, size, size)
+        self.image = nn.Linear(channels, size)
+
+    def puzzle(self, x: Tensor) -> Tensor:
+        return self.patches.puzzle(x)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.image(x)
+
+
+ALGORITHM = PIRL

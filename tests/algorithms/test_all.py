@@ -1,0 +1,91 @@
+"""What holds for every algorithm, also for one that is added."""
+
+import io
+
+import pytest
+import torch
+from checks import tiny, tiny_batch, train
+
+from feature_diversity import model, pretrain
+from feature_diversity.checkpoint import save_state
+from feature_diversity.recipe import algorithms, recipe
+
+LOOP_KEYS = {
+    *("batch_size", "optimizer", "learning_rate", "momentum", "nesterov"),
+    *("weight_decay", "decay_norm", "decay_bias"),
+    *("schedule", "warmup_epochs", "warmup_start", "end", "milestones", "factor", "rate_update"),
+}
+
+every_algorithm = pytest.mark.parametrize("name", algorithms())
+
+
+@every_algorithm
+def test_the_recipe_has_what_the_training_loop_reads(name):
+    assert set(recipe(name)) >= LOOP_KEYS
+    assert set(recipe(name, small_images=True)) == set(recipe(name))
+
+
+@every_algorithm
+@pytest.mark.parametrize("colours", [1, 3])
+def test_views_are_images_in_0_to_1(name, colours):
+    inputs, targets = tiny(name).views(tiny_batch(colours), torch.Generator().manual_seed(0))
+    assert len(targets) == 16
+    for x in inputs:
+        assert x.dtype == torch.float32
+        assert x.shape[1] == colours
+        assert float(x.min()) >= 0
+        assert float(x.max()) <= 1 + 1e-6
+
+
+@every_algorithm
+def test_views_depend_on_the_draws_alone(name):
+    first, again, other = (
+        tiny(name).views(tiny_batch(), torch.Generator().manual_seed(seed))[0] for seed in (0, 0, 1)
+    )
+    assert all(torch.equal(x, y) for x, y in zip(first, again, strict=True))
+    assert not any(torch.equal(x, y) for x, y in zip(first, other, strict=True))
+
+
+@every_algorithm
+def test_views_leave_the_batch_as_it_is(name):
+    batch = tiny_batch()
+    images = batch.images.clone()
+    tiny(name).views(batch, torch.Generator().manual_seed(0))
+    assert torch.equal(batch.images, images)
+
+
+@every_algorithm
+def test_the_head_takes_features_of_whole_images(name):
+    algorithm = tiny(name).eval()
+    assert algorithm.head(torch.randn(5, 64)).shape[0] == 5
+    assert algorithm.head(torch.randn(5, 64)).ndim == 2
+
+
+@every_algorithm
+def test_an_interrupted_training_ends_in_the_same_bits(name, tmp_path, monkeypatch):
+    train(name, tmp_path / "whole")
+
+    def interrupt(folder, key, epoch, state):
+        save_state(folder, key, epoch, state)
+        if epoch == 2:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pretrain, "save_state", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            train(name, tmp_path / "parts")
+    train(name, tmp_path / "parts")
+
+    whole, parts = (last_state(tmp_path / folder) for folder in ("whole", "parts"))
+    for part in ("trunk", "algorithm"):
+        assert whole[part].keys() == parts[part].keys()
+        assert all(torch.equal(whole[part][key], parts[part][key]) for key in whole[part])
+    assert [row["loss"] for row in whole["history"]] == [row["loss"] for row in parts["history"]]
+    trained = model.read(tmp_path / "parts" / "snapshot_000004" / "model.safetensors")
+    assert trained.head(trained.trunk(torch.randn(3, 3, 32, 32))).shape[0] == 3
+
+
+def last_state(folder):
+    """The training state after the last epoch."""
+    content = max(folder.glob("state_*.pt")).read_bytes()
+    return torch.load(io.BytesIO(content[32:]), weights_only=True)["state"]

@@ -1,0 +1,77 @@
+import pytest
+import torch
+import torch.nn.functional as F
+from checks import GoldenNetwork, assert_near, golden_arrays, tiny
+from golden_weights import golden_json
+
+from feature_diversity.algorithms.npid import MemoryBank, similarities, uniform_rows
+from feature_diversity.files import InputError
+
+CASES = golden_json("loss_npid.json")
+NOISE_CONTRASTIVE = [case for case in CASES if CASES[case]["loss_type"] == "nce"]
+
+
+def golden_bank(facts: dict, golden: dict) -> MemoryBank:
+    bank = MemoryBank(facts["memory_size"], facts["dim"], facts["num_negatives"]).double()
+    bank.embeddings = golden["memory_before"]
+    return bank
+
+
+@pytest.mark.parametrize("case", NOISE_CONTRASTIVE)
+def test_losses_gradients_and_bank_are_vissls_step_by_step(case):
+    facts, golden = CASES[case], golden_arrays("loss_npid", case)
+    bank = golden_bank(facts, golden)
+    for step in range(facts["steps"]):
+        embedding, rows = golden[f"step{step}_embedding0"].requires_grad_(), golden[f"step{step}_y"]
+        known = rows >= 0  # VISSL drops the others first; here every image has a row
+        indices = golden[f"step{step}_idx0"]
+        bank.sample_negatives = lambda images, shape, generator, indices=indices: indices[:, 1:]
+        z = F.normalize(embedding[known], dim=1)
+        loss = bank.loss(z, rows[known], facts["temperature_as_stored_float32"], torch.Generator())
+        bank.update(z, rows[known], facts["memory_momentum_as_stored_float32"])
+        assert_near(loss, facts[f"step{step}_loss_f64"])
+        assert_near(bank.partition, facts[f"step{step}_Z_after"])
+        assert_near(torch.autograd.grad(loss, embedding)[0], golden[f"step{step}_grad0_f64"])
+        assert_near(bank.embeddings, golden[f"step{step}_memory_after_f64"])
+
+
+def test_scores_are_those_of_vissls_softmax_variant():
+    facts, golden = CASES["m64_k16_xent"], golden_arrays("loss_npid", "m64_k16_xent")
+    bank = golden_bank(facts, golden)
+    for step in range(facts["steps"]):
+        embedding, rows = golden[f"step{step}_embedding0"].requires_grad_(), golden[f"step{step}_y"]
+        z = F.normalize(embedding, dim=1)
+        scores = similarities(z, bank.embeddings, golden[f"step{step}_idx0"])
+        loss = F.cross_entropy(scores / facts["temperature_as_stored_float32"], torch.zeros_like(rows))
+        bank.update(z, rows, facts["memory_momentum_as_stored_float32"])
+        assert_near(loss, facts[f"step{step}_loss_f64"])
+        assert_near(torch.autograd.grad(loss, embedding)[0], golden[f"step{step}_grad0_f64"])
+        assert_near(bank.embeddings, golden[f"step{step}_memory_after_f64"])
+
+
+def test_the_network_is_vissls():
+    algorithm = tiny("npid", channels=2048)
+    network = GoldenNetwork("npid", algorithm.head)
+    (images,) = network.input(4)
+    network.check(lambda x: [algorithm.head(x)], images)
+
+
+def test_a_step_changes_the_batchs_rows_of_the_bank_alone():
+    algorithm = tiny("npid")
+    before = algorithm.memory.embeddings.clone()
+    rows = torch.tensor([3, 0, 9])
+    algorithm.loss([torch.randn(3, 64)], rows, torch.Generator())
+    changed = (algorithm.memory.embeddings != before).any(dim=1)
+    assert torch.equal(torch.nonzero(changed).flatten(), rows.sort().values)
+    torch.testing.assert_close(algorithm.memory.embeddings.norm(dim=1), torch.ones(len(before)))
+
+
+def test_negatives_are_drawn_from_the_whole_bank():
+    drawn = uniform_rows(10, (100, 20), torch.Generator().manual_seed(0))
+    assert torch.bincount(drawn.flatten()).tolist() == pytest.approx([200] * 10, abs=60)
+
+
+@pytest.mark.parametrize("negatives", [0, 71])
+def test_more_negatives_than_images_are_refused(negatives):
+    with pytest.raises(InputError, match=f"npid: negatives is {negatives}, expected 1 to 70"):
+        tiny("npid", negatives=negatives)
