@@ -48,6 +48,6 @@ def read(path: str | Path) -> Model:
             module.load_state_dict(
                 {key.removeprefix(part): value for key, value in tensors.items() if key.startswith(part)}
             )
-    except (OSError, SafetensorError, KeyError, AttributeError, RuntimeError) as error:
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError, ImportError, RuntimeError) as error:
         raise InputError(f"{path} is not a model of this package: {error}") from None
     return Model(trunk.eval(), algorithm.head.eval(), facts)
