@@ -236,7 +236,7 @@ def averages(rows: pd.DataFrame) -> pd.DataFrame:
 def early_stopped(table: pd.DataFrame) -> pd.DataFrame:
     """Of each training, the run at the trained number of epochs with the least validation error, the earliest of equals."""
     trained = table[table["epochs"] > 0].sort_values(["val_error", "epochs"], kind="stable")
-    return trained.groupby(["algorithm", "depth", "width", "norm", "seed", "layer"], as_index=False).first()
+    return trained.drop_duplicates(["algorithm", "depth", "width", "norm", "seed", "layer"])
 
 
 def subject(table: pd.DataFrame) -> str:

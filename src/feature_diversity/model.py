@@ -29,15 +29,15 @@ def write(path: str | Path, trunk: nn.Module, head: nn.Module, facts: dict[str, 
     tensors |= {f"head.{key}": value for key, value in head.state_dict().items()}
     tensors = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
     with atomic_write(path) as temporary:
-        metadata = {key: json.dumps(value, sort_keys=True) for key, value in facts.items()}
-        save_file(tensors, temporary, metadata=metadata)
+        # one entry: safetensors writes several in an order that changes from process to process
+        save_file(tensors, temporary, metadata={"facts": json.dumps(facts, sort_keys=True)})
 
 
 def read(path: str | Path) -> Model:
     """Read a network in eval mode; InputError if the file is missing, damaged or of another shape."""
     try:
         with safe_open(str(path), framework="pt") as file:
-            facts = {key: json.loads(value) for key, value in file.metadata().items()}
+            facts = json.loads(file.metadata()["facts"])
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
         run = facts["run"]
         trunk = resnet(run["depth"], run["width"], run["norm"])
@@ -48,6 +48,6 @@ def read(path: str | Path) -> Model:
             module.load_state_dict(
                 {key.removeprefix(part): value for key, value in tensors.items() if key.startswith(part)}
             )
-    except (OSError, SafetensorError, KeyError, AttributeError, RuntimeError) as error:
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError, ImportError, RuntimeError) as error:
         raise InputError(f"{path} is not a model of this package: {error}") from None
     return Model(trunk.eval(), algorithm.head.eval(), facts)

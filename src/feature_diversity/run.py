@@ -24,7 +24,7 @@ class Run:
     @property
     def folder(self) -> str:
         """Folder of the run's results, relative to the study's results."""
-        return RUN_FOLDER.format(**asdict(self) | {"width": f"{self.width:g}"})
+        return RUN_FOLDER.format(**asdict(self) | {"width": f"{self.width:.15g}"})
 
 
 def expand(grid: dict[str, Any]) -> list[Run]:

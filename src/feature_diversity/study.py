@@ -6,6 +6,7 @@ what to change in the recipes. `Study.load` validates all of it before anything 
 
 import itertools
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,23 @@ from feature_diversity.run import Run, expand
 __all__ = ["Run", "Study", "as_json", "expand", "validate"]
 
 SCHEMAS = Path(__file__).parents[2] / "workflow" / "schemas"
+
+
+def _is_integer(_: Any, value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(_: Any, value: Any) -> bool:
+    return _is_integer(_, value) or (isinstance(value, float) and math.isfinite(value))
+
+
+# JSON Schema counts 5.0 as an integer, which would name a folder `ep5.0`, and cannot divide .nan and .inf
+Validator = jsonschema.validators.extend(
+    jsonschema.Draft202012Validator,
+    type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine_many(
+        {"integer": _is_integer, "number": _is_number}
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -54,7 +72,7 @@ class Study:
             content = _listed(yaml.safe_load(path.read_text()))
             validate(content, "study")
             study = cls(name=path.stem, **content)
-            for algorithm in sorted({run.algorithm for run in study.runs()} | set(study.recipes)):
+            for algorithm in sorted({run.algorithm for run in study.runs()} | set(study.recipes), key=str):
                 study.recipe_of(algorithm)
         except yaml.YAMLError as error:
             raise InputError(f"{path} is not valid YAML: {error}") from None
@@ -101,7 +119,7 @@ def validate(content: Any, schema: str) -> None:
     """
     rules = yaml.safe_load((SCHEMAS / f"{schema}.schema.yaml").read_text())
     errors = sorted(
-        jsonschema.Draft202012Validator(rules).iter_errors(content),
+        Validator(rules).iter_errors(content),
         key=lambda error: list(map(str, error.path)),
     )
     if errors:

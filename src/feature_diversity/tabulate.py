@@ -70,10 +70,10 @@ def model_facts(path: Path) -> dict[str, Any]:
     """The metadata of a model file and `n_params`, the number of its trunk's parameters, without its weights."""
     try:
         with safe_open(str(path), framework="numpy") as file:
-            facts = {key: json.loads(value) for key, value in file.metadata().items()}
+            facts = json.loads(file.metadata()["facts"])
             trunk = [key for key in file.keys() if key.startswith("trunk.")]  # noqa: SIM118
             statistics = ("running_mean", "running_var", "num_batches_tracked")
             sizes = [file.get_slice(key).get_shape() for key in trunk if not key.endswith(statistics)]
-    except (OSError, SafetensorError) as error:
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path} is not a model of this package: {error}") from None
     return facts | {"n_params": sum(math.prod(shape) for shape in sizes)}

@@ -5,7 +5,6 @@ A source returns its images as they are; enlarging and dividing them is done by 
 
 import gzip
 import hashlib
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,7 +93,6 @@ def _download_fashion_mnist(folder: Path) -> None:
     try:
         FashionMNIST(root=str(folder), download=True)
     except (OSError, RuntimeError) as error:
-        shutil.rmtree(folder / "FashionMNIST", ignore_errors=True)
         raise InputError(
             f"Fashion-MNIST is not in {folder / 'FashionMNIST' / 'raw'} and could not be downloaded ({error}). "
             f"Put {', '.join(FASHION_MNIST_FILES)} there, or install Debian's package dataset-fashion-mnist."

@@ -49,7 +49,7 @@ def read(path: str | Path, *splits: str) -> tuple[Facts, list[Split]]:
                 Split(file.get_tensor(f"{split}.images"), file.get_tensor(f"{split}.labels"))
                 for split in splits
             ]
-    except (OSError, SafetensorError, KeyError, TypeError) as error:
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise InputError(
             f"{path} is not a prepared data set ({error}); make it with the stage `data`"
         ) from None
