@@ -19,6 +19,7 @@ from feature_diversity.approximate import random_rows
 from feature_diversity.energy import hyperspherical_energy
 from feature_diversity.files import InputError, atomic_write
 from feature_diversity.measures import Features
+from feature_diversity.progress import announce_ready
 from feature_diversity.readings import READINGS
 from feature_diversity.uniform_sphere import effective_dimension, excess_energy
 
@@ -54,6 +55,7 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--energy", required=True, type=Path, help="energy.csv to write")
     parser.add_argument("--measures", required=True, type=Path, help="measures.csv to write")
     arguments = parser.parse_args(argv)
+    announce_ready()
     options = read_options(arguments.options)
     energies, companions = energies_and_measures(arguments.features, **options)
     _write(arguments.energy, ENERGY_COLUMNS, energies)

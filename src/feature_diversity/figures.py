@@ -20,6 +20,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from feature_diversity.files import InputError, atomic_write
+from feature_diversity.progress import announce_ready
 
 HEADLINE = {"vector": "flatten", "centred": False, "s": 1}
 LAYERS = ["conv1", "res2", "res4", "head"]  # the paper's
@@ -54,6 +55,7 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--figures", nargs="+", choices=list(FIGURES), required=True)
     parser.add_argument("--folder", type=Path, required=True, help="where the pictures go")
     arguments = parser.parse_args(argv)
+    announce_ready()
     table = headline(arguments.table)
     with plt.rc_context(STYLE):
         for name in arguments.figures:

@@ -11,6 +11,7 @@ from feature_diversity.data.sources import SOURCES
 from feature_diversity.data.splits import divide
 from feature_diversity.data.store import SPLITS
 from feature_diversity.files import atomic_write
+from feature_diversity.progress import announce_ready
 
 
 def main(argv: list[str]) -> None:
@@ -24,6 +25,7 @@ def main(argv: list[str]) -> None:
     )
     parser.add_argument("--output", type=Path, required=True, help="the prepared file (safetensors)")
     arguments = parser.parse_args(argv)
+    announce_ready()
     options = dict(arguments.dataset)
     name, size = options.pop("name"), options.pop("image_size")
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from feature_diversity.files import atomic_write
+from feature_diversity.progress import announce_ready
 
 CELL = ["algorithm", "depth", "width", "norm"]
 
@@ -17,6 +18,7 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--figures", type=Path, required=True, help="folder of the figures")
     parser.add_argument("--output", type=Path, help="text file; else it is printed")
     arguments = parser.parse_args(argv)
+    announce_ready()
     text = summarise(pd.read_csv(arguments.table), arguments.table, arguments.figures)
     if arguments.output:
         with atomic_write(arguments.output) as path:

@@ -10,6 +10,7 @@ import pandas as pd
 from safetensors import SafetensorError, safe_open
 
 from feature_diversity.files import InputError, atomic_write
+from feature_diversity.progress import announce_ready
 from feature_diversity.run import Run, expand
 
 
@@ -23,6 +24,7 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--parquet", type=Path, required=True)
     arguments = parser.parse_args(argv)
 
+    announce_ready()
     shown: dict[Run, list[str]] = {}
     for figure, grids in arguments.figures.items():
         for run in sorted({run for grid in grids for run in expand(grid)}):

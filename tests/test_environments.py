@@ -1,0 +1,52 @@
+"""The locked environments: complete, in agreement with each other, and free of addresses."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ENVS = Path(__file__).parents[1] / "envs"
+LOCKS = sorted(path.stem for path in ENVS.glob("*.lock"))
+PIN = re.compile(r"^([a-z0-9][a-z0-9._-]*)==([^ ;]+)( ; [^\\]+)?", re.MULTILINE)
+
+
+def pins(name: str) -> dict[tuple[str, str], str]:
+    """(package, marker) -> version, for every pin of a lock."""
+    text = (ENVS / f"{name}.lock").read_text()
+    return {(package, (marker or "").strip()): version for package, version, marker in PIN.findall(text)}
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_every_pin_has_a_hash(name: str):
+    blocks = re.split(r"\n(?=[a-z0-9])", (ENVS / f"{name}.lock").read_text())
+    assert all("--hash=sha256:" in block for block in blocks if "==" in block)
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_a_lock_names_no_index(name: str):
+    text = (ENVS / f"{name}.lock").read_text()
+    assert "http" not in text
+    assert "index-url" not in text
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_a_lock_holds_all_that_is_asked_for(name: str):
+    asked = re.findall(r"^([a-z0-9-]+)", (ENVS / f"{name}.in").read_text(), re.MULTILINE)
+    assert set(asked) <= {package for package, _ in pins(name)}
+
+
+def test_the_locks_agree_so_that_they_fit_into_one_environment():
+    versions: dict[str, set[frozenset]] = {}
+    for name in LOCKS:
+        of_package: dict[str, set] = {}
+        for (package, _), version in pins(name).items():
+            of_package.setdefault(package, set()).add(version)
+        for package, found in of_package.items():
+            versions.setdefault(package, set()).add(frozenset(found))
+    assert {package: found for package, found in versions.items() if len(found) > 1} == {}
+
+
+def test_the_conda_environments_are_those_of_the_locks():
+    subprocess.run([sys.executable, ENVS / "conda.py", "--check"], check=True)
