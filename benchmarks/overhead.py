@@ -29,7 +29,8 @@ def main() -> None:
         jobs[name.parts[0]].append((wall, float(ready[1])))
 
     print(f"{'stage':<12} {'jobs':>5} {'wall s':>8} {'start s':>8} {'start %':>8}")
-    for stage, times in [*jobs.items(), ("all", [time for times in jobs.values() for time in times])]:
+    everything = [time for times in jobs.values() for time in times]
+    for stage, times in [*jobs.items(), ("all", everything)]:
         wall, start = (sum(column) for column in zip(*times, strict=True))
         print(f"{stage:<12} {len(times):>5} {wall:>8.1f} {start:>8.1f} {100 * start / wall:>8.1f}")
 

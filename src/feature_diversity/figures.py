@@ -40,8 +40,8 @@ NAMES = {
     "layernorm": "LayerNorm",
 }
 STYLE = {
-    "axes.grid": True, "grid.alpha": 0.3, "axes.spines.top": False, "axes.spines.right": False, "font.size": 9,
-    "axes.titlesize": 10, "legend.frameon": False, "legend.fontsize": 9, "figure.dpi": 150,
+    "axes.grid": True, "grid.alpha": 0.3, "axes.spines.top": False, "axes.spines.right": False,
+    "font.size": 9, "axes.titlesize": 10, "legend.frameon": False, "legend.fontsize": 9, "figure.dpi": 150,
     "svg.hashsalt": "feature-diversity", "svg.fonttype": "none", "pdf.fonttype": 42,
 }  # fmt: skip
 DIVERSITY = "Diversity (minus mean energy, s = 1)"
@@ -111,7 +111,7 @@ def figure1(table: pd.DataFrame) -> Figure:
 
 
 def figure2(table: pd.DataFrame) -> Figure:
-    """Test error and diversity over the number of parameters, each run stopped at its least validation error."""
+    """Test error and diversity over the number of parameters, each training stopped early."""
     table = early_stopped(table)
     depths = sorted(table["depth"].unique())
     colours = dict(zip(depths, sns.color_palette("colorblind", len(depths)), strict=True))
@@ -236,7 +236,7 @@ def averages(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def early_stopped(table: pd.DataFrame) -> pd.DataFrame:
-    """Of each training, the run at the trained number of epochs with the least validation error, the earliest of equals."""
+    """Of each training, the run with the least validation error, the earliest of equals, not the untrained."""
     trained = table[table["epochs"] > 0].sort_values(["val_error", "epochs"], kind="stable")
     return trained.drop_duplicates(["algorithm", "depth", "width", "norm", "seed", "layer"])
 
@@ -244,8 +244,14 @@ def early_stopped(table: pd.DataFrame) -> pd.DataFrame:
 def subject(table: pd.DataFrame) -> str:
     """What all rows have in common, for a title, such as "digits, SimCLR, ResNet-14, BatchNorm, 2 seeds"."""
     parts = [f"{value}" for value in [table["dataset"].iloc[0]]]
-    for column, text in (("algorithm", "{}"), ("depth", "ResNet-{}"), ("width", "width x{:g}"), ("norm", "{}"),
-                         ("epochs", "{} epochs")):  # fmt: skip
+    phrases = {
+        "algorithm": "{}",
+        "depth": "ResNet-{}",
+        "width": "width x{:g}",
+        "norm": "{}",
+        "epochs": "{} epochs",
+    }
+    for column, text in phrases.items():
         values = table[column].unique()
         if len(values) == 1:
             parts.append(text.format(NAMES.get(values[0], values[0])))

@@ -39,7 +39,8 @@ def main(argv: list[str]) -> None:
         with atomic_write(output) as temporary:
             temporary.write_text(json.dumps(result, indent=2) + "\n")
         print(
-            f"{path.parent.name}: test error {result['test_error']:.4f}, validation error {result['val_error']:.4f}"
+            f"{path.parent.name}: test error {result['test_error']:.4f}, "
+            f"validation error {result['val_error']:.4f}"
         )
 
 

@@ -16,7 +16,7 @@ from feature_diversity.resnet import ResNet, resnet
 
 @dataclass(frozen=True)
 class Model:
-    """trunk: images to features. head: N x C features to the algorithm's output. facts: the file's metadata."""
+    """trunk: images to features. head: features, N x C, to the algorithm's output. facts: the metadata."""
 
     trunk: ResNet
     head: nn.Module
@@ -24,7 +24,7 @@ class Model:
 
 
 def write(path: str | Path, trunk: nn.Module, head: nn.Module, facts: dict[str, Any]) -> None:
-    """Write trunk and head with torchvision's key names under `trunk.` and `head.`; facts as JSON metadata."""
+    """Write trunk and head, keys as torchvision's under `trunk.` and `head.`, and the facts as metadata."""
     tensors = {f"trunk.{key}": value for key, value in trunk.state_dict().items()}
     tensors |= {f"head.{key}": value for key, value in head.state_dict().items()}
     tensors = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}

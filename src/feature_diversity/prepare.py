@@ -58,7 +58,7 @@ def main(argv: list[str]) -> None:
 
 
 def enlarge(images: torch.Tensor, size: int) -> torch.Tensor:
-    """Resize uint8 images, N x C x H x W, to size x size with bilinear interpolation (antialiased if smaller)."""
+    """Resize uint8 images, N x C x H x W, to size x size by bilinear interpolation, antialiased."""
     resized = torch.nn.functional.interpolate(
         images.to(torch.float32), (size, size), mode="bilinear", align_corners=False, antialias=True
     )

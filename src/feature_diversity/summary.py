@@ -34,7 +34,8 @@ def summarise(table: pd.DataFrame, path: Path, figures: Path) -> str:
     errors = runs.assign(error=100 * runs["test_error"]).pivot_table("error", CELL, "epochs", aggfunc="mean")
     errors.columns = [f"{epochs} epochs" if epochs else "untrained" for epochs in errors.columns]
     lines = [
-        f"{runs['dataset'].iloc[0]}: {len(runs)} runs, {runs['seed'].nunique()} seeds, up to {longest} epochs",
+        f"{runs['dataset'].iloc[0]}: {len(runs)} runs, {runs['seed'].nunique()} seeds, "
+        f"up to {longest} epochs",
         "",
         "Test error (%) of the linear classifier, mean over seeds:",
         "",

@@ -69,7 +69,7 @@ def read_run(folder: Path, figures: list[str]) -> pd.DataFrame:
 
 
 def model_facts(path: Path) -> dict[str, Any]:
-    """The metadata of a model file and `n_params`, the number of its trunk's parameters, without its weights."""
+    """The metadata of a model file and `n_params`, the number of its trunk's parameters."""
     try:
         with safe_open(str(path), framework="numpy") as file:
             facts = json.loads(file.metadata()["facts"])

@@ -14,7 +14,7 @@ PARTS = ("Snakefile", "config.yaml", "workflow", "envs", "src")
 
 @dataclass(frozen=True)
 class Checkout:
-    """folder: a copy of the project with the study `tests/workflow/tiny.yaml` as workflow/studies/tiny.yaml."""
+    """folder: a copy of the project, with `tests/workflow/tiny.yaml` among its studies."""
 
     folder: Path
 

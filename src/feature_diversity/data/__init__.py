@@ -1,1 +1,1 @@
-"""Data sets: where they come from (`sources`), how they are divided (`splits`), and the prepared file (`store`)."""
+"""Data sets: where they come from (`sources`), how they are divided (`splits`), their file (`store`)."""

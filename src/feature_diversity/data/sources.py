@@ -28,7 +28,7 @@ class Source:
 
 
 def digits(folder: Path) -> Source:
-    """1,797 handwritten digits of 8 x 8 pixels, which scikit-learn brings along (UCI, Alpaydin & Kaynak 1998)."""
+    """1,797 handwritten digits, 8 x 8 pixels, which scikit-learn brings along (Alpaydin & Kaynak 1998)."""
     from sklearn.datasets import load_digits
 
     bunch = load_digits()
@@ -94,7 +94,7 @@ def _download_fashion_mnist(folder: Path) -> None:
         FashionMNIST(root=str(folder), download=True)
     except (OSError, RuntimeError) as error:
         raise InputError(
-            f"Fashion-MNIST is not in {folder / 'FashionMNIST' / 'raw'} and could not be downloaded ({error}). "
+            f"Fashion-MNIST is not in {folder}/FashionMNIST/raw and could not be downloaded ({error}). "
             f"Put {', '.join(FASHION_MNIST_FILES)} there, or install Debian's package dataset-fashion-mnist."
         ) from None
 

@@ -62,7 +62,7 @@ def to_unit(images: Tensor) -> Tensor:
 
 
 def normalise(images: Tensor, facts: Facts) -> Tensor:
-    """Images in 0 ... 1, N x C x H x W, as the network takes them: mean 0, deviation 1, channels last in memory.
+    """Images in 0 ... 1, N x C x H x W, as the network takes them: mean 0, deviation 1, channels last.
 
     A grey image (C = 1) is repeated in all three channels, so that every data set has the same network.
     """
