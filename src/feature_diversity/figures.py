@@ -236,7 +236,7 @@ def averages(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def early_stopped(table: pd.DataFrame) -> pd.DataFrame:
-    """Of each training, the run with the least validation error, the earliest of equals, not the untrained."""
+    """Of each training, the run with the least validation error, the earliest of equals, never untrained."""
     trained = table[table["epochs"] > 0].sort_values(["val_error", "epochs"], kind="stable")
     return trained.drop_duplicates(["algorithm", "depth", "width", "norm", "seed", "layer"])
 
