@@ -1,7 +1,9 @@
+import doctest
 import itertools
 import math
 import tracemalloc
 from fractions import Fraction
+from pathlib import Path
 
 import golden_energy as golden
 import numpy as np
@@ -64,6 +66,11 @@ def test_golden_energies_of_published_thomson_configurations():
         x = golden.arrays("thomson")[case["name"]]
         half = hyperspherical_energy(x, 1, reduction="sum").value[1] / 2
         assert half == pytest.approx(case["published_sum_over_unordered_pairs"], abs=2e-9)
+
+
+def test_numbers_in_the_documentation():
+    page = Path(__file__).parents[1] / "docs" / "energy.md"
+    assert doctest.testfile(str(page), module_relative=False, encoding="utf-8") == (0, 3)
 
 
 # mathematics
@@ -178,6 +185,13 @@ def test_a_given_gram_matrix_changes_nothing(center):
     rows = x - x.mean(axis=0) if center else x
     known = hyperspherical_energy(x, POWERS, center=center, gram=rows @ rows.T, block_size=6)
     assert_same(hyperspherical_energy(x, POWERS, center=center), known)
+
+
+def test_a_gram_matrix_of_other_rows_is_refused():
+    with pytest.raises(ValueError, match="Gram matrix of 3 rows"):
+        hyperspherical_energy(np.eye(3), gram=np.eye(2))
+    with pytest.raises(ValueError, match="squared norm of row 1"):
+        hyperspherical_energy([[1.0, 0.0], [0.0, 1e-150]], gram=np.diag([1.0, 1e-300]))
 
 
 # near and exact duplicates

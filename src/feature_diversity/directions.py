@@ -29,6 +29,8 @@ class Directions:
             raise ValueError(f"need at least two rows and one column, got an array of shape {x.shape}")
         self.x = x.reshape(len(x), -1)
         self.n, self.dim = self.x.shape
+        if gram is not None and gram.shape != (self.n, self.n):
+            raise ValueError(f"the Gram matrix of {self.n} rows cannot have shape {gram.shape}")
         self.power, self.mean_row, self.shift = 1.0, None, None
         self.scale, self.norm = np.ones(self.n), np.ones(self.n)
         if center:

@@ -68,8 +68,8 @@ def hyperspherical_energy(
     and for near-duplicates 1e-15 / r.
 
     Raises ValueError for fewer than two rows, a row that is not finite or has no direction (the message
-    names it), a negative or infinite s, an unknown option, two rows of one direction with
-    duplicates="raise".
+    names it), a negative or infinite s, an unknown option, a Gram matrix of another size, two rows of one
+    direction with duplicates="raise".
     """
     _check("reduction", reduction, ("mean", "sum"))
     _check("distance", distance, ("chordal", "angular"))
@@ -78,6 +78,8 @@ def hyperspherical_energy(
     for power in powers:
         if not 0 <= power < np.inf:
             raise ValueError(f"s must be a finite number >= 0, got {power}")
+    if block_size is not None and block_size < 1:
+        raise ValueError(f"block_size must be at least 1, got {block_size}")
     points = Directions(x, center=center, gram=gram)
     if gram is not None:
         gram = gram * np.outer(points.power / points.norm, points.power / points.norm)
@@ -178,8 +180,8 @@ class PairSums:
             self.moved = self.moved or points.around_mean()
             r2 = _from_products(self.moved.squares, start, 1, self.moved.products(start, stop))
             i, j = _near_pairs(r2, self.moved.squares, start)
-        for row in np.unique(i):
-            others = j[i == row]
+        rows, firsts = np.unique(i, return_index=True)  # i is ascending
+        for row, others in zip(rows, np.split(j, firsts[1:]), strict=False):
             r2[row, others] = points.near(start + row, start + others, sign)
         inside = j < stop - start  # in the square at the left each pair appears twice
         r2[j[inside], i[inside]] = r2[i[inside], j[inside]]
