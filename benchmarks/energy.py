@@ -8,10 +8,10 @@ of a float64 copy made before the clock starts. The three take turns; ratios are
 is what the peak of a process of its own exceeds the float32 input by.
 """
 
-import resource
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 from scipy.spatial.distance import pdist
@@ -56,15 +56,21 @@ def extra_memory(name: str, n: int, dim: int) -> float:
 
 def print_extra_memory(name: str, n: int, dim: int) -> None:
     x = features(n, dim)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = peak_memory()
     METHODS[name](x)
-    print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 / 1e6)
+    print(peak_memory() - before)
+
+
+def peak_memory() -> float:
+    """Largest resident set of this process so far, in MB (Linux; getrusage's also counts the parent's)."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) * 1024 / 1e6
 
 
 def main() -> None:
-    print("| N x D | ours | x @ x.T | pdist | ours / floor | pdist / ours ", end="")
-    print("| memory ours | allowed | x @ x.T | pdist |")
-    print("|" + " --- |" * 10)
+    columns = "N x D | ours | x @ x.T | pdist | ours / x @ x.T | pdist / ours"
+    columns += " | memory ours | allowed | x @ x.T | pdist"
+    print(f"| {columns} |\n|" + " --- |" * 10)
     for (n, dim), turns in SIZES.items():
         x = features(n, dim)
         x64 = x.astype(np.float64)
@@ -77,13 +83,11 @@ def main() -> None:
         del x, x64
         ours, bare, peer = (np.array(times[name]) for name in ("ours", "floor", "pdist"))
         memory = {name: extra_memory(name, n, dim) for name in METHODS}
-        print(
-            f"| {n:,} x {dim:,} | {np.median(ours):.3f} s | {np.median(bare):.3f} s | {np.median(peer):.3f} s "
-            f"| {np.median(ours / bare):.2f} | {np.median(peer / ours[: len(peer)]):.1f} "
-            f"| {memory['ours']:.0f} MB | {(n * n * 8 + 256 * 2**20) / 1e6:.0f} MB "
-            f"| {memory['floor']:.0f} MB | {memory['pdist']:.0f} MB |",
-            flush=True,
-        )
+        cells = [f"{n:,} x {dim:,}", *(f"{np.median(values):.3f} s" for values in (ours, bare, peer))]
+        cells += [f"{np.median(ours / bare):.2f}", f"{np.median(peer / ours[: len(peer)]):.1f}"]
+        megabytes = [memory["ours"], (n * n * 8 + 256 * 2**20) / 1e6, memory["floor"], memory["pdist"]]
+        cells += [f"{value:.0f} MB" for value in megabytes]
+        print(f"| {' | '.join(cells)} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 
 CHUNK = 2**23  # float64 values in the buffer (64 MiB): enough columns for matrix products at full speed
+CACHE = 2**17  # float64 values (1 MiB) for work that takes several passes
 SAFE = (1e-200, 1e200)  # squared norms in this range have lost nothing to overflow or underflow
 PARALLEL = 1e-8  # r² below which even differences of unit rows have lost digits, about 1e-16 / r
 
@@ -29,8 +30,10 @@ class Directions:
             raise ValueError(f"need at least two rows and one column, got an array of shape {x.shape}")
         self.x = x.reshape(len(x), -1)
         self.n, self.dim = self.x.shape
+        if gram is not None and gram.shape != (self.n, self.n):
+            raise ValueError(f"the Gram matrix of {self.n} rows cannot have shape {gram.shape}")
         self.power, self.mean_row, self.shift = 1.0, None, None
-        self.scale, self.norm = np.ones(self.n), np.ones(self.n)
+        self.scale, self.norm, self.scaled = np.ones(self.n), np.ones(self.n), False
         if center:
             self._center()
         self._normalise(gram)
@@ -63,6 +66,7 @@ class Directions:
                 raise ValueError(f"the squared norm of row {i} leaves the range of a given Gram matrix")
             self.scale[i] = _power_of_two(np.abs(row).max())
             squares[i] = np.sum((row * self.scale[i]) ** 2)
+        self.scaled = bool((self.scale != 1).any())
         self.norm = np.sqrt(squares)
         rounding = 0.0
         if self.mean_row is not None:  # what subtracting the mean leaves of a row that equals it
@@ -94,7 +98,7 @@ class Directions:
         if self.mean_row is not None:
             values *= self.power
             values -= self.mean_row[columns]
-        if not (self.scale == 1).all():  # two steps, for scale / norm can overflow
+        if self.scaled:  # two steps, for scale / norm can overflow
             values *= self.scale[rows, None]
         values *= 1 / self.norm[rows, None]
         if self.shift is not None:
@@ -105,6 +109,8 @@ class Directions:
         values = self.x[indices].astype(np.float64)
         if self.mean_row is not None:
             values = values * self.power - self.mean_row
+        if not self.scaled:
+            return values
         return values * self.scale[indices, None]
 
     def products(self, start: int, stop: int) -> np.ndarray:
@@ -137,16 +143,16 @@ class Directions:
         """|u_i - sign u_j|² for j in `others`, from differences; exactly 0 for one direction only."""
         result = np.empty(len(others))
         a = self.rows([i])[0]
-        step = max(1, CHUNK // 8 // self.dim)
+        step = max(1, CACHE // self.dim)
         for first in range(0, len(others), step):
             some = others[first : first + step]
-            b = sign * self.rows(some)
-            squared = np.sum((a / self.norm[i] - b / self.norm[some, None]) ** 2, axis=1)
-            same = (a == b).all(axis=1)  # also what is below says 0 for these, at more cost
-            parallel = (squared < PARALLEL) & ~same
-            squared[same] = 0
+            b = self.rows(some)
+            difference = b / (sign * self.norm[some, None])
+            difference -= a / self.norm[i]
+            squared = np.einsum("ij,ij->i", difference, difference)
+            parallel = squared < PARALLEL
             if parallel.any():
-                squared[parallel] = _nearly_parallel(a, b[parallel])
+                squared[parallel] = _nearly_parallel(a, sign * b[parallel])
             result[first : first + step] = squared
         return result
 

@@ -68,8 +68,8 @@ def hyperspherical_energy(
     and for near-duplicates 1e-15 / r.
 
     Raises ValueError for fewer than two rows, a row that is not finite or has no direction (the message
-    names it), a negative or infinite s, an unknown option, two rows of one direction with
-    duplicates="raise".
+    names it), a negative or infinite s, an unknown option, a Gram matrix of another size, two rows of one
+    direction with duplicates="raise".
     """
     _check("reduction", reduction, ("mean", "sum"))
     _check("distance", distance, ("chordal", "angular"))
@@ -78,6 +78,8 @@ def hyperspherical_energy(
     for power in powers:
         if not 0 <= power < np.inf:
             raise ValueError(f"s must be a finite number >= 0, got {power}")
+    if block_size is not None and block_size < 1:
+        raise ValueError(f"block_size must be at least 1, got {block_size}")
     points = Directions(x, center=center, gram=gram)
     if gram is not None:
         gram = gram * np.outer(points.power / points.norm, points.power / points.norm)
@@ -147,6 +149,7 @@ class PairSums:
         self.of_row = {s: np.zeros(points.n) for s in powers}
         self.squared_distances = 0.0
         self.duplicates = []
+        self.alike = np.arange(points.n)  # rows found to have one direction share a number
         self.moved = None
 
     def add_all(self, block_size: int, gram: np.ndarray | None = None) -> None:
@@ -154,11 +157,11 @@ class PairSums:
         n = self.points.n
         for start in range(0, n, block_size):
             stop = min(start + block_size, n)
-            known = None if gram is None else gram[start:stop, start:]
-            r2 = self._distances(start, stop, 1, known)
+            products = self.points.products(start, stop) if gram is None else gram[start:stop, start:]
+            r2 = self._distances(start, stop, 1, products)
             opposite = None
             if self.angular or self.half_space:
-                opposite = self._distances(start, stop, -1, known)
+                opposite = self._distances(start, stop, -1, products)
             self._find_duplicates(start, r2)
             if self.half_space:
                 self._find_duplicates(start, opposite)
@@ -167,22 +170,30 @@ class PairSums:
                 tile = slice(first, min(first + rows, stop - start))
                 self._add(start, stop, tile, r2[tile], None if opposite is None else opposite[tile])
 
-    def _distances(self, start: int, stop: int, sign: int, products: np.ndarray | None) -> np.ndarray:
+    def _distances(self, start: int, stop: int, sign: int, products: np.ndarray) -> np.ndarray:
         """|p_i - sign p_j|² of the rows start ... stop - 1 with the rows start ... N - 1."""
         points = self.points
-        if products is None:
-            products = points.products(start, stop)
         r2 = _from_products(points.squares, start, sign, products)
         i, j = _near_pairs(r2, points.squares, start)
         if sign == 1 and len(i) > CROWDED * (points.n - start):
             self.moved = self.moved or points.around_mean()
             r2 = _from_products(self.moved.squares, start, 1, self.moved.products(start, stop))
             i, j = _near_pairs(r2, self.moved.squares, start)
-        for row in np.unique(i):
-            others = j[i == row]
-            r2[row, others] = points.near(start + row, start + others, sign)
+        rows, firsts = np.unique(i, return_index=True)  # i is ascending
+        for row, others in zip(rows, np.split(j, firsts[1:]), strict=False):
+            r2[row, others] = self._near(start + row, start + others, sign)
         inside = j < stop - start  # in the square at the left each pair appears twice
         r2[j[inside], i[inside]] = r2[i[inside], j[inside]]
+        return r2
+
+    def _near(self, row: int, others: np.ndarray, sign: int) -> np.ndarray:
+        """Squared distances from differences, except of rows known to be alike."""
+        if sign == -1:
+            return self.points.near(row, others, sign)
+        r2 = np.zeros(len(others))
+        new = self.alike[others] != self.alike[row]
+        r2[new] = self.points.near(row, others[new], sign)
+        self.alike[others[r2 == 0]] = self.alike[row]
         return r2
 
     def _find_duplicates(self, start: int, r2: np.ndarray) -> None:

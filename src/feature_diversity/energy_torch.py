@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from feature_diversity.directions import Directions
+from feature_diversity.directions import PARALLEL, Directions
 from feature_diversity.energy import NEAR, Energy, mean_and_jackknife
 
 CHUNK = 2**24  # values gathered at once for the pairs that are compared by differences
@@ -89,7 +89,7 @@ def _near(rows: Tensor, unit: Tensor, i: Tensor, j: Tensor) -> Tensor:
     for first in range(0, len(i), step):
         pairs = slice(first, first + step)
         result[pairs] = torch.sum((unit[i[pairs]] - unit[j[pairs]]) ** 2, dim=1)
-    for k in torch.nonzero(result < 1e-8)[:, 0].tolist():
+    for k in torch.nonzero(result < PARALLEL)[:, 0].tolist():
         pair = Directions(rows[[i[k].item(), j[k].item()]].cpu().numpy())
         result[k] = pair.near(0, np.array([1]))[0]
     return result
