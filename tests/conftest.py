@@ -1,0 +1,92 @@
+"""What many tests need: a tiny prepared data set, trainings that take a second, the command line."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+import feature_diversity
+from feature_diversity import prepare, pretrain
+from feature_diversity.recipe import recipe
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def _torch_settings():
+    """Stages called directly change settings of the process; put them back."""
+    yield
+    torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(False)
+
+
+@pytest.fixture(scope="session")
+def digits(tmp_path_factory) -> Path:
+    """A prepared data set of 64 training, 60 validation and 80 test images, 30 of them held out."""
+    path = tmp_path_factory.mktemp("digits") / "data.safetensors"
+    dataset = {
+        "name": "digits",
+        "image_size": 32,
+        "train": 64,
+        "validation": 60,
+        "test": 80,
+        "held_out": 30,
+        "seed": 0,
+    }
+    prepare.main(["--folder", "nowhere", "--dataset", json.dumps(dataset), "--output", str(path)])
+    return path
+
+
+@pytest.fixture(scope="session")
+def training(digits) -> Callable[..., list[str]]:
+    """Arguments of the stage `pretrain` for the smallest network; four steps an epoch."""
+
+    def arguments(folder: Path, *epochs: int, algorithm="simclr", seed=1, **changes) -> list[str]:
+        run = {"algorithm": algorithm, "depth": 14, "width": 1 / 64, "norm": "batchnorm", "seed": seed}
+        values = recipe(algorithm, small_images=True, changes={"batch_size": 16} | changes)
+        models = [str(folder / f"ep{number}" / "model.safetensors") for number in epochs]
+        return [
+            *("--data", str(digits), "--run", json.dumps(run), "--recipe", json.dumps(values)),
+            *("--epochs", *map(str, epochs), "--models", *models),
+        ]
+
+    return arguments
+
+
+@pytest.fixture(scope="session")
+def train(training) -> Callable[..., list[Path]]:
+    """Train in this process; returns the path of the model after each of the numbers of epochs."""
+
+    def run(folder: Path, *epochs: int, **options) -> list[Path]:
+        pretrain.main(training(folder, *epochs, **options))
+        return [folder / f"ep{number}" / "model.safetensors" for number in epochs]
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def trained(train, tmp_path_factory) -> Path:
+    """The model of a training of one epoch. Tests that write beside it take a copy."""
+    return train(tmp_path_factory.mktemp("trained"), 1)[0]
+
+
+@pytest.fixture(scope="session")
+def command() -> Callable[..., subprocess.CompletedProcess]:
+    """Run `python -m feature_diversity` with the given arguments, as the workflow does."""
+    source = str(Path(feature_diversity.__file__).parents[1])
+
+    def run(*arguments: object) -> subprocess.CompletedProcess:
+        return subprocess.run(
+            [sys.executable, "-m", "feature_diversity", *map(str, arguments)],
+            env=os.environ | {"PYTHONPATH": source},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return run

@@ -1,0 +1,285 @@
+import copy
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from feature_diversity.files import InputError
+from feature_diversity.recipe import algorithms, recipe
+from feature_diversity.run import Run, expand
+from feature_diversity.study import Study, as_json, validate
+
+STUDIES = sorted((Path(__file__).parents[1] / "workflow" / "studies").glob("*.yaml"))
+
+GRID = {"algorithm": "simclr", "depth": 14, "width": 0.25, "norm": "batchnorm", "epochs": 10, "seed": 1}
+STUDY = {
+    "description": "for the tests",
+    "dataset": {"name": "digits", "image_size": 32, "test": 100, "validation": 50, "held_out": 20},
+    "figures": {
+        "figure1": GRID | {"width": [0.25, 0.5], "epochs": [0, 5, 10], "seed": [1, 2]},
+        "figure3": GRID | {"algorithm": ["simclr", "supervised"]},
+    },
+}
+
+
+@pytest.fixture
+def load(tmp_path):
+    """Load `STUDY` with some keys changed; {"a.b": 1} puts 1 at key b of block a, None removes the key."""
+
+    def changed(**changes) -> Study:
+        content = copy.deepcopy(STUDY)
+        for path, value in changes.items():
+            *blocks, key = path.split(".")
+            block = content
+            for name in blocks:
+                block = block.setdefault(name, {})
+            block[key] = value
+            if value is None:
+                del block[key]
+        file = tmp_path / "mine.yaml"
+        file.write_text(yaml.safe_dump(content))
+        return Study.load(file)
+
+    return changed
+
+
+# --- runs ---
+
+
+def test_a_run_has_a_folder_of_its_own():
+    run = Run("simclr", 50, 0.5, "batchnorm", 100, 3)
+    assert run.folder == "simclr/resnet50_w0.5_batchnorm_ep100_seed3"
+
+
+def test_a_whole_width_is_named_without_a_point():
+    assert Run("simclr", 50, 2.0, "layernorm", 0, 0).folder == "simclr/resnet50_w2_layernorm_ep0_seed0"
+
+
+@pytest.mark.parametrize("width", [1 / 64, 65 / 64, 127 / 64, 0.125])
+def test_the_width_in_a_folder_is_the_runs(width):
+    folder = Run("simclr", 14, width, "batchnorm", 1, 1).folder
+    assert float(folder.split("_")[1].removeprefix("w")) == width
+
+
+def test_a_grid_expands_to_all_combinations():
+    runs = expand({axis: [value] for axis, value in GRID.items()} | {"depth": [14, 26], "seed": [1, 2, 3]})
+    assert {(run.depth, run.seed) for run in runs} == {(d, s) for d in (14, 26) for s in (1, 2, 3)}
+    assert len(runs) == 6
+
+
+def test_widths_one_and_one_point_zero_are_one_run():
+    grid = {axis: [value] for axis, value in GRID.items()}
+    assert expand(grid | {"width": [1]}) == expand(grid | {"width": [1.0]})
+
+
+# --- studies ---
+
+
+@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
+def test_the_studies_of_the_workflow_load(path):
+    study = Study.load(path)
+    assert study.runs()
+    assert study.name == path.stem
+
+
+def test_a_run_that_two_figures_show_is_counted_once(load):
+    study = load()
+    assert len(study.runs("figure1")) == 12
+    assert len(study.runs("figure3")) == 2
+    assert len(study.runs()) == 13  # simclr, width 0.25, 10 epochs, seed 1 is in both
+
+
+def test_runs_do_not_depend_on_the_order_of_the_figures(load):
+    runs = load().runs()
+    assert load(figures=dict(reversed(STUDY["figures"].items()))).runs() == runs
+
+
+def test_a_figure_may_have_several_grids(load):
+    study = load(figures={"figure1": [GRID, GRID | {"depth": 26, "seed": [1, 2]}]})
+    assert [(run.depth, run.seed) for run in study.runs("figure1")] == [(14, 1), (26, 1), (26, 2)]
+
+
+def test_a_budget_has_the_runs_that_figures_ask_for(load):
+    supervised = [run.epochs for run in load(schedule="budget").runs() if run.algorithm == "supervised"]
+    assert supervised == [10]
+
+
+def test_a_trajectory_leaves_a_run_at_every_number_of_epochs(load):
+    supervised = [run.epochs for run in load(schedule="trajectory").runs() if run.algorithm == "supervised"]
+    assert supervised == [0, 5, 10]
+
+
+def test_a_figure_of_a_trajectory_shows_what_it_asks_for(load):
+    assert {run.epochs for run in load(schedule="trajectory").runs("figure3")} == {10}
+
+
+def test_epochs_are_those_of_all_figures_ascending(load):
+    assert load(**{"figures.figure4": GRID | {"epochs": [7, 5]}}).epochs == [0, 5, 7, 10]
+
+
+def test_keys_left_out_have_their_defaults(load):
+    study = load()
+    assert study.schedule == "budget"
+    assert study.recipe == "vissl"
+    assert study.layers == ["conv1", "res2", "res3", "res4", "res5", "trunk", "head"]
+    assert study.energy == {
+        "powers": [0, 1, 2],
+        "vectors": ["flatten", "gap", "vissl"],
+        "centred": [False, True],
+    }
+    assert study.linear_evaluation["penalties"] == [1, 0.1, 0.01, 0.001, 0.0001]
+    assert study.dataset["train"] == study.dataset["seed"] == 0
+
+
+def test_defaults_of_one_study_are_not_shared_with_another(load):
+    load().layers.append("res6")
+    assert "res6" not in load().layers
+
+
+def test_options_are_one_line_of_json_with_sorted_keys():
+    assert as_json({"b": [1, 0.5], "a": None}) == '{"a":null,"b":[1,0.5]}'
+
+
+# --- recipes ---
+
+
+@pytest.mark.parametrize("algorithm", algorithms())
+@pytest.mark.parametrize("small_images", [False, True])
+def test_every_recipe_has_the_keys_that_the_training_reads(algorithm, small_images):
+    keys = {
+        *("batch_size", "optimizer", "momentum", "nesterov", "learning_rate", "schedule", "warmup_epochs"),
+        *("warmup_start", "end", "milestones", "factor", "rate_update", "weight_decay", "decay_norm"),
+        "decay_bias",
+    }
+    assert keys <= set(recipe(algorithm, small_images=small_images))
+
+
+def test_recipes_are_vissls_unless_a_study_says_otherwise():
+    values = recipe("simclr")
+    assert (values["batch_size"], values["temperature"], values["optimizer"]) == (4096, 0.1, "larc")
+
+
+def test_changes_come_after_those_for_small_images(load):
+    study = load(recipe="small_images", **{"recipes.simclr.batch_size": 32})
+    assert study.recipe_of("simclr")["batch_size"] == 32
+    assert study.recipe_of("simclr")["crop_scale"] == [0.2, 1.0]
+    assert study.recipe_of("supervised")["batch_size"] == 256
+
+
+def test_a_recipe_changed_for_one_study_is_as_before_for_the_next():
+    recipe("simclr", changes={"batch_size": 8})
+    assert recipe("simclr")["batch_size"] == 4096
+
+
+def test_a_whole_number_may_stand_for_a_number_with_a_point():
+    assert recipe("simclr", changes={"learning_rate": 1})["learning_rate"] == 1
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("batch_size", 1.5), ("batch_size", True), ("nesterov", 1), ("crop_scale", ["a"]), ("optimizer", 1)],
+)
+def test_a_hyper_parameter_of_another_type_is_refused(key, value):
+    with pytest.raises(InputError, match=f"recipes: simclr: {key} is .*expected something like"):
+        recipe("simclr", changes={key: value})
+
+
+# --- bad input ---
+
+FIRST = "figures.figure1"
+
+
+@pytest.mark.parametrize(
+    ("changes", "parts"),
+    [
+        ({f"{FIRST}.algorithm": "byol"}, ["'byol'", "choose from", "simclr", "supervised"]),
+        ({f"{FIRST}.hight": 1}, ["figures.figure1", "'hight'", "only algorithm, depth, width, norm, epochs"]),
+        ({f"{FIRST}.seed": None}, ["figures.figure1", "'seed' is a required property"]),
+        ({f"{FIRST}.epochs": -1}, ["figures.figure1", "epochs", "-1", "at least 0"]),
+        ({f"{FIRST}.epochs": "many"}, ["figures.figure1", "epochs", "'many'", "'integer'"]),
+        ({f"{FIRST}.epochs": 5.0}, ["figures.figure1", "epochs", "5.0", "'integer'"]),
+        ({f"{FIRST}.epochs": []}, ["figures.figure1", "epochs", "at least one number of epochs"]),
+        ({f"{FIRST}.depth": 18}, ["figures.figure1", "depth", "18", "14, 26, 50, 101, 152 or 200"]),
+        ({f"{FIRST}.depth": 14.0}, ["figures.figure1", "depth", "14.0", "'integer'"]),
+        ({f"{FIRST}.width": 0}, ["figures.figure1", "width", "multiple of 1/64 above 0"]),
+        ({f"{FIRST}.width": 0.01}, ["figures.figure1", "width", "0.01", "multiple of 1/64"]),
+        ({f"{FIRST}.width": float("nan")}, ["figures.figure1", "width", "nan", "multiple of 1/64"]),
+        ({f"{FIRST}.width": float("inf")}, ["figures.figure1", "width", "inf", "multiple of 1/64"]),
+        ({f"{FIRST}.norm": "instance"}, ["figures.figure1", "norm", "'instance'", "batchnorm or layernorm"]),
+        ({f"{FIRST}.seed": True}, ["figures.figure1", "seed", "True", "a seed of at least 0"]),
+        ({FIRST: []}, ["figures.figure1", "one grid or a list of grids"]),
+        ({FIRST: 3}, ["figures.figure1", "3", "algorithm, depth, width, norm, epochs and seed"]),
+        ({"figures": {}}, ["figures", "figure1 to figure4"]),
+        ({"figures.figure9": GRID}, ["figures", "'figure9'", "figure1, figure2, figure3, figure4"]),
+        ({"colour": "red"}, ["'colour'", "only description, dataset"]),
+        ({"description": None}, ["'description' is a required property"]),
+        ({"schedule": "daily"}, ["schedule", "'daily'", "budget", "trajectory"]),
+        ({"recipe": "mine"}, ["recipe", "'mine'", "vissl", "small_images"]),
+        ({"recipes": {"byol": {}}}, ["'byol'", "choose from", "simclr"]),
+        ({"recipes": {1: {}}}, ["unknown algorithm 1", "choose from", "simclr"]),
+        ({"recipes.simclr.batchsize": 1}, ["recipes", "simclr", "'batchsize'", "batch_size"]),
+        ({"recipes.simclr.batch_size": "a"}, ["recipes", "simclr", "batch_size", "'a'", "like 4096"]),
+        ({"dataset.name": "mnist"}, ["dataset.name", "'mnist'", "digits", "fashion_mnist"]),
+        ({"dataset.image_size": "big"}, ["dataset.image_size", "'big'", "at least 16"]),
+        ({"dataset.held_out": 1}, ["dataset.held_out", "1", "minimum of 2"]),
+        ({"dataset.size": 3}, ["dataset", "'size'", "only name, image_size"]),
+        ({"layers": ["conv2"]}, ["layers", "'conv2'", "conv1"]),
+        ({"energy.powers": [-1]}, ["energy.powers", "-1", "at least 0"]),
+        ({"energy.vectors": ["max"]}, ["energy.vectors", "'max'", "flatten, gap or vissl"]),
+        ({"energy.centred": [1]}, ["energy.centred", "1", "true or false"]),
+        ({"linear_evaluation.penalties": [0]}, ["linear_evaluation.penalties", "0", "above 0"]),
+    ],
+    ids=lambda value: (
+        ", ".join(f"{key} {content}" for key, content in value.items()) if isinstance(value, dict) else ""
+    ),
+)
+def test_bad_input_gives_one_line_that_names_the_key_and_what_is_allowed(load, tmp_path, changes, parts):
+    with pytest.raises(InputError) as caught:
+        load(**changes)
+    message = str(caught.value)
+    assert message.startswith(f"{tmp_path / 'mine.yaml'}: ")
+    assert "\n" not in message
+    for part in parts:
+        assert part in message.removeprefix(str(tmp_path))
+
+
+@pytest.mark.parametrize("text", ["", "[1, 2]", "just words"])
+def test_a_file_that_is_no_block_of_keys_is_refused(tmp_path, text):
+    (tmp_path / "mine.yaml").write_text(text)
+    with pytest.raises(InputError, match=r"mine\.yaml: .* is not of type 'object'"):
+        Study.load(tmp_path / "mine.yaml")
+
+
+def test_a_file_that_is_not_yaml_is_refused(tmp_path):
+    (tmp_path / "mine.yaml").write_text("description: [")
+    with pytest.raises(InputError, match=r"mine\.yaml is not valid YAML"):
+        Study.load(tmp_path / "mine.yaml")
+
+
+def test_an_unknown_study_lists_those_there_are():
+    with pytest.raises(InputError, match=r"no study 'cifar': .* does not exist; .*demo"):
+        Study.load(STUDIES[0].parent / "cifar.yaml")
+
+
+# --- config ---
+
+
+def test_an_empty_config_has_the_defaults():
+    config = {}
+    validate(config, "config")
+    assert config == {"study": "demo", "results": "results", "data": "data"}
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"studdy": "demo"}, r"'studdy' was unexpected.*only study, results, data"),
+        ({"study": 3}, r"study: 3 is not of type 'string'.*the name of a file in workflow/studies"),
+        ({"results": ""}, r"results: .*the folder that results go to"),
+    ],
+    ids=json.dumps,
+)
+def test_a_wrong_config_names_the_key_and_what_is_allowed(config, message):
+    with pytest.raises(InputError, match=message):
+        validate(config, "config")
