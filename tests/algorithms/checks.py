@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from golden_weights import GOLDEN, golden_input, golden_json, golden_state
+from golden_weights import golden_arrays, golden_input, golden_json, golden_state
 from torch import Tensor, nn
 
 from feature_diversity import pretrain
@@ -38,17 +38,6 @@ def tiny_batch(channels: int = 3) -> Batch:
     """16 random images of 32 x 32 pixels."""
     torch.manual_seed(1)
     return Batch(torch.rand(16, channels, 32, 32), torch.arange(16) % 10, torch.randperm(IMAGES)[:16])
-
-
-def golden_arrays(name: str, case: str) -> dict[str, Tensor]:
-    """Arrays of one case of tests/golden/`name`.npz; floating ones as float64."""
-    with np.load(GOLDEN / f"{name}.npz") as file:
-        arrays = {
-            key.removeprefix(f"{case}/"): torch.from_numpy(file[key])
-            for key in file.files
-            if key.startswith(f"{case}/")
-        }
-    return {key: x.double() if x.is_floating_point() else x for key, x in arrays.items()}
 
 
 def assert_near(actual: Tensor | float, expected: Tensor | float, tolerance: float = 1e-6) -> None:
