@@ -1,5 +1,6 @@
 """What the algorithms' tests share: small instances, golden networks, comparisons."""
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -95,3 +96,9 @@ def train(name: str, folder: Path, *, epochs: int = 4) -> None:
     run = {"algorithm": name, "depth": 14, "width": 0.0625, "norm": "batchnorm", "seed": 1}
     options = {"run": run, "recipe": tiny_recipe(name), "train_images": IMAGES, "classes": 10}
     pretrain.train(options, data, facts, [0, epochs], folder)
+
+
+def last_state(folder: Path) -> dict:
+    """The newest training state in a folder."""
+    content = max(folder.glob("state_*.pt")).read_bytes()
+    return torch.load(io.BytesIO(content[32:]), weights_only=True)["state"]

@@ -1,10 +1,8 @@
 """What holds for every algorithm, also for one that is added."""
 
-import io
-
 import pytest
 import torch
-from checks import tiny, tiny_batch, train
+from checks import last_state, tiny, tiny_batch, train
 
 from feature_diversity import model, pretrain
 from feature_diversity.checkpoint import save_state
@@ -83,9 +81,3 @@ def test_an_interrupted_training_ends_in_the_same_bits(name, tmp_path, monkeypat
     assert [row["loss"] for row in whole["history"]] == [row["loss"] for row in parts["history"]]
     trained = model.read(tmp_path / "parts" / "snapshot_000004" / "model.safetensors")
     assert trained.head(trained.trunk(torch.randn(3, 3, 32, 32))).shape[0] == 3
-
-
-def last_state(folder):
-    """The training state after the last epoch."""
-    content = max(folder.glob("state_*.pt")).read_bytes()
-    return torch.load(io.BytesIO(content[32:]), weights_only=True)["state"]
