@@ -18,6 +18,17 @@ def golden_json(name: str) -> dict | list:
     return json.loads((GOLDEN / name).read_text())
 
 
+def golden_arrays(name: str, case: str) -> dict[str, Tensor]:
+    """Arrays of one case of tests/golden/`name`.npz; floating ones as float64."""
+    with np.load(GOLDEN / f"{name}.npz") as file:
+        arrays = {
+            key.removeprefix(f"{case}/"): torch.from_numpy(file[key])
+            for key in file.files
+            if key.startswith(f"{case}/")
+        }
+    return {key: x.double() if x.is_floating_point() else x for key, x in arrays.items()}
+
+
 def golden_state(module: nn.Module, seed: int) -> dict[str, Tensor]:
     """A state dict for `module`, float32, drawn from `seed` in the order of its sorted keys.
 

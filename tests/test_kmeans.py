@@ -1,8 +1,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from golden_weights import GOLDEN, golden_json
-from numpy import load
+from golden_weights import golden_arrays, golden_json
 
 from feature_diversity.kmeans import spherical_kmeans
 
@@ -12,8 +11,7 @@ CASES = golden_json("loss_deepclusterv2.json")
 @pytest.mark.parametrize("case", ["kmeans_m40", "kmeans_m60_emptyable"])
 def test_centroids_and_assignments_are_vissls(case):
     facts = CASES[case]
-    with load(GOLDEN / "loss_deepclusterv2.npz") as file:
-        golden = {key.split("/")[1]: torch.from_numpy(file[key]) for key in file.files if case in key}
+    golden = golden_arrays("loss_deepclusterv2", case)
     for head in range(len(facts["num_clusters"])):
         x = golden["memory_embeddings"][facts["memory_bank_used_by_head"][head]]
         start = x[golden[f"init_rows{head}"]]

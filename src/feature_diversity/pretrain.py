@@ -97,16 +97,17 @@ def train(
     """Train to the last of `snapshots`, numbers of epochs, writing a model to `folder` at each of them.
 
     options: what the model's metadata say, and what a state in `folder` must agree with to be
-    continued. Raises InputError for a batch larger than the data set and for a loss that is not finite.
+    continued. Raises InputError for a batch of fewer than two images or of more than there are, and
+    for a loss that is not finite.
     """
     run, recipe = options["run"], options["recipe"]
     epochs, batch_size = snapshots[-1], recipe["batch_size"]
-    steps = len(data.labels) // batch_size
-    if epochs and not steps:
+    if batch_size < 2 or (epochs and batch_size > len(data.labels)):
         raise InputError(
-            f"recipes: {run['algorithm']}: batch_size is {batch_size}, "
-            f"but there are only {len(data.labels)} training images"
+            f"recipes: {run['algorithm']}: batch_size is {batch_size}, expected 2 (BatchNorm needs them) "
+            f"to {len(data.labels)}, the number of training images"
         )
+    steps = len(data.labels) // batch_size
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     images, labels = data.images.to(device), data.labels.to(device)
     training = initialise(options, device)

@@ -1,10 +1,11 @@
 """What the algorithms' tests share: small instances, golden networks, comparisons."""
 
+import io
 from pathlib import Path
 
 import numpy as np
 import torch
-from golden_weights import GOLDEN, golden_input, golden_json, golden_state
+from golden_weights import golden_arrays, golden_input, golden_json, golden_state
 from torch import Tensor, nn
 
 from feature_diversity import pretrain
@@ -38,17 +39,6 @@ def tiny_batch(channels: int = 3) -> Batch:
     """16 random images of 32 x 32 pixels."""
     torch.manual_seed(1)
     return Batch(torch.rand(16, channels, 32, 32), torch.arange(16) % 10, torch.randperm(IMAGES)[:16])
-
-
-def golden_arrays(name: str, case: str) -> dict[str, Tensor]:
-    """Arrays of one case of tests/golden/`name`.npz; floating ones as float64."""
-    with np.load(GOLDEN / f"{name}.npz") as file:
-        arrays = {
-            key.removeprefix(f"{case}/"): torch.from_numpy(file[key])
-            for key in file.files
-            if key.startswith(f"{case}/")
-        }
-    return {key: x.double() if x.is_floating_point() else x for key, x in arrays.items()}
 
 
 def assert_near(actual: Tensor | float, expected: Tensor | float, tolerance: float = 1e-6) -> None:
@@ -98,11 +88,17 @@ class GoldenNetwork:
         np.testing.assert_allclose(norms, expected, rtol=1e-6)
 
 
-def train(name: str, folder: Path, *, epochs: int = 4) -> None:
+def train(name: str, folder: Path, *, epochs: int = 4, **changes) -> None:
     """Train on random images with the stage's own loop; the states are in `folder`."""
     torch.manual_seed(2)
     data = store.Split(torch.randint(256, (IMAGES, 1, 32, 32), dtype=torch.uint8), torch.arange(IMAGES) % 10)
     facts = store.Facts("random", [0.5], [0.3], 32, [str(i) for i in range(10)])
     run = {"algorithm": name, "depth": 14, "width": 0.0625, "norm": "batchnorm", "seed": 1}
-    options = {"run": run, "recipe": tiny_recipe(name), "train_images": IMAGES, "classes": 10}
+    options = {"run": run, "recipe": tiny_recipe(name, **changes), "train_images": IMAGES, "classes": 10}
     pretrain.train(options, data, facts, [0, epochs], folder)
+
+
+def last_state(folder: Path) -> dict:
+    """The newest training state in a folder."""
+    content = max(folder.glob("state_*.pt")).read_bytes()
+    return torch.load(io.BytesIO(content[32:]), weights_only=True)["state"]

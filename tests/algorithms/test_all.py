@@ -1,13 +1,12 @@
 """What holds for every algorithm, also for one that is added."""
 
-import io
-
 import pytest
 import torch
-from checks import tiny, tiny_batch, train
+from checks import last_state, tiny, tiny_batch, train
 
 from feature_diversity import model, pretrain
 from feature_diversity.checkpoint import save_state
+from feature_diversity.files import InputError
 from feature_diversity.recipe import algorithms, recipe
 
 LOOP_KEYS = {
@@ -85,7 +84,7 @@ def test_an_interrupted_training_ends_in_the_same_bits(name, tmp_path, monkeypat
     assert trained.head(trained.trunk(torch.randn(3, 3, 32, 32))).shape[0] == 3
 
 
-def last_state(folder):
-    """The training state after the last epoch."""
-    content = max(folder.glob("state_*.pt")).read_bytes()
-    return torch.load(io.BytesIO(content[32:]), weights_only=True)["state"]
+@pytest.mark.parametrize("batch_size", [0, 1, 71])
+def test_a_batch_that_cannot_be_trained_on_is_refused_before_training(batch_size, tmp_path):
+    with pytest.raises(InputError, match=f"rotnet: batch_size is {batch_size}, expected 2 .*to 70"):
+        train("rotnet", tmp_path, batch_size=batch_size)

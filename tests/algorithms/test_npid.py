@@ -1,8 +1,8 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from checks import GoldenNetwork, assert_near, golden_arrays, tiny
-from golden_weights import golden_json
+from checks import GoldenNetwork, assert_near, tiny
+from golden_weights import golden_arrays, golden_json
 
 from feature_diversity.algorithms.npid import MemoryBank, similarities, uniform_rows
 from feature_diversity.files import InputError

@@ -1,7 +1,7 @@
 import pytest
 import torch
-from checks import GoldenNetwork, assert_near, golden_arrays, tiny, tiny_batch
-from golden_weights import golden_json
+from checks import GoldenNetwork, assert_near, tiny, tiny_batch
+from golden_weights import golden_arrays, golden_json
 from torch import nn
 
 from feature_diversity.files import InputError

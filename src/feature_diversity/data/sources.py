@@ -73,7 +73,8 @@ def fashion_mnist(folder: Path) -> Source:
             _download_fashion_mnist(folder)
     for name, expected in FASHION_MNIST_FILES.items():
         found = hashlib.md5((raw / name).read_bytes()).hexdigest()
-        if found != expected:
+        # Debian compressed the files anew, and dpkg has verified them
+        if found != expected and raw != DEBIAN_FASHION_MNIST:
             raise InputError(
                 f"{raw / name}: MD5 sum is {found}, expected {expected}; delete the file and try again"
             )

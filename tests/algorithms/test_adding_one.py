@@ -1,0 +1,46 @@
+"""An algorithm is added by one file, shown on example/mirrored.py."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from checks import last_state, train
+
+from feature_diversity import algorithms, model, recipe
+from feature_diversity.files import InputError
+
+EXAMPLE = Path(__file__).parent / "example"
+
+
+@pytest.fixture(autouse=True)
+def added(monkeypatch):
+    """As if the example's file were in the package's folder of algorithms."""
+    monkeypatch.setattr(algorithms, "__path__", [*algorithms.__path__, str(EXAMPLE)])
+    monkeypatch.setattr(recipe, "FOLDER", EXAMPLE)
+    recipe._literal.cache_clear()
+    yield
+    recipe._literal.cache_clear()
+    sys.modules.pop("feature_diversity.algorithms.mirrored", None)
+
+
+def test_its_name_is_the_files_name():
+    assert recipe.algorithms() == ["mirrored"]
+
+
+def test_its_recipe_is_known_without_importing_it():
+    assert recipe.recipe("mirrored", small_images=True)["batch_size"] == 16
+    assert recipe.recipe("mirrored", changes={"mirror_probability": 0.2})["mirror_probability"] == 0.2
+    assert "feature_diversity.algorithms.mirrored" not in sys.modules
+    with pytest.raises(InputError, match="mirrored has no 'temperature'"):
+        recipe.recipe("mirrored", changes={"temperature": 0.1})
+
+
+def test_it_is_trained_by_name(tmp_path):
+    train("mirrored", tmp_path, epochs=2)
+    assert int(last_state(tmp_path)["algorithm"]["steps"]) == 2 * 4  # 70 images are 4 batches of 16
+    trained = model.read(tmp_path / "snapshot_000002" / "model.safetensors")
+    assert trained.facts["run"]["algorithm"] == "mirrored"
+    assert trained.head(trained.trunk(torch.randn(3, 3, 32, 32))).shape == (3, 2)
+    assert json.loads(json.dumps(trained.facts)) == trained.facts
