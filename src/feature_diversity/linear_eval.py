@@ -59,7 +59,7 @@ def evaluate(
     penalties = sorted(penalties, reverse=True)
     classifiers = fit_path(features[0], labels[0], len(facts.class_names), penalties)
     scores = [[x @ weight + bias for x in features[1:]] for weight, bias in classifiers]
-    errors = [1 - top_accuracy(validation, labels[1], 1) for validation, _ in scores]
+    errors = [error(validation, labels[1]) for validation, _ in scores]
     best = min(range(len(penalties)), key=lambda i: errors[i])
     validation, test = scores[best]
     return {
@@ -70,7 +70,7 @@ def evaluate(
         "val_error": errors[best],
         "val_top1": top_accuracy(validation, labels[1], 1),
         "val_top5": top_accuracy(validation, labels[1], 5),
-        "test_error": 1 - top_accuracy(test, labels[2], 1),
+        "test_error": error(test, labels[2]),
         "test_top1": top_accuracy(test, labels[2], 1),
         "test_top5": top_accuracy(test, labels[2], 5),
         "n_train": len(labels[0]),
@@ -90,3 +90,8 @@ def top_accuracy(scores: Tensor, labels: Tensor, k: int) -> float:
     """Share of rows whose label is among the k highest scores (N x classes)."""
     k = min(k, scores.shape[1])
     return (scores.topk(k, dim=1).indices == labels[:, None]).any(dim=1).double().mean().item()
+
+
+def error(scores: Tensor, labels: Tensor) -> float:
+    """Share of rows whose label does not have the highest score."""
+    return (scores.argmax(dim=1) != labels).double().mean().item()

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-
-from tests.workflow.checkout import Checkout
+from checkout import Checkout
 
 pytestmark = pytest.mark.workflow
 TABLES = {"tabulate": 1, "figures": 1, "summary": 1}
