@@ -1,13 +1,12 @@
-# Two commands do everything from nothing: `make` (install, then the study of config.yaml) and `make test`.
-# All of it can be done without make; see README.md.
+# Two commands do everything from nothing: `make` (install, then the study named in config.yaml, or
+# make STUDY=fashion_mnist) and `make test`. All of it can be done without make; see README.md.
 
 PYTHON ?= python3
 VENV ?= .venv
-STUDY ?= demo
 ENVIRONMENTS = workflow train analysis test
 
 export PATH := $(abspath $(VENV))/bin:$(PATH)
-SNAKEMAKE = snakemake --workflow-profile workflow/profiles/default --config study=$(STUDY)
+SNAKEMAKE = snakemake --workflow-profile workflow/profiles/default $(if $(STUDY),--config study=$(STUDY))
 
 .PHONY: study install plan report test lint format lock clean
 
@@ -29,7 +28,7 @@ plan: install
 	$(SNAKEMAKE) --dry-run
 
 report: study
-	$(SNAKEMAKE) --report results/$(STUDY)/report.html
+	$(SNAKEMAKE) --report results/$(or $(STUDY),demo)/report.html
 
 test: install
 	python -m pytest -n 2 --dist loadfile

@@ -27,6 +27,11 @@ rule all:
     input:
         rules.figures.output,
         rules.summary.output,
+        # named here as well, so that one that was lost is made anew, and what hangs on it with it
+        of_study("model.safetensors"),
+        of_study("energy.csv"),
+        of_study("measures.csv"),
+        of_study("linear.json"),
 
 
 onsuccess:

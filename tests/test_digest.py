@@ -19,10 +19,10 @@ CLOSURES = {
     "pretrain": "algorithms checkpoint data data.store draws files model optim pretrain progress resnet",
     "extract": "algorithms augment data data.store draws extract files model progress resnet",
     "linear_eval": "algorithms data data.store files linear_eval logistic model progress resnet",
-    "diversity": "approximate directions diversity energy files gram measures readings special_functions "
-    "uniform_sphere",
-    "tabulate": "files run tabulate",
-    "figures": "figures files",
+    "diversity": "approximate directions diversity energy files gram measures progress readings "
+    "special_functions uniform_sphere",
+    "tabulate": "files progress run tabulate",
+    "figures": "figures files progress",
 }
 
 MODULE = '''
@@ -168,8 +168,6 @@ def test_an_unknown_module_is_refused(package):
 
 @pytest.mark.parametrize("stage", CLOSURES)
 def test_a_stage_imports_no_more_of_the_package_than_is_known(stage):
-    if not (PACKAGE / f"{stage}.py").exists():
-        pytest.skip(f"there is no {stage}.py")
     assert digest.import_closure(stage) == set(CLOSURES[stage].split())
 
 

@@ -52,6 +52,7 @@ def main(argv: list[str]) -> None:
     options = {
         "run": arguments.run,
         "recipe": arguments.recipe,
+        "engine": "native",
         "code": arguments.code,
         "version": __version__,
         "dataset": asdict(facts),

@@ -51,7 +51,7 @@ def read_run(folder: Path, figures: list[str]) -> pd.DataFrame:
     rows = energy.merge(measures, on=["layer", "vector"], how="left", validate="many_to_one")
     run = facts["run"] | {"epochs": facts["epochs"]}
     before = {"dataset": facts["dataset"]["name"]} | {name: run[name] for name in Run.__dataclass_fields__}
-    before |= {"engine": "native", "n_params": facts["n_params"], "figures": " ".join(figures)}
+    before |= {"engine": facts["engine"], "n_params": facts["n_params"], "figures": " ".join(figures)}
     errors = (
         "test_error",
         "val_error",
