@@ -29,7 +29,8 @@ def interrupt():
     The process is forked from one in which torch is loaded already.
     """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["feature_diversity.pretrain", "feature_diversity.algorithms.simclr"])
+    modules = ["feature_diversity.pretrain", "feature_diversity.algorithms.simclr", "torch._dynamo"]
+    context.set_forkserver_preload(modules)
 
     def run(arguments: list[str], resume: Path, seconds: float = 0) -> int:
         before = newest_state(resume)
