@@ -21,7 +21,7 @@ def result(digits, trained):
 
 @pytest.fixture(scope="module")
 def reference(digits, trained):
-    """Scores of scikit-learn's classifiers on the same features (penalty: validation, test), and labels."""
+    """Scores of scikit-learn's classifiers, penalty: [validation, test], and the labels of both."""
     facts, splits = store.read(digits, "train", "validation", "test")
     trunk = model.read(trained).trunk
     features = []

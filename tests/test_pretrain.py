@@ -1,0 +1,255 @@
+import csv
+import json
+import multiprocessing
+import os
+import random
+import signal
+import statistics
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file
+
+from feature_diversity import pretrain
+from feature_diversity.algorithms import build
+from feature_diversity.checkpoint import locked
+from feature_diversity.draws import seeded
+from feature_diversity.files import InputError
+from feature_diversity.recipe import recipe
+from feature_diversity.resnet import resnet
+
+
+@pytest.fixture(scope="module")
+def interrupt():
+    """Start a training, wait for its next state, and kill it some seconds later; returns its exit code.
+
+    The process is forked from one in which torch is loaded already.
+    """
+    context = multiprocessing.get_context("forkserver")
+    modules = ["feature_diversity.pretrain", "feature_diversity.algorithms.simclr", "torch._dynamo"]
+    context.set_forkserver_preload(modules)
+
+    def run(arguments: list[str], resume: Path, seconds: float = 0) -> int:
+        before = newest_state(resume)
+        started = context.Process(target=pretrain.main, args=(arguments,))
+        started.start()
+        while started.is_alive() and newest_state(resume) == before:
+            time.sleep(0.001)
+        time.sleep(seconds)
+        started.kill()
+        started.join()
+        return started.exitcode
+
+    return run
+
+
+def newest_state(resume: Path) -> str | None:
+    """Name of the newest state in a folder."""
+    return max((path.name for path in resume.glob("state_*.pt")), default=None)
+
+
+def history(model):
+    """Rows of the history beside a model."""
+    with open(model.with_name("history.csv"), newline="") as file:
+        return list(csv.DictReader(file))
+
+
+# --- the same bits ---
+
+
+@pytest.mark.parametrize("algorithm", ["simclr", "supervised"])
+def test_the_same_command_gives_the_same_bits(train, tmp_path, algorithm):
+    first, second = (train(tmp_path / name, 2, algorithm=algorithm)[0] for name in "ab")
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_another_seed_gives_other_weights(train, tmp_path):
+    first, second = (load_file(train(tmp_path / str(seed), 1, seed=seed)[0]) for seed in (1, 2))
+    assert not torch.equal(first["trunk.conv1.weight"], second["trunk.conv1.weight"])
+
+
+def test_a_training_does_not_depend_on_what_was_drawn_before(train, tmp_path):
+    torch.manual_seed(1)
+    [first] = train(tmp_path / "a", 1)
+    torch.manual_seed(2)
+    [second] = train(tmp_path / "b", 1)
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_a_training_killed_at_random_moments_ends_with_the_same_bits(train, training, interrupt, tmp_path):
+    [undisturbed] = train(tmp_path / "undisturbed", 20)
+    seconds = 64 / statistics.median(float(row["images_per_second"]) for row in history(undisturbed))
+    arguments = training(tmp_path / "killed", 20)
+    killed = tmp_path / "killed" / "ep20" / "model.safetensors"
+    moments = random.Random(0)
+    exits = []
+    while len(exits) < 5 and 0 not in exits:  # 0 where a slow machine did not kill it in time
+        exits.append(interrupt(arguments, killed.parent / "resume", moments.uniform(0, 2 * seconds)))
+    assert exits[:2] == [-signal.SIGKILL] * 2
+    pretrain.main(arguments)
+    assert killed.read_bytes() == undisturbed.read_bytes()
+    assert [row["loss"] for row in history(killed)] == [row["loss"] for row in history(undisturbed)]
+
+
+def test_a_damaged_newest_state_costs_an_epoch_and_not_the_result(
+    train, training, interrupt, tmp_path, capfd
+):
+    [undisturbed] = train(tmp_path / "undisturbed", 10)
+    arguments = training(tmp_path / "damaged", 10)
+    folder = tmp_path / "damaged" / "ep10"
+    for _ in range(2):
+        interrupt(arguments, folder / "resume")
+    newest = folder / "resume" / newest_state(folder / "resume")
+    newest.write_bytes(newest.read_bytes()[:-1])
+    pretrain.main(arguments)
+    assert f"{newest} is damaged" in capfd.readouterr().err
+    assert (folder / "model.safetensors").read_bytes() == undisturbed.read_bytes()
+
+
+# --- budget and trajectory ---
+
+
+def test_the_end_of_a_trajectory_is_the_budget_of_that_many_epochs(train, tmp_path):
+    *_, last = train(tmp_path / "trajectory", 0, 1, 3)
+    [budget] = train(tmp_path / "budget", 3)
+    assert last.read_bytes() == budget.read_bytes()
+
+
+def test_a_trajectory_leaves_a_model_and_a_history_at_each_number_of_epochs(train, tmp_path):
+    models = train(tmp_path, 0, 1, 3)
+    assert [len(history(model)) for model in models] == [0, 1, 3]
+    assert len({model.read_bytes() for model in models}) == 3
+
+
+def test_a_model_says_after_how_many_epochs_it_was_taken(train, tmp_path):
+    for epochs, path in zip((0, 2), train(tmp_path, 0, 2), strict=True):
+        with safe_open(path, framework="np") as file:
+            assert json.loads(file.metadata()["facts"])["epochs"] == epochs
+
+
+@pytest.mark.parametrize("algorithm", ["simclr", "supervised"])
+def test_no_epochs_give_the_initial_network(train, tmp_path, algorithm):
+    [path] = train(tmp_path, 0, algorithm=algorithm, seed=7)
+    with seeded(7, "trunk"):
+        trunk = resnet(14, 1 / 64, "batchnorm")
+    with seeded(7, "head"):
+        head = build(algorithm, recipe(algorithm), trunk.out_channels, 64, 10).head
+    expected = {f"trunk.{key}": value for key, value in trunk.state_dict().items()}
+    expected |= {f"head.{key}": value for key, value in head.state_dict().items()}
+    found = load_file(path)
+    assert found.keys() == expected.keys()
+    assert all(torch.equal(found[key], expected[key]) for key in expected)
+
+
+def test_training_changes_every_weight(train, tmp_path):
+    before, after = map(load_file, train(tmp_path, 0, 1))
+    assert [key for key in before if torch.equal(before[key], after[key])] == []
+
+
+# --- what is left ---
+
+
+def test_the_history_has_a_row_for_each_epoch(train, tmp_path):
+    rows = history(train(tmp_path, 3)[0])
+    assert [row["epoch"] for row in rows] == ["1", "2", "3"]
+    assert list(rows[0]) == ["epoch", "loss", "learning_rate", "images_per_second"]
+    assert all(float(row["loss"]) > 0 and float(row["images_per_second"]) > 0 for row in rows)
+
+
+def test_the_loss_falls(train, tmp_path):
+    changes = {"optimizer": "sgd", "learning_rate": 0.5, "momentum": 0.9, "schedule": "constant"}
+    losses = [
+        float(row["loss"]) for row in history(train(tmp_path, 12, algorithm="supervised", **changes)[0])
+    ]
+    assert sum(losses[-3:]) < 0.95 * sum(losses[:3])
+
+
+def test_the_learning_rate_is_scaled_with_the_batch(train, tmp_path):
+    changes = {"learning_rate": 0.8, "schedule": "constant", "warmup_epochs": 0}
+    assert history(train(tmp_path, 1, **changes)[0])[0]["learning_rate"] == str(0.8 * 16 / 256)
+
+
+def test_nothing_but_model_and_history_is_left(train, tmp_path):
+    models = train(tmp_path, 0, 2)
+    for model in models:
+        assert sorted(os.listdir(model.parent)) == ["history.csv", "model.safetensors"]
+
+
+def test_a_finished_training_is_done_again_from_the_start(train, tmp_path, capfd):
+    [model] = train(tmp_path, 1)
+    content = model.read_bytes()
+    model.unlink()
+    capfd.readouterr()
+    assert train(tmp_path, 1) == [model]
+    assert "going on" not in capfd.readouterr().err
+    assert model.read_bytes() == content
+
+
+# --- when it cannot go on ---
+
+DIVERGES = {"algorithm": "supervised", "batch_size": 64, "learning_rate": 1e38, "schedule": "constant"}
+
+
+def test_a_loss_that_is_not_finite_stops_the_training(command, training, tmp_path):
+    done = command("pretrain", *training(tmp_path, 1, 5, **DIVERGES))
+    assert done.returncode == 1
+    message = done.stderr.splitlines()[-1]
+    assert message.startswith(
+        "error: the loss became nan in epoch 2, step 1; the state after epoch 1 is kept."
+    )
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.glob("ep*/model.safetensors"))
+    assert newest_state(tmp_path / "ep5" / "resume") == "state_000001.pt"
+
+
+def test_the_step_of_a_bad_loss_is_counted_within_its_epoch(train, tmp_path):
+    with pytest.raises(InputError, match="in epoch 1, step 2; the state after epoch 0 is kept"):
+        train(tmp_path, 5, **DIVERGES | {"batch_size": 16})
+
+
+def test_a_batch_larger_than_the_data_is_refused_before_training(train, tmp_path, capfd):
+    with pytest.raises(InputError, match="simclr: batch_size is 65, but there are only 64 training images"):
+        train(tmp_path, 1, batch_size=65)
+    assert "ready" not in capfd.readouterr().err
+
+
+def test_a_batch_of_all_images_is_one_step(train, tmp_path):
+    assert len(history(train(tmp_path, 1, batch_size=64)[0])) == 1
+
+
+def test_simclr_needs_two_images_a_step(train, tmp_path):
+    with pytest.raises(InputError, match="batch_size: SimCLR needs at least 2 images a step"):
+        train(tmp_path, 1, batch_size=1)
+
+
+def test_a_missing_data_set_is_named(training, tmp_path):
+    arguments = training(tmp_path, 1)
+    arguments[1] = str(tmp_path / "nowhere")
+    with pytest.raises(InputError, match=r"nowhere is not a prepared data set"):
+        pretrain.main(arguments)
+
+
+def test_a_second_process_on_the_same_run_is_refused(command, training, tmp_path):
+    with locked(tmp_path / "ep2" / "resume"):
+        done = command("pretrain", *training(tmp_path, 2))
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"error: another process trains this run: process {os.getpid()} on ")
+    assert not (tmp_path / "ep2" / "model.safetensors").exists()
+
+
+@pytest.mark.parametrize("code", ["same", "other"])
+def test_only_a_state_of_the_same_code_is_continued(training, interrupt, tmp_path, capfd, code):
+    arguments = training(tmp_path, 10)
+    interrupt([*arguments, "--code", "same"], tmp_path / "ep10" / "resume")
+    capfd.readouterr()
+    pretrain.main([*arguments, "--code", code])
+    assert ("going on after epoch" in capfd.readouterr().err) == (code == "same")
+
+
+def test_a_state_of_other_options_is_not_continued(training, train, interrupt, tmp_path):
+    interrupt(training(tmp_path / "a", 6), tmp_path / "a" / "ep6" / "resume")
+    [after], [alone] = (train(tmp_path / name, 6, learning_rate=0.05) for name in "ab")
+    assert after.read_bytes() == alone.read_bytes()
