@@ -1,6 +1,7 @@
 """What runs, what runs again, and what does not: the real Snakemake on the tiny study."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from checkout import Checkout
 
 pytestmark = pytest.mark.workflow
+EXAMPLE = Path(__file__).parents[1] / "algorithms" / "example" / "mirrored.py"
 TABLES = {"tabulate": 1, "figures": 1, "summary": 1}
 
 
@@ -26,6 +28,9 @@ def checkout(finished: Checkout) -> Iterator[Checkout]:
     sources = [finished.folder / part for part in ("src", "workflow", "envs")]
     files = {path: path.read_bytes() for source in sources for path in source.rglob("*") if path.is_file()}
     yield finished
+    for source in sources:
+        for path in [path for path in source.rglob("*") if path.is_file() and path not in files]:
+            path.unlink()
     for path, content in files.items():
         if path.read_bytes() != content:
             path.write_bytes(content)
@@ -96,6 +101,17 @@ def test_a_lost_energy_is_computed_alone_and_its_dependants_with_it(checkout: Ch
     assert checkout.snakemake().returncode == 0
     assert lost.read_text() == content
     assert checkout.planned() == {}
+
+
+def test_an_algorithm_in_one_new_file_goes_through_the_whole_workflow_by_name(checkout: Checkout):
+    shutil.copy(EXAMPLE, checkout.folder / "src" / "feature_diversity" / "algorithms")
+    checkout.edit("workflow/studies/tiny.yaml", "[simclr, supervised]", "[simclr, supervised, mirrored]")
+    assert checkout.planned() == {"pretrain": 1, "extract": 1, "linear_eval": 1, "energy": 2} | TABLES
+    result = checkout.snakemake()
+    assert result.returncode == 0, result.stdout
+    table = pd.read_csv(checkout.results / "results.csv")
+    assert set(table["algorithm"]) == {"simclr", "supervised", "mirrored"}
+    assert "mirrored" in (checkout.results / "figures" / "figure3.svg").read_text()
 
 
 @pytest.mark.parametrize(
