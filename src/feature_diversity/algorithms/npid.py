@@ -37,7 +37,13 @@ RECIPE = {  # VISSL, pretrain/npid/npid_8gpu_resnet
 }
 
 SMALL_IMAGES = {
-    "negatives": 512,  # so that 1,000 images are enough
+    "batch_size": 128,  # more steps from few images
+    "schedule": "cosine",  # in tens of epochs, a rate a tenth as high for 40 % of them learns too little
+    "rate_update": "step",  # as a cosine over few epochs needs
+    # The loss sums over negatives. Their pull on a few hundred steps' still similar embeddings is what
+    # makes weights explode, so few of them, and of a softer temperature.
+    "negatives": 32,
+    "temperature": 0.2,
     "crop_scale": [0.2, 1.0],  # 8 % of 32 x 32 pixels show nothing
 }
 

@@ -50,12 +50,14 @@ RECIPE = {  # VISSL, pretrain/pirl/pirl_jigsaw_4node_resnet50
 }
 
 SMALL_IMAGES = {
-    "batch_size": 256,  # tens of thousands of images, not a million
+    "batch_size": 128,  # tens of thousands of images, not a million
     "rate_update": "step",  # as a cosine over few epochs needs
-    "negatives": 512,  # so that 1,000 images are enough
-    "grid": 2,
-    "patch_size": 14,
-    "puzzle_size": 36,
+    "negatives": 32,  # as for NPID: the loss sums over them, and there are only hundreds of steps
+    "temperature": 0.2,  # likewise
+    "grid": 2,  # of nine patches of 32 x 32 pixels, none shows anything
+    "patch_size": 14,  # of cells of 18 pixels: about VISSL's share
+    "puzzle_size": 36,  # larger than the image's 32 by VISSL's 255 / 224
+    "photometric_probability": 0.0,  # a posterized, solarized patch of 14 x 14 pixels is noise
     "crop_scale": [0.2, 1.0],  # 8 % of 32 x 32 pixels show nothing
 }
 

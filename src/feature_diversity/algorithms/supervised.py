@@ -29,6 +29,9 @@ RECIPE = {  # VISSL, pretrain/supervised/supervised_8gpu_resnet
 }
 
 SMALL_IMAGES = {
+    "batch_size": 128,  # more steps from few images
+    "schedule": "cosine",  # in tens of epochs, a rate a tenth as high after a quarter learns too little
+    "rate_update": "step",  # as a cosine over few epochs needs
     "crop_scale": [0.2, 1.0],  # 8 % of 32 x 32 pixels show nothing
 }
 
