@@ -211,7 +211,9 @@ def test_the_step_of_a_bad_loss_is_counted_within_its_epoch(train, tmp_path):
 
 
 def test_a_batch_larger_than_the_data_is_refused_before_training(train, tmp_path, capfd):
-    with pytest.raises(InputError, match="simclr: batch_size is 65, but there are only 64 training images"):
+    with pytest.raises(
+        InputError, match=r"simclr: batch_size is 65, expected 2 .* to 64, the number of training"
+    ):
         train(tmp_path, 1, batch_size=65)
     assert "ready" not in capfd.readouterr().err
 
@@ -220,9 +222,10 @@ def test_a_batch_of_all_images_is_one_step(train, tmp_path):
     assert len(history(train(tmp_path, 1, batch_size=64)[0])) == 1
 
 
-def test_simclr_needs_two_images_a_step(train, tmp_path):
-    with pytest.raises(InputError, match="batch_size: SimCLR needs at least 2 images a step"):
-        train(tmp_path, 1, batch_size=1)
+@pytest.mark.parametrize("batch_size", [-1, 0, 1])
+def test_a_batch_of_fewer_than_two_images_is_refused(train, tmp_path, batch_size):
+    with pytest.raises(InputError, match=f"batch_size is {batch_size}, expected 2"):
+        train(tmp_path, 1, batch_size=batch_size)
 
 
 def test_a_missing_data_set_is_named(training, tmp_path):
