@@ -164,7 +164,7 @@ def test_changes_come_after_those_for_small_images(load):
     study = load(recipe="small_images", **{"recipes.simclr.batch_size": 32})
     assert study.recipe_of("simclr")["batch_size"] == 32
     assert study.recipe_of("simclr")["crop_scale"] == [0.2, 1.0]
-    assert study.recipe_of("supervised")["batch_size"] == 256
+    assert study.recipe_of("supervised") == recipe("supervised", small_images=True)
 
 
 def test_a_recipe_changed_for_one_study_is_as_before_for_the_next():
@@ -283,3 +283,29 @@ def test_an_empty_config_has_the_defaults():
 def test_a_wrong_config_names_the_key_and_what_is_allowed(config, message):
     with pytest.raises(InputError, match=message):
         validate(config, "config")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("optimizer", "adam", "one of larc, sgd"),
+        ("batch_size", 0, "above 0"),
+        ("temperature", 0.0, "above 0"),
+        ("learning_rate", -0.1, "0 or more"),
+        ("learning_rate", float("inf"), "0 or more"),
+        ("flip_probability", 1.5, "0 to 1"),
+        ("crop_scale", [0.5, 0.2], r"\[low, high\] above 0 and at most 1"),
+        ("crop_scale", [0.5], r"\[low, high\] above 0 and at most 1"),
+        ("blur_radius", [0.0, 2.0], r"\[low, high\] above 0"),
+    ],
+)
+def test_a_value_that_makes_no_sense_is_refused_with_what_does(key, value, expected):
+    with pytest.raises(InputError, match=rf"recipes: simclr: {key} is .*, expected {expected}"):
+        recipe("simclr", changes={key: value})
+
+
+@pytest.mark.parametrize("algorithm", algorithms())
+def test_every_recipe_keeps_to_the_rules_for_changes(algorithm):
+    for small_images in (False, True):
+        values = recipe(algorithm, small_images=small_images)
+        assert recipe(algorithm, changes=values) == values

@@ -18,6 +18,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
 from feature_diversity.files import InputError, atomic_write
 from feature_diversity.progress import announce_ready
@@ -44,8 +45,12 @@ STYLE = {
     "font.size": 9, "axes.titlesize": 10, "legend.frameon": False, "legend.fontsize": 9, "figure.dpi": 150,
     "svg.hashsalt": "feature-diversity", "svg.fonttype": "none", "pdf.fonttype": 42,
 }  # fmt: skip
-DIVERSITY = "Diversity (minus mean energy, s = 1)"
-ERROR = "Test error of the linear classifier (%)"
+SIZES = [
+    Line2D([], [], linestyle="", marker="o", markersize=3.5, color="0.4", alpha=0.6, label="one seed"),
+    Line2D([], [], linestyle="", marker="o", markersize=6.5, color="0.4", label="mean over seeds"),
+]
+DIVERSITY = "Diversity (minus energy, s = 1)"
+ERROR = "Test error (%)"
 
 
 def main(argv: list[str]) -> None:
@@ -129,13 +134,16 @@ def figure2(table: pd.DataFrame) -> Figure:
             axes.scatter(mine["n_params"], mine[value], s=12, marker=marker, color=colours[depth], alpha=0.45)
             axes.plot(mean["n_params"], mean[value], line, marker=marker, color=colours[depth])
         axes.set(xscale="log", title=title, ylabel=ERROR if value == "error" else "")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
+        axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+        axes.xaxis.set_minor_formatter(NullFormatter())
     panels[1].set_ylabel(DIVERSITY)
     figure.supxlabel("Parameters of the trunk", fontsize=9)
     keys = [
         Line2D([], [], linestyle=line, marker=marker, color=colours[depth], label=f"ResNet-{depth}")
         for depth, line, marker in zip(depths, LINES * len(depths), MARKERS, strict=False)
     ]
-    figure.legend(handles=keys, loc="outside right center")
+    figure.legend(handles=[*keys, *SIZES], loc="outside right center")
     figure.suptitle(
         f"Size of the network, stopped at the least validation error: {subject(table)}", fontsize=10
     )
@@ -203,10 +211,10 @@ def layer_panels(
     for axes, layer in zip(panels[0], layers, strict=True):
         draw(axes, table[table["layer"] == layer])
         axes.set_title(layer)
-        axes.locator_params(axis="x", nbins=4)
+        axes.locator_params(axis="x", nbins=3)
     panels[0][0].set_ylabel(ERROR)
     figure.supxlabel(DIVERSITY, fontsize=9)
-    figure.legend(handles=keys, loc="outside right center")
+    figure.legend(handles=[*keys, *SIZES], loc="outside right center")
     figure.suptitle(title, fontsize=10)
     return figure
 
@@ -224,8 +232,8 @@ def points(axes: Axes, rows: pd.DataFrame, hue: str, colours: dict, marker: str)
             s=42,
             marker=marker,
             color=[colours[value]],
-            edgecolor="white",
-            linewidth=0.6,
+            edgecolor="0.15",
+            linewidth=0.5,
             zorder=2,
         )
 

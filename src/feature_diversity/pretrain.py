@@ -256,9 +256,10 @@ def record(
     bad = torch.nonzero(~values.isfinite()).flatten()
     if len(bad):
         step = int(bad[0])
+        kept = f"the state after epoch {epoch} is kept" if epoch else "nothing was saved yet"
         raise InputError(
-            f"the loss became {values[step].item()} in epoch {epoch + 1}, step {step + 1}; the state after "
-            f"epoch {epoch} is kept. A lower learning_rate in the study's recipes may help."
+            f"the loss became {values[step].item()} in epoch {epoch + 1}, step {step + 1}; {kept}. "
+            "A lower learning_rate in the study's recipes may help."
         )
     history.append(
         {

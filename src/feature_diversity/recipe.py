@@ -5,6 +5,7 @@ sources, and `SMALL_IMAGES`, what changes for images of 32 x 32 pixels and why.
 """
 
 import ast
+import math
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,16 @@ from typing import Any
 from feature_diversity.files import InputError
 
 FOLDER = Path(__file__).parent / "algorithms"
+
+# What values may be, by key or by the key's ending; of all others, numbers may not be negative.
+CHOICES = {
+    "optimizer": ["larc", "sgd"],
+    "schedule": ["constant", "cosine", "multistep"],
+    "rate_update": ["epoch", "step"],
+}
+SHARES = ("probability", "momentum", "factor", "weight", "milestones")  # from 0 to 1
+POSITIVE = ("batch_size", "_size", "_sizes", "temperature", "permutations", "prototypes", "negatives")
+RANGES = ("scale", "radius", "scales")  # [low, high], above 0 and, unless pixels, at most 1
 
 
 def algorithms() -> list[str]:
@@ -25,7 +36,7 @@ def recipe(
     """The algorithm's hyper-parameters: its `RECIPE`, then `SMALL_IMAGES` if asked, then `changes`.
 
     Raises InputError for an unknown algorithm, for a key that the recipe does not have, and for a
-    value of another type than the recipe's.
+    value of another type than the recipe's or outside of what makes sense.
     """
     if algorithm not in algorithms():
         raise InputError(f"unknown algorithm {algorithm!r}; choose from {', '.join(algorithms())}")
@@ -39,8 +50,28 @@ def recipe(
             raise InputError(
                 f"recipes: {algorithm}: {key} is {value!r}, expected something like {values[key]!r}"
             )
+        if expected := _expectation(key, value):
+            raise InputError(f"recipes: {algorithm}: {key} is {value!r}, expected {expected}")
         values[key] = value
     return values
+
+
+def _expectation(key: str, value: Any) -> str | None:
+    """What was expected of a value, None if it is as expected."""
+    if isinstance(value, str):
+        allowed = CHOICES.get(key, [value])
+        return None if value in allowed else f"one of {', '.join(allowed)}"
+    if key.endswith(RANGES):
+        highest = math.inf if key.endswith("radius") else 1
+        pairs = value if value and isinstance(value[0], list) else [value]
+        fine = all(len(pair) == 2 and 0 < pair[0] <= pair[1] <= highest for pair in pairs)
+        return None if fine else f"[low, high] above 0{'' if highest > 1 else ' and at most 1'}"
+    numbers = value if isinstance(value, list) else [value]
+    if key.endswith(SHARES):
+        return None if all(0 <= number <= 1 for number in numbers) else "0 to 1"
+    if key.endswith(POSITIVE):
+        return None if all(0 < number < math.inf for number in numbers) else "above 0"
+    return None if all(0 <= number < math.inf for number in numbers) else "0 or more"
 
 
 def _same_kind(default: Any, value: Any) -> bool:
@@ -50,7 +81,7 @@ def _same_kind(default: Any, value: Any) -> bool:
     if isinstance(default, float):
         return isinstance(value, number)
     if isinstance(default, list) and isinstance(value, list):
-        return all(_same_kind(default[0], item) for item in value) if default else True
+        return all(_same_kind(default[0] if default else 0.0, item) for item in value)
     return isinstance(value, type(default))
 
 

@@ -118,10 +118,9 @@ def validate(content: Any, schema: str) -> None:
     Raises InputError naming the key, the value found, and what the schema says is expected there.
     """
     rules = yaml.safe_load((SCHEMAS / f"{schema}.schema.yaml").read_text())
-    errors = sorted(
-        Validator(rules).iter_errors(content),
-        key=lambda error: list(map(str, error.path)),
-    )
+    errors = list(Validator(rules).iter_errors(content))
+    # an entry that is wrong in itself says more than one that is missing
+    errors.sort(key=lambda error: (error.validator == "contains", list(map(str, error.path))))
     if errors:
         error = errors[0]
         where = ".".join(str(part) for part in error.absolute_path)

@@ -3,6 +3,7 @@
 import argparse
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from safetensors import SafetensorError, safe_open
 from feature_diversity.files import InputError, atomic_write
 from feature_diversity.progress import announce_ready
 from feature_diversity.run import Run, expand
+
+LINEAR = ("test_error", "val_error", "test_top1", "test_top5", "val_top1", "val_top5", "protocol", "penalty")
 
 
 def main(argv: list[str]) -> None:
@@ -45,27 +48,27 @@ def read_run(folder: Path, figures: list[str]) -> pd.DataFrame:
     blanks, the figures that show it.
     """
     facts = model_facts(folder / "model.safetensors")
-    linear = json.loads((folder / "linear.json").read_text())
-    energy = pd.read_csv(folder / "energy.csv")
-    measures = pd.read_csv(folder / "measures.csv").drop(columns="mean_cosine", errors="ignore")
+    linear = read_part(folder / "linear.json", lambda path: json.loads(path.read_text()))
+    energy = read_part(folder / "energy.csv", pd.read_csv)
+    measures = read_part(folder / "measures.csv", pd.read_csv).drop(columns="mean_cosine")
     rows = energy.merge(measures, on=["layer", "vector"], how="left", validate="many_to_one")
     run = facts["run"] | {"epochs": facts["epochs"]}
     before = {"dataset": facts["dataset"]["name"]} | {name: run[name] for name in Run.__dataclass_fields__}
     before |= {"engine": facts["engine"], "n_params": facts["n_params"], "figures": " ".join(figures)}
-    errors = (
-        "test_error",
-        "val_error",
-        "test_top1",
-        "test_top5",
-        "val_top1",
-        "val_top5",
-        "protocol",
-        "penalty",
-    )
-    before |= {name: linear[name] for name in errors}
+    before |= {name: linear[name] for name in LINEAR}
     for position, (name, value) in enumerate(before.items()):
         rows.insert(position, name, value)
     return rows
+
+
+def read_part(path: Path, reader: Callable[[Path], Any]) -> Any:
+    """What `reader` makes of a file of a run; InputError naming the file if it cannot."""
+    try:
+        return reader(path)
+    except (OSError, ValueError) as error:  # JSON and CSV errors are ValueErrors
+        raise InputError(
+            f"{path} cannot be read ({error}); delete it, and the workflow makes it anew"
+        ) from None
 
 
 def model_facts(path: Path) -> dict[str, Any]:
