@@ -101,6 +101,7 @@ def learn(algorithm: str, seed: int, data: Path, folder: Path, changes: dict | N
             *("--recipe", json.dumps(recipe(algorithm, small_images=True, changes=changes))),
             *("--epochs", *map(str, EPOCHS)),
             *("--models", *map(str, models)),
+            *("--histories", *(str(path.with_name("history.csv")) for path in models)),
         ]
     )
     seconds = time.process_time() - began

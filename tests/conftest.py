@@ -53,6 +53,7 @@ def training(digits) -> Callable[..., list[str]]:
         return [
             *("--data", str(digits), "--run", json.dumps(run), "--recipe", json.dumps(values)),
             *("--epochs", *map(str, epochs), "--models", *models),
+            *("--histories", *(str(folder / f"ep{number}" / "history.csv") for number in epochs)),
         ]
 
     return arguments

@@ -309,3 +309,27 @@ def test_every_recipe_keeps_to_the_rules_for_changes(algorithm):
     for small_images in (False, True):
         values = recipe(algorithm, small_images=small_images)
         assert recipe(algorithm, changes=values) == values
+
+
+def test_a_key_given_twice_is_refused(tmp_path):
+    path = tmp_path / "twice.yaml"
+    path.write_text("description: one\ndescription: two\n")
+    with pytest.raises(InputError, match=r"twice\.yaml is not valid YAML: 'description' stands twice"):
+        Study.load(path)
+
+
+def test_a_study_that_is_not_text_is_refused(tmp_path):
+    path = tmp_path / "bytes.yaml"
+    path.write_bytes(b"description: \xff")
+    with pytest.raises(InputError, match=r"bytes\.yaml is not valid YAML"):
+        Study.load(path)
+
+
+def test_more_held_out_images_than_test_images_are_refused(load):
+    with pytest.raises(InputError, match=r"dataset\.held_out is 101, expected at most 100"):
+        load(**{"dataset.test": 100, "dataset.held_out": 101})
+
+
+def test_an_unknown_data_set_is_answered_with_the_known_ones(load):
+    with pytest.raises(InputError, match=r"dataset\.name is 'mnist', expected one of digits, fashion_mnist"):
+        load(**{"dataset.name": "mnist"})

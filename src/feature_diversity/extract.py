@@ -75,10 +75,10 @@ def _batches(network: model.Model, images: Tensor, facts: store.Facts, layers: l
     if "head" in layers and "trunk" not in wanted:
         wanted.append("trunk")
     for batch in images.split(BATCH):
-        features = network.trunk.forward_layers(store.normalise(batch, facts), wanted)
+        features = network.trunk.forward_layers(store.normalise(batch.to(model.device()), facts), wanted)
         if "head" in layers:
             features["head"] = network.head(features["trunk"])
-        yield {layer: features[layer].contiguous().numpy() for layer in layers}
+        yield {layer: features[layer].contiguous().cpu().numpy() for layer in layers}
 
 
 def save(path: Path, features: np.ndarray) -> None:

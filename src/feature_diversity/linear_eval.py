@@ -55,7 +55,7 @@ def evaluate(
     features = [trunk_features(network, split.images, facts) for split in splits]
     std, mean = torch.std_mean(features[0], dim=0)
     features = [(x - mean) / torch.where(std > 0, std, 1) for x in features]
-    labels = [split.labels for split in splits]
+    labels = [split.labels.to(model.device()) for split in splits]
     penalties = sorted(penalties, reverse=True)
     classifiers = fit_path(features[0], labels[0], len(facts.class_names), penalties)
     scores = [[x @ weight + bias for x in features[1:]] for weight, bias in classifiers]
@@ -82,7 +82,9 @@ def evaluate(
 @torch.no_grad()
 def trunk_features(network: model.Model, images: Tensor, facts: store.Facts) -> Tensor:
     """Pooled features, float32, N x channels, of uint8 images, in eval mode and without augmentation."""
-    batches = [store.normalise(store.to_unit(batch), facts) for batch in images.split(BATCH)]
+    batches = (
+        store.normalise(store.to_unit(batch.to(model.device())), facts) for batch in images.split(BATCH)
+    )
     return torch.cat([network.trunk(batch) for batch in batches])
 
 

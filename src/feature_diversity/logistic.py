@@ -15,8 +15,8 @@ def fit_path(x: Tensor, labels: Tensor, classes: int, penalties: list[float]) ->
     penalty / 2 x sum of squared weights (biases free) by L-BFGS from zero weights: convex, so that
     no seed is involved. Returns (weight D x classes, bias classes) for each penalty.
     """
-    weight = torch.zeros(x.shape[1], classes, dtype=x.dtype, requires_grad=True)
-    bias = torch.zeros(classes, dtype=x.dtype, requires_grad=True)
+    weight = torch.zeros(x.shape[1], classes, dtype=x.dtype, device=x.device, requires_grad=True)
+    bias = torch.zeros(classes, dtype=x.dtype, device=x.device, requires_grad=True)
     fitted = []
     for penalty in penalties:
         optimizer = torch.optim.LBFGS(

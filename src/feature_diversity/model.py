@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
@@ -23,6 +24,11 @@ class Model:
     facts: dict[str, Any]
 
 
+def device() -> torch.device:
+    """Where networks run: the GPU if there is one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
 def write(path: str | Path, trunk: nn.Module, head: nn.Module, facts: dict[str, Any]) -> None:
     """Write trunk and head, keys as torchvision's under `trunk.` and `head.`, and the facts as metadata."""
     tensors = {f"trunk.{key}": value for key, value in trunk.state_dict().items()}
@@ -34,7 +40,7 @@ def write(path: str | Path, trunk: nn.Module, head: nn.Module, facts: dict[str, 
 
 
 def read(path: str | Path) -> Model:
-    """Read a network in eval mode; InputError if the file is missing, damaged or of another shape."""
+    """Read a network in eval mode onto `device()`; InputError if the file is missing, damaged or foreign."""
     try:
         with safe_open(str(path), framework="pt") as file:
             facts = json.loads(file.metadata()["facts"])
@@ -50,4 +56,4 @@ def read(path: str | Path) -> Model:
             )
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, ImportError, RuntimeError) as error:
         raise InputError(f"{path} is not a model of this package: {error}") from None
-    return Model(trunk.eval(), algorithm.head.eval(), facts)
+    return Model(trunk.eval().to(device()), algorithm.head.eval().to(device()), facts)

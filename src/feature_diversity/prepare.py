@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from feature_diversity.data.sources import SOURCES
+from feature_diversity.data import sources
 from feature_diversity.data.splits import divide
 from feature_diversity.data.store import SPLITS
 from feature_diversity.files import atomic_write
@@ -29,7 +29,7 @@ def main(argv: list[str]) -> None:
     options = dict(arguments.dataset)
     name, size = options.pop("name"), options.pop("image_size")
 
-    source = SOURCES[name](arguments.folder)
+    source = sources.load(name, arguments.folder)
     rows = divide(source.labels, source.is_test, **options)
     images = enlarge(torch.from_numpy(source.images), size)
     train = images[torch.from_numpy(rows["train"])].to(torch.float64) / 255

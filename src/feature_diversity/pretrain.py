@@ -41,6 +41,9 @@ def main(argv: list[str]) -> None:
     parser.add_argument(
         "--models", type=Path, nargs="+", required=True, help="model.safetensors of each snapshot"
     )
+    parser.add_argument(
+        "--histories", type=Path, nargs="+", required=True, help="history.csv of each snapshot"
+    )
     parser.add_argument("--recipe", type=json.loads, required=True, help="hyper-parameters (JSON)")
     parser.add_argument("--code", default="unknown", help="digest of the code, kept with the results")
     parser.add_argument("--threads", type=int, default=1)
@@ -59,14 +62,18 @@ def main(argv: list[str]) -> None:
         "train_images": len(data.labels),
         "classes": len(facts.class_names),
     }
-    outputs = dict(zip(arguments.epochs, arguments.models, strict=True))
+    if not len(arguments.epochs) == len(arguments.models) == len(arguments.histories):
+        parser.error("--epochs, --models and --histories must name as many snapshots")
+    outputs = dict(
+        zip(arguments.epochs, zip(arguments.models, arguments.histories, strict=True), strict=True)
+    )
     # The state lies beside the outputs and not among them: Snakemake removes a failed job's outputs.
-    resume = outputs[max(outputs)].parent / "resume"
+    resume = outputs[max(outputs)][0].parent / "resume"
     with locked(resume):
         train(options, data, facts, sorted(outputs), resume)
-        for epoch, path in outputs.items():
-            for name in ("model.safetensors", "history.csv"):
-                with atomic_write(path.with_name(name)) as temporary:
+        for epoch, paths in outputs.items():
+            for name, path in zip(("model.safetensors", "history.csv"), paths, strict=True):
+                with atomic_write(path) as temporary:
                     shutil.copyfile(resume / f"snapshot_{epoch:06d}" / name, temporary)
         shutil.rmtree(resume)
 
@@ -109,7 +116,7 @@ def train(
             f"to {len(data.labels)}, the number of training images"
         )
     steps = len(data.labels) // batch_size
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = model.device()
     images, labels = data.images.to(device), data.labels.to(device)
     training = initialise(options, device)
     key = json.dumps(options | {"snapshots": snapshots}, sort_keys=True)
@@ -184,6 +191,7 @@ def resume(training: Training, folder: Path, key: str, snapshots: list[int]) -> 
         for earlier in snapshots
         if earlier < epoch
     ):
+        print(f"warning: a snapshot is missing in {folder}; training begins anew", file=sys.stderr)
         return 0
     training.restore(state)
     print(f"going on after epoch {epoch}", file=sys.stderr)

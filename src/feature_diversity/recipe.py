@@ -21,7 +21,16 @@ CHOICES = {
     "rate_update": ["epoch", "step"],
 }
 SHARES = ("probability", "momentum", "factor", "weight", "milestones")  # from 0 to 1
-POSITIVE = ("batch_size", "_size", "_sizes", "temperature", "permutations", "prototypes", "negatives")
+POSITIVE = (
+    "batch_size",
+    "_size",
+    "_sizes",
+    "temperature",
+    "permutations",
+    "prototypes",
+    "negatives",
+    "width",
+)
 RANGES = ("scale", "radius", "scales")  # [low, high], above 0 and, unless pixels, at most 1
 
 
@@ -53,6 +62,8 @@ def recipe(
         if expected := _expectation(key, value):
             raise InputError(f"recipes: {algorithm}: {key} is {value!r}, expected {expected}")
         values[key] = value
+    if values["nesterov"] and not values["momentum"]:
+        raise InputError(f"recipes: {algorithm}: nesterov is true, expected false where momentum is 0")
     return values
 
 

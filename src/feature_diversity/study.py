@@ -20,6 +20,7 @@ from feature_diversity.run import Run, expand
 
 __all__ = ["Run", "Study", "as_json", "expand", "validate"]
 
+SOURCES = Path(__file__).parent / "data" / "sources"
 SCHEMAS = Path(__file__).parents[2] / "workflow" / "schemas"
 
 
@@ -68,13 +69,16 @@ class Study:
             raise InputError(
                 f"no study {path.stem!r}: {path} does not exist; studies in {path.parent}: {known}"
             )
+        if set("{}") & set(path.stem):
+            raise InputError(f"{path}: the name of a study, which names its results, may not hold braces")
         try:
-            content = _listed(yaml.safe_load(path.read_text()))
+            content = _listed(yaml.load(path.read_text(encoding="utf-8"), Loader))
             validate(content, "study")
             study = cls(name=path.stem, **content)
+            _check_dataset(study.dataset)
             for algorithm in sorted({run.algorithm for run in study.runs()} | set(study.recipes), key=str):
                 study.recipe_of(algorithm)
-        except yaml.YAMLError as error:
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
             raise InputError(f"{path} is not valid YAML: {error}") from None
         except InputError as error:
             raise InputError(f"{path}: {error}") from None
@@ -105,6 +109,32 @@ class Study:
         """The algorithm's hyper-parameters in this study."""
         small = self.recipe == "small_images"
         return recipe(algorithm, small_images=small, changes=self.recipes.get(algorithm))
+
+
+def data_sets() -> list[str]:
+    """Names of all data sets: one for each file in `data/sources`."""
+    return sorted(path.stem for path in SOURCES.glob("*.py") if not path.stem.startswith("_"))
+
+
+def _check_dataset(dataset: dict[str, Any]) -> None:
+    """InputError for an unknown data set, and for more held-out images than test images asked for."""
+    if dataset["name"] not in data_sets():
+        raise InputError(f"dataset.name is {dataset['name']!r}, expected one of {', '.join(data_sets())}")
+    if 0 < dataset["test"] < dataset["held_out"]:
+        raise InputError(
+            f"dataset.held_out is {dataset['held_out']}, expected at most {dataset['test']}, the test images"
+        )
+
+
+class Loader(yaml.SafeLoader):
+    """YAML as ever, but a key given twice is an error and not silently the last one."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        keys = [key.value for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.constructor.ConstructorError(None, None, f"{key!r} stands twice", node.start_mark)
+        return super().construct_mapping(node, deep)
 
 
 def as_json(value: Any) -> str:

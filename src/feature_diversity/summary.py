@@ -31,11 +31,11 @@ def summarise(table: pd.DataFrame, path: Path, figures: Path) -> str:
     """A table of test errors, untrained beside trained, and the paths of what was made."""
     runs = table.drop_duplicates([*CELL, "epochs", "seed"])
     longest = runs["epochs"].max()
+    seeds = ", ".join(map(str, sorted(runs["seed"].unique())))
     errors = runs.assign(error=100 * runs["test_error"]).pivot_table("error", CELL, "epochs", aggfunc="mean")
     errors.columns = [f"{epochs} epochs" if epochs else "untrained" for epochs in errors.columns]
     lines = [
-        f"{runs['dataset'].iloc[0]}: {len(runs)} runs, {runs['seed'].nunique()} seeds, "
-        f"up to {longest} epochs",
+        f"{runs['dataset'].iloc[0]}: {len(runs)} runs, seeds {seeds}, up to {longest} epochs",
         "",
         "Test error (%) of the linear classifier, mean over seeds:",
         "",

@@ -25,8 +25,9 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
 @pytest.fixture
 def checkout(finished: Checkout) -> Iterator[Checkout]:
     """The finished study, with the sources put back after the test."""
-    sources = [finished.folder / part for part in ("src", "workflow", "envs")]
-    files = {path: path.read_bytes() for source in sources for path in source.rglob("*") if path.is_file()}
+    sources = [finished.folder / part for part in ("src", "workflow", "envs", "config.yaml")]
+    everything = [path for source in sources for path in [source, *source.rglob("*")] if path.is_file()]
+    files = {path: path.read_bytes() for path in everything}
     yield finished
     for source in sources:
         for path in [path for path in source.rglob("*") if path.is_file() and path not in files]:
@@ -135,6 +136,27 @@ def test_a_wrong_study_ends_with_one_message_before_any_job(tmp_path: Path, old:
     assert message in result.stdout
     assert "Job stats" not in result.stdout
     assert not (tmp_path / "results").exists()
+
+
+def test_another_place_of_the_data_sets_reruns_nothing(checkout: Checkout):
+    checkout.edit("config.yaml", "data: data", "data: elsewhere")
+    assert checkout.planned() == {}
+
+
+def test_one_file_can_be_asked_for(checkout: Checkout):
+    (checkout.results / "summary.txt").unlink()
+    (checkout.results / "figures" / "figure1.svg").unlink()
+    result = checkout.snakemake("results/tiny/figures/figure1.svg")
+    assert result.returncode == 0, result.stdout
+    assert checkout.snakemake().returncode == 0
+
+
+def test_a_study_with_the_name_of_another_is_refused(tmp_path: Path):
+    checkout = Checkout.make(tmp_path / "checkout")
+    other = shutil.copy(checkout.folder / "workflow" / "studies" / "tiny.yaml", tmp_path)
+    result = checkout.snakemake("-n", study=str(other))
+    assert result.returncode != 0
+    assert "tiny is a study of the workflow already" in result.stdout
 
 
 def test_an_unknown_study_is_answered_with_the_known_ones(tmp_path: Path):

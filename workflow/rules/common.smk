@@ -23,8 +23,12 @@ shell.prefix(f"export PYTHONPATH={quote(str(ROOT / 'src'))}; ")
 
 try:
     validate(config, "config")
-    named = ROOT / "workflow" / "studies" / f"{config['study']}.yaml"
-    study = Study.load(config["study"] if config["study"].endswith((".yaml", ".yml")) else named)
+    named = ROOT / "workflow" / "studies" / f"{Path(config['study']).stem}.yaml"
+    given = Path(config["study"])
+    study = Study.load(given if given.suffix in (".yaml", ".yml") else named)
+    # a study's name is its results' folder
+    if given.suffix and given.resolve() != named and (named.parent / given.name).exists():
+        raise InputError(f"{given}: {study.name} is a study of the workflow already; give yours another name")
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
@@ -55,11 +59,6 @@ def of_training(file):
 def of_study(file):
     """Paths of a file of every run of the study."""
     return [f"{RESULTS}/{run.folder}/{file}" for run in study.runs()]
-
-
-def code_of(*modules):
-    """Digest of the meaning of the code behind a rule."""
-    return code_digest(*modules)
 
 
 def environment(name):

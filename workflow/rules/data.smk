@@ -14,10 +14,10 @@ rule data:
         mem_mb=4000,
         runtime=60,
     params:
-        folder=config["data"],
         dataset=as_json(study.dataset),
-        code=code_of("prepare"),
+        code=code_digest("prepare", f"data.sources.{study.dataset['name']}"),
         environment=environment("train"),
     shell:
-        "python -m feature_diversity data --folder {params.folder:q} --dataset {params.dataset:q} "
+        # where data sets are looked for is no param: another place does not make other images
+        "python -m feature_diversity data --folder {config[data]:q} --dataset {params.dataset:q} "
         "--output {output:q} > {log:q} 2>&1"

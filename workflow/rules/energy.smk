@@ -19,7 +19,7 @@ rule energy:
     params:
         features=subpath(input[0], parent=True),
         options=as_json(study.energy | {"layers": study.layers}),
-        code=code_of("diversity"),
+        code=code_digest("diversity"),
         environment=environment("analysis"),
     shell:
         "python -m feature_diversity energy --features {params.features:q} --options {params.options:q} "

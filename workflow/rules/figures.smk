@@ -28,7 +28,7 @@ rule figures:
     params:
         folder=subpath(output[0], parent=True),
         figures=list(study.figures),
-        code=code_of("figures"),
+        code=code_digest("figures"),
         environment=environment("analysis"),
     shell:
         "python -m feature_diversity figures --table {input:q} --figures {params.figures:q} "
@@ -51,7 +51,7 @@ rule summary:
         runtime=10,
     params:
         figures=f"{RESULTS}/figures",
-        code=code_of("summary"),
+        code=code_digest("summary"),
         environment=environment("analysis"),
     shell:
         "python -m feature_diversity summary --table {input:q} --figures {params.figures:q} "

@@ -22,9 +22,9 @@ rule pretrain:
         network=network,
         recipe=recipe,
         epochs=SNAPSHOTS if study.schedule == "trajectory" else lambda wildcards: wildcards.epochs,
-        code=lambda wildcards: code_of("pretrain", f"algorithms.{wildcards.algorithm}"),
+        code=lambda wildcards: code_digest("pretrain", f"algorithms.{wildcards.algorithm}"),
         environment=environment("train"),
     shell:
         "python -m feature_diversity pretrain --data {input:q} --run {params.network:q} "
-        "--epochs {params.epochs:q} --models {output.models:q} --recipe {params.recipe:q} "
-        "--code {params.code:q} --threads {threads} > {log:q} 2>&1"
+        "--epochs {params.epochs:q} --models {output.models:q} --histories {output.histories:q} "
+        "--recipe {params.recipe:q} --code {params.code:q} --threads {threads} > {log:q} 2>&1"

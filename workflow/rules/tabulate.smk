@@ -27,7 +27,7 @@ rule tabulate:
         results=subpath(output.csv, parent=True),
         figures=as_json(study.figures),
         runs=as_json(study.grids()),
-        code=code_of("tabulate"),
+        code=code_digest("tabulate"),
         environment=environment("analysis"),
     shell:
         "python -m feature_diversity tabulate --results {params.results:q} --figures {params.figures:q} "

@@ -54,6 +54,8 @@ def divide(
         raise InputError(
             f"dataset.test: {test} asked for, but this data set comes with its own test set; leave it out"
         )
+    if not (is_test.any() or test):
+        raise InputError("dataset.test: this data set comes without a test set; say how many images to draw")
     test_rows = rows[is_test] if is_test.any() else draw(rows, test, "test")
     rest = np.setdiff1d(rows, test_rows)
     validation_rows = draw(rest, validation, "validation")

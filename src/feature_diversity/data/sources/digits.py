@@ -1,0 +1,17 @@
+"""The digits that scikit-learn brings along."""
+
+from pathlib import Path
+
+import numpy as np
+from sklearn.datasets import load_digits
+
+from feature_diversity.data.sources import Source
+
+
+def load(folder: Path) -> Source:
+    """1,797 handwritten digits, 8 x 8 pixels, which scikit-learn brings along (Alpaydin & Kaynak 1998)."""
+    bunch = load_digits()
+    images = np.rint(bunch.images * (255 / 16)).astype(np.uint8)[:, None]
+    return Source(
+        images, bunch.target.astype(np.int64), np.zeros(len(images), bool), [str(i) for i in range(10)]
+    )
