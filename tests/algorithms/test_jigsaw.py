@@ -116,7 +116,7 @@ def test_patches_lie_in_their_cells_column_by_column():
     assert torch.equal(patches[0, :, :, -1, -1] // 4, cells)
 
 
-@pytest.mark.parametrize("changes", [{"patch_size": 30}, {"grid": 1}, {"patch_size": 0}, {"grid": 7}])
+@pytest.mark.parametrize("changes", [{"patch_size": 30}, {"grid": 1}, {"grid": 7}])
 def test_patches_that_do_not_fit_are_refused(changes):
     with pytest.raises(InputError, match=r"jigsaw: patch_size is .* and grid .*, expected"):
         tiny("jigsaw", **changes)

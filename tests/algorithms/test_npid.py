@@ -71,7 +71,6 @@ def test_negatives_are_drawn_from_the_whole_bank():
     assert torch.bincount(drawn.flatten()).tolist() == pytest.approx([200] * 10, abs=60)
 
 
-@pytest.mark.parametrize("negatives", [0, 71])
-def test_more_negatives_than_images_are_refused(negatives):
-    with pytest.raises(InputError, match=f"npid: negatives is {negatives}, expected 1 to 70"):
-        tiny("npid", negatives=negatives)
+def test_more_negatives_than_images_are_refused():
+    with pytest.raises(InputError, match="npid: negatives is 71, expected 1 to 70"):
+        tiny("npid", negatives=71)

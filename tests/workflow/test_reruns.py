@@ -54,6 +54,11 @@ def test_a_finished_study_has_nothing_to_do(checkout: Checkout):
     assert checkout.planned() == {}
 
 
+def test_another_place_of_the_data_sets_reruns_nothing(checkout: Checkout):
+    checkout.edit("config.yaml", "data: data", "data: elsewhere")
+    assert checkout.planned() == {}
+
+
 def test_comments_docstrings_and_file_times_rerun_nothing(checkout: Checkout):
     checkout.edit("src/feature_diversity/energy.py", "Hyperspherical", "The hyperspherical")
     checkout.edit("src/feature_diversity/pretrain.py", "def train(", "# another comment\ndef train(")
@@ -138,11 +143,6 @@ def test_a_wrong_study_ends_with_one_message_before_any_job(tmp_path: Path, old:
     assert not (tmp_path / "results").exists()
 
 
-def test_another_place_of_the_data_sets_reruns_nothing(checkout: Checkout):
-    checkout.edit("config.yaml", "data: data", "data: elsewhere")
-    assert checkout.planned() == {}
-
-
 def test_one_file_can_be_asked_for(checkout: Checkout):
     (checkout.results / "summary.txt").unlink()
     (checkout.results / "figures" / "figure1.svg").unlink()
@@ -152,6 +152,7 @@ def test_one_file_can_be_asked_for(checkout: Checkout):
 
 
 def test_a_study_with_the_name_of_another_is_refused(tmp_path: Path):
+    (tmp_path / "checkout").mkdir()
     checkout = Checkout.make(tmp_path / "checkout")
     other = shutil.copy(checkout.folder / "workflow" / "studies" / "tiny.yaml", tmp_path)
     result = checkout.snakemake("-n", study=str(other))
