@@ -49,6 +49,7 @@ SIZES = [
     Line2D([], [], linestyle="", marker="o", markersize=3.5, color="0.4", alpha=0.6, label="one seed"),
     Line2D([], [], linestyle="", marker="o", markersize=6.5, color="0.4", label="mean over seeds"),
 ]
+WIDE = 10  # largest over median diversity from which an axis is logarithmic
 DIVERSITY = "Diversity (minus energy, s = 1)"
 ERROR = "Test error (%)"
 
@@ -209,9 +210,14 @@ def layer_panels(
         1, len(layers), figsize=(2.6 * len(layers), 2.9), sharey=True, layout="constrained", squeeze=False
     )
     for axes, layer in zip(panels[0], layers, strict=True):
-        draw(axes, table[table["layer"] == layer])
+        rows = table[table["layer"] == layer]
+        draw(axes, rows)
         axes.set_title(layer)
-        axes.locator_params(axis="x", nbins=3)
+        spread = rows["diversity"].abs()
+        if spread.max() > WIDE * spread.median():  # else a few collapsed networks hide all others
+            axes.set_xscale("symlog", linthresh=0.1, subs=[2, 5])
+        else:
+            axes.locator_params(axis="x", nbins=3)
     panels[0][0].set_ylabel(ERROR)
     figure.supxlabel(DIVERSITY, fontsize=9)
     figure.legend(handles=[*keys, *SIZES], loc="outside right center")
