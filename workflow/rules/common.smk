@@ -18,8 +18,6 @@ from feature_diversity.study import Study, as_json, validate
 
 ROOT = Path(workflow.basedir)
 
-# Jobs run this checkout's code, the code whose digest they carry, whatever else is installed.
-shell.prefix(f"export PYTHONPATH={quote(str(ROOT / 'src'))}; ")
 
 try:
     validate(config, "config")
@@ -31,6 +29,10 @@ try:
         raise InputError(f"{given}: {study.name} is a study of the workflow already; give yours another name")
 except InputError as error:
     raise WorkflowError(str(error)) from None
+
+# Jobs run this checkout's code, the code whose digest they carry, whatever else is installed. Where data sets
+# are looked for is no param: another place does not make other images.
+shell.prefix(f"export PYTHONPATH={quote(str(ROOT / 'src'))} DATA_FOLDER={quote(config['data'])}; ")
 
 RESULTS = f"{config['results']}/{study.name}"
 DATA = f"{RESULTS}/data.safetensors"

@@ -18,6 +18,5 @@ rule data:
         code=code_digest("prepare", f"data.sources.{study.dataset['name']}"),
         environment=environment("train"),
     shell:
-        # where data sets are looked for is no param: another place does not make other images
-        "python -m feature_diversity data --folder {config[data]:q} --dataset {params.dataset:q} "
+        'python -m feature_diversity data --folder "$DATA_FOLDER" --dataset {params.dataset:q} '
         "--output {output:q} > {log:q} 2>&1"

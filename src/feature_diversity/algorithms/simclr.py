@@ -35,7 +35,9 @@ RECIPE = {  # VISSL, pretrain/simclr/simclr_8node_resnet
 
 SMALL_IMAGES = {
     "batch_size": 256,  # tens of thousands of images, not a million
-    "learning_rate": 4.0,  # LARC moves a layer by a thousandth of this a step, and the steps are few
+    "optimizer": "sgd",  # LARC's steps, a thousandth of the weights, need more steps than there are
+    "learning_rate": 0.1,
+    "weight_decay": 1e-4,  # usual for SGD on CIFAR
     "warmup_epochs": 0,  # VISSL drops the warm-up on one node, too
     "crop_scale": [0.2, 1.0],  # 8 % of 32 x 32 pixels show nothing
     "colour_strength": 0.5,  # Chen et al. 2020, appendix B.9 (CIFAR-10)
