@@ -6,10 +6,10 @@ from feature_diversity.checkpoint import load_state, locked, save_state
 KEY = "a run"
 
 
-def save(folder, *epochs, key=KEY):
-    """Save a state after each of the epochs."""
-    for epoch in epochs:
-        save_state(folder, key, epoch, {"weight": torch.full((3,), epoch), "history": [{"epoch": epoch}]})
+def save(folder, *steps, key=KEY):
+    """Save a state after each of the numbers of steps."""
+    for step in steps:
+        save_state(folder, key, step, {"weight": torch.full((3,), step), "history": [{"step": step}]})
 
 
 def names(folder):
@@ -19,20 +19,19 @@ def names(folder):
 
 def test_a_state_comes_back_as_it_was(tmp_path):
     save(tmp_path, 7)
-    epoch, state = load_state(tmp_path, KEY)
-    assert epoch == 7
+    state = load_state(tmp_path, KEY)
     assert torch.equal(state["weight"], torch.tensor([7, 7, 7]))
-    assert state["history"] == [{"epoch": 7}]
+    assert state["history"] == [{"step": 7}]
 
 
 def test_the_newest_state_comes_back(tmp_path):
     save(tmp_path, 1, 2, 3)
-    assert load_state(tmp_path, KEY)[0] == 3
+    assert load_state(tmp_path, KEY)["history"] == [{"step": 3}]
 
 
 def test_only_two_states_are_kept(tmp_path):
     save(tmp_path, 8, 9, 10, 11)
-    assert names(tmp_path) == ["state_000010.pt", "state_000011.pt"]
+    assert names(tmp_path) == ["state_000000010.pt", "state_000000011.pt"]
 
 
 def test_without_a_state_there_is_none(tmp_path):
@@ -52,9 +51,9 @@ def flip_a_bit(content):
 )
 def test_a_damaged_newest_state_is_passed_over_with_a_warning(tmp_path, capsys, damage):
     save(tmp_path, 1, 2)
-    newest = tmp_path / "state_000002.pt"
+    newest = tmp_path / "state_000000002.pt"
     newest.write_bytes(damage(newest.read_bytes()))
-    assert load_state(tmp_path, KEY)[0] == 1
+    assert load_state(tmp_path, KEY)["history"] == [{"step": 1}]
     assert capsys.readouterr().err == f"warning: {newest} is damaged; trying the state before it\n"
 
 
@@ -74,8 +73,8 @@ def test_states_of_another_key_are_removed(tmp_path):
 def test_an_older_state_of_the_right_key_is_found_behind_others(tmp_path):
     save(tmp_path, 1)
     save(tmp_path, 2, key="other options")
-    assert load_state(tmp_path, KEY)[0] == 1
-    assert names(tmp_path) == ["state_000001.pt"]
+    assert load_state(tmp_path, KEY)["history"] == [{"step": 1}]
+    assert names(tmp_path) == ["state_000000001.pt"]
 
 
 def test_a_folder_can_be_locked_again_after_its_holder_is_done(tmp_path):

@@ -198,15 +198,15 @@ def test_a_loss_that_is_not_finite_stops_the_training(command, training, tmp_pat
     assert done.returncode == 1
     message = done.stderr.splitlines()[-1]
     assert message.startswith(
-        "error: the loss became nan in epoch 2, step 1; the state after epoch 1 is kept."
+        "error: the loss became nan in epoch 2, step 1; the state saved before is kept."
     )
     assert "Traceback" not in done.stderr
     assert not list(tmp_path.glob("ep*/model.safetensors"))
-    assert newest_state(tmp_path / "ep5" / "resume") == "state_000001.pt"
+    assert newest_state(tmp_path / "ep5" / "resume") == "state_000000001.pt"
 
 
 def test_the_step_of_a_bad_loss_is_counted_within_its_epoch(train, tmp_path):
-    with pytest.raises(InputError, match="in epoch 1, step 2; nothing was saved yet"):
+    with pytest.raises(InputError, match="in epoch 1, step 2; the state saved before"):
         train(tmp_path, 5, **DIVERGES | {"batch_size": 16})
 
 

@@ -18,23 +18,23 @@ from feature_diversity.files import InputError, atomic_write
 KEPT = 2  # the newest state, and the one before it in case the newest is damaged
 
 
-def save_state(folder: Path, key: str, epoch: int, state: dict[str, Any]) -> None:
-    """Write the state after `epoch` epochs; keep the newest two.
+def save_state(folder: Path, key: str, steps: int, state: dict[str, Any]) -> None:
+    """Write the state after `steps` steps of the whole training; keep the newest two.
 
     key: a text that names run, options and code; only a training with the same key may continue it.
     state: tensors, numbers, texts, and lists and dictionaries of those.
     """
     buffer = io.BytesIO()
-    torch.save({"key": key, "epoch": epoch, "state": state}, buffer)
+    torch.save({"key": key, "state": state}, buffer)
     payload = buffer.getvalue()
-    with atomic_write(folder / f"state_{epoch:06d}.pt") as path:
+    with atomic_write(folder / f"state_{steps:09d}.pt") as path:
         path.write_bytes(hashlib.sha256(payload).digest() + payload)
     for old in sorted(folder.glob("state_*.pt"))[:-KEPT]:
         old.unlink()
 
 
-def load_state(folder: Path, key: str) -> tuple[int, dict[str, Any]] | None:
-    """The newest whole state with that key as (epoch, state), or None.
+def load_state(folder: Path, key: str) -> dict[str, Any] | None:
+    """The newest whole state with that key, or None.
 
     A damaged file is reported and passed over; the states of another key are removed, since they
     belong to other code or options.
@@ -46,7 +46,7 @@ def load_state(folder: Path, key: str) -> tuple[int, dict[str, Any]] | None:
             continue
         saved = torch.load(io.BytesIO(content[32:]), weights_only=True)
         if saved["key"] == key:
-            return saved["epoch"], saved["state"]
+            return saved["state"]
         path.unlink()
     return None
 

@@ -12,18 +12,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from tqdm import tqdm
+from torch import Tensor
 
 from feature_diversity import __version__, model
-from feature_diversity.algorithms import Algorithm, Batch, build
+from feature_diversity.algorithms import Batch
 from feature_diversity.checkpoint import load_state, locked, save_state
 from feature_diversity.data import store
-from feature_diversity.draws import generator, seeded
+from feature_diversity.draws import generator
+from feature_diversity.engine import Training, initialise, one_pass, rate_at, take_step
 from feature_diversity.files import InputError, atomic_write
-from feature_diversity.optim import learning_rate, make_optimizer, parameter_groups, scaled_learning_rate
+from feature_diversity.interruption import Interruption
+from feature_diversity.monitor import Monitor
 from feature_diversity.progress import announce_ready
-from feature_diversity.resnet import ResNet, resnet
 
 HISTORY = ("epoch", "loss", "learning_rate", "images_per_second")
 
@@ -46,7 +46,15 @@ def main(argv: list[str]) -> None:
     )
     parser.add_argument("--recipe", type=json.loads, required=True, help="hyper-parameters (JSON)")
     parser.add_argument("--code", default="unknown", help="digest of the code, kept with the results")
-    parser.add_argument("--threads", type=int, default=1)
+    machine = parser.add_argument_group("the machine; nothing here is part of a study")
+    machine.add_argument("--threads", type=int, default=1)
+    machine.add_argument(
+        "--save-minutes",
+        type=float,
+        default=10,
+        help="save the state this often within an epoch (default 10); always after one",
+    )
+    machine.add_argument("--tensorboard", type=Path, help="folder for TensorBoard's files")
     arguments = parser.parse_args(argv)
     torch.set_num_threads(arguments.threads)
     torch.use_deterministic_algorithms(True)
@@ -70,7 +78,15 @@ def main(argv: list[str]) -> None:
     # The state lies beside the outputs and not among them: Snakemake removes a failed job's outputs.
     resume = outputs[max(outputs)][0].parent / "resume"
     with locked(resume):
-        train(options, data, facts, sorted(outputs), resume)
+        train(
+            options,
+            data,
+            facts,
+            sorted(outputs),
+            resume,
+            save_minutes=arguments.save_minutes,
+            tensorboard=arguments.tensorboard,
+        )
         for epoch, paths in outputs.items():
             for name, path in zip(("model.safetensors", "history.csv"), paths, strict=True):
                 with atomic_write(path) as temporary:
@@ -78,35 +94,21 @@ def main(argv: list[str]) -> None:
         shutil.rmtree(resume)
 
 
-@dataclass
-class Training:
-    """All that changes while a network is trained."""
-
-    trunk: ResNet
-    algorithm: Algorithm
-    optimizer: torch.optim.Optimizer
-    history: list[dict[str, float]]
-
-    def state(self) -> dict[str, Any]:
-        """What `checkpoint.save_state` keeps."""
-        parts = {name: getattr(self, name).state_dict() for name in ("trunk", "algorithm", "optimizer")}
-        return parts | {"history": self.history}
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Go back to a state."""
-        for name in ("trunk", "algorithm", "optimizer"):
-            getattr(self, name).load_state_dict(state[name])
-        self.history = state["history"]
-
-
 def train(
-    options: dict[str, Any], data: store.Split, facts: store.Facts, snapshots: list[int], folder: Path
+    options: dict[str, Any],
+    data: store.Split,
+    facts: store.Facts,
+    snapshots: list[int],
+    folder: Path,
+    *,
+    save_minutes: float = 10,
+    tensorboard: Path | None = None,
 ) -> None:
     """Train to the last of `snapshots`, numbers of epochs, writing a model to `folder` at each of them.
 
     options: what the model's metadata say, and what a state in `folder` must agree with to be
     continued. Raises InputError for a batch of fewer than two images or of more than there are, and
-    for a loss that is not finite.
+    for a loss that is not finite; SystemExit on SIGTERM and SIGINT, when the state is saved.
     """
     run, recipe = options["run"], options["recipe"]
     epochs, batch_size = snapshots[-1], recipe["batch_size"]
@@ -117,166 +119,130 @@ def train(
         )
     steps = len(data.labels) // batch_size
     device = model.device()
-    images, labels = data.images.to(device), data.labels.to(device)
-    training = initialise(options, device)
-    key = json.dumps(options | {"snapshots": snapshots}, sort_keys=True)
-    start = resume(training, folder, key, snapshots)
-
+    data = store.Split(data.images.to(device), data.labels.to(device))
+    training = initialise(options, facts, device)
+    saves = Saves(folder, json.dumps(options | {"snapshots": snapshots}, sort_keys=True), steps, save_minutes)
+    saves.resume(training, snapshots)
+    monitor = Monitor(
+        device,
+        images=epochs * steps * batch_size,
+        done=saves.steps_done(training) * batch_size,
+        batch_size=batch_size,
+        tensorboard=tensorboard,
+    )
     announce_ready()
-    progress = tqdm(total=epochs * steps, initial=start * steps, unit="step", disable=None, file=sys.stderr)
-    for epoch in range(start, epochs + 1):
-        if epoch in snapshots:
-            write_snapshot(training, options | {"epochs": epoch}, folder / f"snapshot_{epoch:06d}")
-        if epoch == epochs:
-            break
-        began = time.perf_counter()
+    with Interruption() as interruption:
+        for epoch in range(training.epoch, epochs + 1):
+            if epoch in snapshots and not training.losses:
+                write_snapshot(training, options | {"epochs": epoch}, folder / f"snapshot_{epoch:06d}")
+            if epoch == epochs:
+                break
+            for _ in train_epoch(training, data, recipe, run["seed"], epochs, monitor):
+                if interruption.signal or saves.due():
+                    saves.save(training)
+                    monitor.ended("other")
+                if interruption.signal:
+                    print(
+                        f"asked to stop: epoch {epoch + 1}, step {len(training.losses)} is saved",
+                        file=sys.stderr,
+                    )
+                    raise SystemExit(interruption.exit_code)
+            rate = rate_at(recipe, epoch, steps - 1, epochs, steps)
+            losses = training.finish_epoch(rate, steps * batch_size)
+            monitor.epoch(training.history[-1], epochs, losses)
+            saves.save(training)
+    monitor.close()
+
+
+def train_epoch(
+    training: Training, data: store.Split, recipe: dict[str, Any], seed: int, epochs: int, monitor: Monitor
+) -> Iterator[None]:
+    """What is left of the present epoch, step by step: yields after each."""
+    epoch, batch_size = training.epoch, recipe["batch_size"]
+    before = time.perf_counter()
+    if not training.losses:
         with torch.no_grad():
             training.algorithm.start_epoch(
-                one_pass(training, images, labels, facts, batch_size, (run["seed"], "pass", epoch)),
-                generator(run["seed"], "epoch", epoch),
+                one_pass(
+                    training,
+                    batches(data, all_rows(len(data.labels), batch_size), batch_size),
+                    lambda number: generator(seed, "pass", epoch, number),
+                ),
+                generator(seed, "epoch", epoch),
             )
-        order = torch.randperm(len(labels), generator=generator(run["seed"], "order", epoch)).to(device)
-        losses = []
-        for step in range(steps):
-            rows = order[step * batch_size : (step + 1) * batch_size]
-            batch = Batch(store.to_unit(images[rows]), labels[rows], rows)
-            rate = rate_at(recipe, epoch, step, epochs, steps)
-            losses.append(take_step(training, batch, facts, rate, (run["seed"], epoch, step)))
-            progress.update()
-        speed = steps * batch_size / (time.perf_counter() - began)
-        record(training.history, losses, epoch, rate, speed)
-        progress.set_description(
-            f"epoch {epoch + 1}/{epochs}, loss {training.history[-1]['loss']:.4f}, {speed:,.0f} images/s"
+        monitor.ended("other")
+    order = torch.randperm(len(data.labels), generator=generator(seed, "order", epoch))
+    steps = len(order) // batch_size
+    left = range(len(training.losses), steps)
+    for step, batch in zip(left, batches(data, order[left.start * batch_size :], batch_size), strict=True):
+        take_step(
+            training, batch, rate_at(recipe, epoch, step, epochs, steps), (seed, epoch, step), monitor.ended
         )
-        if progress.disable:
-            print(
-                f"epoch {epoch + 1}/{epochs}: loss {training.history[-1]['loss']:.4f}, {speed:,.0f} images/s",
-                file=sys.stderr,
-            )
-        save_state(folder, key, epoch + 1, training.state())
-    progress.close()
+        now = time.perf_counter()
+        training.seconds += now - before
+        before = now
+        monitor.step()
+        yield
 
 
-def initialise(options: dict[str, Any], device: torch.device) -> Training:
-    """The untrained network and its optimiser. Runs of one seed and shape begin with the same trunk."""
-    run, recipe = options["run"], options["recipe"]
-    with seeded(run["seed"], "trunk"):
-        trunk = resnet(run["depth"], run["width"], run["norm"])
-    with seeded(run["seed"], "head"):
-        algorithm = build(
-            run["algorithm"], recipe, trunk.out_channels, options["train_images"], options["classes"]
-        )
-    trunk.to(device, memory_format=torch.channels_last).train()
-    algorithm.to(device).train()
-    groups = parameter_groups(
-        nn.ModuleList([trunk, algorithm]),
-        recipe["weight_decay"],
-        decay_norm=recipe["decay_norm"],
-        decay_bias=recipe["decay_bias"],
-    )
-    optimizer = make_optimizer(
-        groups, optimizer=recipe["optimizer"], momentum=recipe["momentum"], nesterov=recipe["nesterov"]
-    )
-    return Training(trunk, algorithm, optimizer, history=[])
+def batches(data: store.Split, order: Tensor, batch_size: int) -> Iterator[Batch]:
+    """Batches of the images in this order (rows, int64), as many as are full."""
+    order = order.to(data.labels.device)
+    for start in range(0, len(order) - batch_size + 1, batch_size):
+        rows = order[start : start + batch_size]
+        yield Batch(store.to_unit(data.images[rows]), data.labels[rows], rows)
 
 
-def resume(training: Training, folder: Path, key: str, snapshots: list[int]) -> int:
-    """Put the training into its last saved state; returns the number of epochs done, 0 if there is none."""
-    saved = load_state(folder, key)
-    if saved is None:
-        return 0
-    epoch, state = saved
-    if not all(
-        (folder / f"snapshot_{earlier:06d}" / "model.safetensors").exists()
-        for earlier in snapshots
-        if earlier < epoch
-    ):
-        print(f"warning: a snapshot is missing in {folder}; training begins anew", file=sys.stderr)
-        return 0
-    training.restore(state)
-    print(f"going on after epoch {epoch}", file=sys.stderr)
-    return epoch
+def all_rows(count: int, batch_size: int) -> Tensor:
+    """The rows of all images in order; the last batch is filled up with images of the one before."""
+    incomplete = count % batch_size
+    whole = torch.arange(count - incomplete)
+    return torch.cat([whole, torch.arange(count - batch_size, count)]) if incomplete else whole
 
 
-def rate_at(recipe: dict[str, Any], epoch: int, step: int, epochs: int, steps: int) -> float:
-    """The learning rate of a step (VISSL sets it anew every step or every epoch, by recipe)."""
-    done = epoch + (step / steps if recipe["rate_update"] == "step" else 0)
-    scaled = {
-        name: scaled_learning_rate(recipe[name], recipe["batch_size"])
-        for name in ("learning_rate", "warmup_start", "end")
-    }
-    return learning_rate(
-        done / epochs,
-        base=scaled["learning_rate"],
-        schedule=recipe["schedule"],
-        warmup=recipe["warmup_epochs"] / epochs,
-        warmup_start=scaled["warmup_start"],
-        end=scaled["end"],
-        milestones=recipe["milestones"],
-        factor=recipe["factor"],
-    )
+@dataclass
+class Saves:
+    """When and where the training's state is saved.
 
+    key: what a state must agree with to be continued. steps: of an epoch. minutes: between two saves.
+    """
 
-def encode(
-    training: Training, batch: Batch, facts: store.Facts, draws: torch.Generator
-) -> tuple[list[Tensor], Tensor]:
-    """The trunk's features of the algorithm's views of a batch, and the targets."""
-    inputs, targets = training.algorithm.views(batch, draws)
-    return [training.trunk(store.normalise(x, facts)) for x in inputs], targets
+    folder: Path
+    key: str
+    steps: int
+    minutes: float
 
+    def __post_init__(self):
+        self.last = time.monotonic()
 
-def one_pass(
-    training: Training,
-    images: Tensor,
-    labels: Tensor,
-    facts: store.Facts,
-    batch_size: int,
-    name: tuple[int, str, int],
-) -> Iterator[tuple[list[Tensor], Tensor]]:
-    """What `Algorithm.start_epoch` is given. images: uint8, N x C x S x S. name: of the draws."""
-    rows = torch.arange(len(labels), device=labels.device)
-    for start in range(0, len(rows), batch_size):
-        chosen = rows[min(start, len(rows) - batch_size) :][:batch_size]
-        batch = Batch(store.to_unit(images[chosen]), labels[chosen], chosen)
-        yield encode(training, batch, facts, generator(*name, start))
+    def steps_done(self, training: Training) -> int:
+        """Of the whole training."""
+        return training.epoch * self.steps + len(training.losses)
 
+    def due(self) -> bool:
+        """Whether the last save was long ago."""
+        return time.monotonic() - self.last >= 60 * self.minutes
 
-def take_step(
-    training: Training, batch: Batch, facts: store.Facts, rate: float, draw: tuple[int, int, int]
-) -> Tensor:
-    """One update of all parameters; returns the loss, left on the device. draw: (seed, epoch, step)."""
-    seed, *when = draw
-    features, targets = encode(training, batch, facts, generator(seed, "views", *when))
-    loss = training.algorithm.loss(features, targets, generator(seed, "loss", *when))
-    training.optimizer.zero_grad(set_to_none=True)
-    loss.backward()
-    for group in training.optimizer.param_groups:
-        group["lr"] = rate
-    training.optimizer.step()
-    return loss.detach()
+    def save(self, training: Training) -> None:
+        """Save the state; InputError, and nothing saved, if a loss was not finite."""
+        save_state(self.folder, self.key, self.steps_done(training), training.state())
+        self.last = time.monotonic()
 
-
-def record(
-    history: list[dict[str, float]], losses: list[Tensor], epoch: int, rate: float, speed: float
-) -> None:
-    """Add an epoch to the history; InputError naming the first step whose loss was not finite."""
-    values = torch.stack(losses).double().cpu()
-    bad = torch.nonzero(~values.isfinite()).flatten()
-    if len(bad):
-        step = int(bad[0])
-        kept = f"the state after epoch {epoch} is kept" if epoch else "nothing was saved yet"
-        raise InputError(
-            f"the loss became {values[step].item()} in epoch {epoch + 1}, step {step + 1}; {kept}. "
-            "A lower learning_rate in the study's recipes may help."
-        )
-    history.append(
-        {
-            "epoch": epoch + 1,
-            "loss": values.mean().item(),
-            "learning_rate": rate,
-            "images_per_second": round(speed, 1),
-        }
-    )
+    def resume(self, training: Training, snapshots: list[int]) -> None:
+        """Put the training into its newest saved state, unless a snapshot from before it is missing."""
+        state = load_state(self.folder, self.key)
+        if state is None:
+            return
+        begun = state["epoch"] + bool(state["losses"])
+        if not all(
+            (self.folder / f"snapshot_{epoch:06d}" / "model.safetensors").exists()
+            for epoch in snapshots
+            if epoch < begun
+        ):
+            print(f"warning: a snapshot is missing in {self.folder}; training begins anew", file=sys.stderr)
+            return
+        training.restore(state)
+        print(f"going on after epoch {training.epoch}, step {len(training.losses)}", file=sys.stderr)
 
 
 def write_snapshot(training: Training, facts: dict[str, Any], folder: Path) -> None:

@@ -88,14 +88,14 @@ class GoldenNetwork:
         np.testing.assert_allclose(norms, expected, rtol=1e-6)
 
 
-def train(name: str, folder: Path, *, epochs: int = 4, **changes) -> None:
+def train(name: str, folder: Path, *, epochs: int = 4, save_minutes: float = 10, **changes) -> None:
     """Train on random images with the stage's own loop; the states are in `folder`."""
     torch.manual_seed(2)
     data = store.Split(torch.randint(256, (IMAGES, 1, 32, 32), dtype=torch.uint8), torch.arange(IMAGES) % 10)
     facts = store.Facts("random", [0.5], [0.3], 32, [str(i) for i in range(10)])
     run = {"algorithm": name, "depth": 14, "width": 0.0625, "norm": "batchnorm", "seed": 1}
     options = {"run": run, "recipe": tiny_recipe(name, **changes), "train_images": IMAGES, "classes": 10}
-    pretrain.train(options, data, facts, [0, epochs], folder)
+    pretrain.train(options, data, facts, [0, epochs], folder, save_minutes=save_minutes)
 
 
 def last_state(folder: Path) -> dict:

@@ -64,15 +64,15 @@ def test_the_head_takes_features_of_whole_images(name):
 def test_an_interrupted_training_ends_in_the_same_bits(name, tmp_path, monkeypatch):
     train(name, tmp_path / "whole")
 
-    def interrupt(folder, key, epoch, state):
-        save_state(folder, key, epoch, state)
-        if epoch == 2:
+    def interrupt(folder, key, steps, state):
+        save_state(folder, key, steps, state)
+        if steps == 10:
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
         patch.setattr(pretrain, "save_state", interrupt)
         with pytest.raises(KeyboardInterrupt):
-            train(name, tmp_path / "parts")
+            train(name, tmp_path / "parts", save_minutes=0)
     train(name, tmp_path / "parts")
 
     whole, parts = (last_state(tmp_path / folder) for folder in ("whole", "parts"))

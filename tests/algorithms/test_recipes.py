@@ -6,8 +6,8 @@ from golden_weights import golden_json
 from torch import nn
 
 from feature_diversity.algorithms import build
+from feature_diversity.engine import rate_at
 from feature_diversity.optim import parameter_groups
-from feature_diversity.pretrain import rate_at
 from feature_diversity.recipe import recipe
 from feature_diversity.resnet import resnet
 

@@ -1,0 +1,31 @@
+"""Being asked to stop, by a scheduler or from the keyboard."""
+
+import signal
+
+
+class Interruption:
+    """Whether SIGTERM or SIGINT (Ctrl-C) asked the process to stop; it may do so where that suits it.
+
+    signal: the number of the signal, None until it comes. To be used with `with`.
+    """
+
+    def __init__(self):
+        self.signal: int | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """What a shell reports for a process that this signal ended."""
+        return 128 + self.signal
+
+    def _note(self, number: int, frame: object) -> None:
+        self.signal = number
+
+    def __enter__(self) -> "Interruption":
+        self.before = {
+            number: signal.signal(number, self._note) for number in (signal.SIGTERM, signal.SIGINT)
+        }
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for number, handler in self.before.items():
+            signal.signal(number, handler)
