@@ -1,8 +1,8 @@
-"""The energy stage: energies and companion measures of all layers and readings of one run.
+"""The energy stage: energies and companion measures of all layers and readings of one or more runs.
 
-    python -m feature_diversity energy --features DIR --options JSON --energy FILE --measures FILE
+    python -m feature_diversity energy --features DIR... --options JSON --energy FILE... --measures FILE...
 
-DIR holds `{layer}.npy`, N x C x H x W or N x C, and optionally `views_{layer}.npy`, 2 x N x C, two random
+Each DIR holds `{layer}.npy`, N x C x H x W or N x C, and perhaps `views_{layer}.npy`, 2 x N x C, two random
 augmentations of each of N images, from which the alignment is computed.
 """
 
@@ -50,16 +50,21 @@ MEASURE_COLUMNS = ["layer", "vector", *MEASURES, "alignment", "linear_cka_with_h
 def main(argv: list[str]) -> None:
     """Run the stage; InputError for bad options or features."""
     parser = argparse.ArgumentParser(prog="python -m feature_diversity energy", description=__doc__)
-    parser.add_argument("--features", required=True, type=Path, help="folder of {layer}.npy")
+    parser.add_argument("--features", required=True, type=Path, nargs="+", help="folders of {layer}.npy")
     parser.add_argument("--options", required=True, help="JSON: layers, powers, vectors, centred")
-    parser.add_argument("--energy", required=True, type=Path, help="energy.csv to write")
-    parser.add_argument("--measures", required=True, type=Path, help="measures.csv to write")
+    parser.add_argument("--energy", required=True, type=Path, nargs="+", help="energy.csv of each")
+    parser.add_argument("--measures", required=True, type=Path, nargs="+", help="measures.csv of each")
     arguments = parser.parse_args(argv)
+    if not len(arguments.features) == len(arguments.energy) == len(arguments.measures):
+        parser.error("--features, --energy and --measures must name as many runs")
     announce_ready()
     options = read_options(arguments.options)
-    energies, companions = energies_and_measures(arguments.features, **options)
-    _write(arguments.energy, ENERGY_COLUMNS, energies)
-    _write(arguments.measures, MEASURE_COLUMNS, companions)
+    for folder, energy, measured in zip(
+        arguments.features, arguments.energy, arguments.measures, strict=True
+    ):
+        energies, companions = energies_and_measures(folder, **options)
+        _write(energy, ENERGY_COLUMNS, energies)
+        _write(measured, MEASURE_COLUMNS, companions)
 
 
 def read_options(text: str) -> dict[str, list]:

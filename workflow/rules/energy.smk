@@ -1,23 +1,23 @@
-# Energy and companion measures of a run, all layers and readings at once.
+# Energy and companion measures, for all runs of a training in one process, all layers and readings at once.
 
 
 rule energy:
     input:
-        [f"{RUN}/features/{file}" for file in FEATURES],
+        [path for file in FEATURES for path in of_training(f"features/{file}")],
     output:
-        energy=f"{RUN}/energy.csv",
-        measures=f"{RUN}/measures.csv",
+        energy=of_training("energy.csv"),
+        measures=of_training("measures.csv"),
     log:
-        f"{RESULTS}/logs/energy/{RUN_FOLDER}.log",
+        f"{RESULTS}/logs/energy/{TRAINING}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/energy/{RUN_FOLDER}.tsv"
+        f"{RESULTS}/benchmarks/energy/{TRAINING}.tsv"
     conda:
         "../../envs/analysis.yaml"
     resources:
         mem_mb=2000,
         runtime=30,
     params:
-        features=subpath(input[0], parent=True),
+        features=lambda wildcards, output: [str(Path(path).parent / "features") for path in output.energy],
         options=as_json(study.energy | {"layers": study.layers}),
         code=code_digest("diversity"),
         environment=environment("analysis"),
