@@ -22,6 +22,7 @@ include: "workflow/rules/extract.smk"
 include: "workflow/rules/energy.smk"
 include: "workflow/rules/linear_eval.smk"
 include: "workflow/rules/tabulate.smk"
+include: "workflow/rules/claims.smk"
 include: "workflow/rules/figures.smk"
 
 
@@ -29,6 +30,7 @@ rule all:
     default_target: True
     input:
         rules.figures.output,
+        rules.claims.output,
         rules.summary.output,
         # named here as well, so that one that was lost is made anew, and what hangs on it with it
         of_study("model.safetensors"),

@@ -24,6 +24,9 @@ CLOSURES = {
     "special_functions uniform_sphere",
     "tabulate": "files progress run tabulate",
     "figures": "figures files progress",
+    "claims": "bootstrap claims files permutation progress verdicts verdicts.algorithms verdicts.epochs "
+    "verdicts.evidence verdicts.ordered verdicts.overall verdicts.paper verdicts.parameters verdicts.runs "
+    "verdicts.small_scale",
 }
 
 MODULE = '''

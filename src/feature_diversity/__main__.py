@@ -14,6 +14,7 @@ STAGES = {
     "energy": "hyperspherical energy and companion measures of those features",
     "linear_eval": "error of a linear classifier on the frozen trunk",
     "tabulate": "collect all runs of a study in one table",
+    "claims": "judge the claims of the paper on the table",
     "figures": "draw the figures from the table",
     "summary": "print what a study found and where to look",
 }

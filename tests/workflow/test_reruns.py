@@ -11,7 +11,7 @@ from checkout import Checkout
 
 pytestmark = pytest.mark.workflow
 EXAMPLE = Path(__file__).parents[1] / "algorithms" / "example" / "mirrored.py"
-TABLES = {"tabulate": 1, "figures": 1, "summary": 1}
+TABLES = {"tabulate": 1, "claims": 1, "figures": 1, "summary": 1}
 
 
 @pytest.fixture(scope="module")
