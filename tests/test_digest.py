@@ -16,10 +16,12 @@ PACKAGE = Path(feature_diversity.__file__).parent
 # What a result depends on. A module that enters one of these sets makes every result of that stage anew
 # whenever it changes: training costs days, so widen these with care.
 CLOSURES = {
-    "pretrain": "algorithms checkpoint data data.store draws engine files interruption model monitor optim "
-    "pretrain progress resnet",
-    "extract": "algorithms augment data data.store draws extract files model progress resnet",
-    "linear_eval": "algorithms data data.store files linear_eval logistic model progress resnet",
+    "pretrain": "algorithms checkpoint data data.image_files data.loader data.store draws engine files "
+    "interruption model monitor optim pretrain progress resnet",
+    "extract": "algorithms augment data data.image_files data.loader data.store draws extract files model "
+    "progress resnet",
+    "linear_eval": "algorithms data data.image_files data.loader data.store draws files linear_eval logistic "
+    "model progress resnet",
     "diversity": "approximate directions diversity energy files gram measures progress readings "
     "special_functions uniform_sphere",
     "tabulate": "files progress run tabulate",

@@ -93,11 +93,9 @@ def test_top_five_of_three_classes_is_always_right():
 def test_batches_do_not_change_the_features(digits, trained, monkeypatch):
     facts, (split,) = store.read(digits, "test")
     network = model.read(trained)
-    whole = linear_eval.trunk_features(network, split.images, facts)
+    whole = linear_eval.trunk_features(network, split, facts)
     monkeypatch.setattr(linear_eval, "BATCH", 7)
-    assert torch.allclose(
-        linear_eval.trunk_features(network, split.images, facts), whole, rtol=1e-4, atol=1e-6
-    )
+    assert torch.allclose(linear_eval.trunk_features(network, split, facts), whole, rtol=1e-4, atol=1e-6)
 
 
 def test_the_stage_writes_a_file_for_each_model(digits, trained, tmp_path, result):

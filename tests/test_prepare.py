@@ -77,12 +77,12 @@ def test_another_seed_gives_other_splits(prepared):
 
 def test_enlarging_keeps_an_even_image_even():
     images = torch.full((2, 1, 8, 8), 77, dtype=torch.uint8)
-    assert torch.equal(prepare.enlarge(images, 20), torch.full((2, 1, 20, 20), 77, dtype=torch.uint8))
+    assert torch.equal(store.resize(images, 20), torch.full((2, 1, 20, 20), 77, dtype=torch.uint8))
 
 
 def test_an_image_of_the_right_size_stays_as_it_is():
     images = torch.randint(0, 256, (3, 3, 9, 9), dtype=torch.uint8)
-    assert torch.equal(prepare.enlarge(images, 9), images)
+    assert torch.equal(store.resize(images, 9), images)
 
 
 def test_a_data_set_that_cannot_be_divided_leaves_no_file(prepared, tmp_path):

@@ -12,6 +12,7 @@ from torch import Tensor
 from feature_diversity import model
 from feature_diversity.augment import colour_jitter, random_resized_crop
 from feature_diversity.data import store
+from feature_diversity.data.loader import evaluation_images
 from feature_diversity.draws import generator
 from feature_diversity.files import atomic_write
 from feature_diversity.progress import announce_ready
@@ -33,7 +34,7 @@ def main(argv: list[str]) -> None:
     torch.set_num_threads(arguments.threads)
 
     facts, (held_out,) = store.read(arguments.data, "held_out")
-    images = store.to_unit(held_out.images)
+    images = store.to_unit(evaluation_images(held_out, facts.image_size))
     views = augmented_views(images)
     announce_ready()
     for path in arguments.models:

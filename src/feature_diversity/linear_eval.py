@@ -10,6 +10,7 @@ from torch import Tensor
 
 from feature_diversity import model
 from feature_diversity.data import store
+from feature_diversity.data.loader import evaluation_batches
 from feature_diversity.files import atomic_write
 from feature_diversity.logistic import fit_path
 from feature_diversity.progress import announce_ready
@@ -52,7 +53,7 @@ def evaluate(
     splits: train, validation, test. Features are the pooled trunk's, each standardised by its mean
     and deviation over the training images. A tie in validation error goes to the larger penalty.
     """
-    features = [trunk_features(network, split.images, facts) for split in splits]
+    features = [trunk_features(network, split, facts) for split in splits]
     std, mean = torch.std_mean(features[0], dim=0)
     features = [(x - mean) / torch.where(std > 0, std, 1) for x in features]
     labels = [split.labels.to(model.device()) for split in splits]
@@ -80,12 +81,12 @@ def evaluate(
 
 
 @torch.no_grad()
-def trunk_features(network: model.Model, images: Tensor, facts: store.Facts) -> Tensor:
-    """Pooled features, float32, N x channels, of uint8 images, in eval mode and without augmentation."""
-    batches = (
-        store.normalise(store.to_unit(batch.to(model.device())), facts) for batch in images.split(BATCH)
+def trunk_features(network: model.Model, split: store.Split, facts: store.Facts) -> Tensor:
+    """Pooled features, float32, N x channels, of all images, in eval mode and without augmentation."""
+    batches = evaluation_batches(split.to(model.device()), facts.image_size, BATCH)
+    return torch.cat(
+        [network.trunk(store.normalise(store.to_unit(images), facts)) for images, _, _ in batches]
     )
-    return torch.cat([network.trunk(batch) for batch in batches])
 
 
 def top_accuracy(scores: Tensor, labels: Tensor, k: int) -> float:

@@ -2,16 +2,24 @@
 
 import argparse
 import json
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 from safetensors.torch import save_file
+from torch import Tensor
 
 from feature_diversity.data import sources
+from feature_diversity.data.image_files import CROP_SHARE
 from feature_diversity.data.splits import divide
-from feature_diversity.data.store import SPLITS
+from feature_diversity.data.store import SPLITS, Facts, join_names, resize
 from feature_diversity.files import atomic_write
 from feature_diversity.progress import announce_ready
+
+IMAGENET_MEAN = [0.485, 0.456, 0.406]  # VISSL's, for all images in files
+IMAGENET_STD = [0.229, 0.224, 0.225]
 
 
 def main(argv: list[str]) -> None:
@@ -28,38 +36,58 @@ def main(argv: list[str]) -> None:
     announce_ready()
     options = dict(arguments.dataset)
     name, size = options.pop("name"), options.pop("image_size")
+    stored_size = options.pop("stored_size", 0)
 
-    source = sources.load(name, arguments.folder)
+    source = sources.load(name, arguments.folder, options.pop("path", ""))
     rows = divide(source.labels, source.is_test, **options)
-    images = enlarge(torch.from_numpy(source.images), size)
-    train = images[torch.from_numpy(rows["train"])].to(torch.float64) / 255
-    std, mean = torch.std_mean(train, dim=(0, 2, 3))
-    facts = {
-        "name": name,
-        "mean": mean.tolist(),
-        "std": std.tolist(),
-        "image_size": size,
-        "class_names": source.class_names,
-    }
-    tensors = {}
-    for split in SPLITS:
-        index = torch.from_numpy(rows[split])
-        tensors |= {
-            f"{split}.images": images[index],
-            f"{split}.labels": torch.from_numpy(source.labels)[index],
-            f"{split}.rows": index,
-        }
-    with atomic_write(arguments.output) as path:
-        save_file(tensors, path, metadata={"facts": json.dumps(facts)})
+    if isinstance(source.images, list):
+        facts = Facts(
+            name,
+            IMAGENET_MEAN,
+            IMAGENET_STD,
+            size,
+            stored_size or round(size / CROP_SHARE),
+            source.class_names,
+        )
+        parts = {split: named_images(source, rows[split]) for split in SPLITS}
+    else:
+        stored_size = stored_size or size
+        images = resize(torch.from_numpy(source.images), stored_size)
+        facts = Facts(name, *mean_and_std(images[rows["train"]]), size, stored_size, source.class_names)
+        parts = {split: {"images": images[rows[split]]} for split in SPLITS}
+    write(arguments.output, facts, parts, source.labels, rows)
     print(
         f"{name}: " + ", ".join(f"{len(rows[split]):,} {split}" for split in SPLITS),
         f"images of {size} x {size}",
     )
 
 
-def enlarge(images: torch.Tensor, size: int) -> torch.Tensor:
-    """Resize uint8 images, N x C x H x W, to size x size by bilinear interpolation, antialiased."""
-    resized = torch.nn.functional.interpolate(
-        images.to(torch.float32), (size, size), mode="bilinear", align_corners=False, antialias=True
-    )
-    return resized.round_().clamp_(0, 255).to(torch.uint8)
+def mean_and_std(images: Tensor) -> tuple[list[float], list[float]]:
+    """Mean and standard deviation of each channel of uint8 images, as shares of 255."""
+    std, mean = torch.std_mean(images.to(torch.float64) / 255, dim=(0, 2, 3))
+    return mean.tolist(), std.tolist()
+
+
+def named_images(source: sources.Source, rows: np.ndarray) -> dict[str, Tensor]:
+    """Where the images of those rows lie, as the prepared file has it."""
+    parts = {"paths": join_names([source.images[row] for row in rows])}
+    if source.spans is not None:
+        parts["spans"] = torch.from_numpy(source.spans[rows])
+    return parts
+
+
+def write(
+    path: Path,
+    facts: Facts,
+    parts: dict[str, dict[str, Tensor]],
+    labels: np.ndarray,
+    rows: dict[str, np.ndarray],
+) -> None:
+    """Write the prepared file. labels: of the whole data set. parts, rows: of each split."""
+    tensors: dict[str, Any] = {}
+    for split in SPLITS:
+        tensors |= {f"{split}.{key}": value for key, value in parts[split].items()}
+        tensors[f"{split}.labels"] = torch.from_numpy(labels[rows[split]])
+        tensors[f"{split}.rows"] = torch.from_numpy(rows[split])
+    with atomic_write(path) as temporary:
+        save_file(tensors, temporary, metadata={"facts": json.dumps(asdict(facts))})

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from feature_diversity import __version__, model
 from feature_diversity.algorithms import Batch
 from feature_diversity.checkpoint import load_state, locked, save_state
 from feature_diversity.data import store
+from feature_diversity.data.loader import training_batches
 from feature_diversity.draws import generator
 from feature_diversity.engine import Training, initialise, one_pass, rate_at, take_step
 from feature_diversity.files import InputError, atomic_write
@@ -119,7 +121,7 @@ def train(
         )
     steps = len(data.labels) // batch_size
     device = model.device()
-    data = store.Split(data.images.to(device), data.labels.to(device))
+    data = data.to(device)
     training = initialise(options, facts, device)
     saves = Saves(folder, json.dumps(options | {"snapshots": snapshots}, sort_keys=True), steps, save_minutes)
     saves.resume(training, snapshots)
@@ -159,13 +161,16 @@ def train_epoch(
 ) -> Iterator[None]:
     """What is left of the present epoch, step by step: yields after each."""
     epoch, batch_size = training.epoch, recipe["batch_size"]
+    batches = partial(
+        batches_of, data, batch_size=batch_size, size=training.facts.image_size, draw=(seed, epoch)
+    )
     before = time.perf_counter()
     if not training.losses:
         with torch.no_grad():
             training.algorithm.start_epoch(
                 one_pass(
                     training,
-                    batches(data, all_rows(len(data.labels), batch_size), batch_size),
+                    batches(all_rows(len(data.labels), batch_size)),
                     lambda number: generator(seed, "pass", epoch, number),
                 ),
                 generator(seed, "epoch", epoch),
@@ -174,7 +179,7 @@ def train_epoch(
     order = torch.randperm(len(data.labels), generator=generator(seed, "order", epoch))
     steps = len(order) // batch_size
     left = range(len(training.losses), steps)
-    for step, batch in zip(left, batches(data, order[left.start * batch_size :], batch_size), strict=True):
+    for step, batch in zip(left, batches(order[left.start * batch_size : steps * batch_size]), strict=True):
         take_step(
             training, batch, rate_at(recipe, epoch, step, epochs, steps), (seed, epoch, step), monitor.ended
         )
@@ -185,12 +190,15 @@ def train_epoch(
         yield
 
 
-def batches(data: store.Split, order: Tensor, batch_size: int) -> Iterator[Batch]:
-    """Batches of the images in this order (rows, int64), as many as are full."""
-    order = order.to(data.labels.device)
-    for start in range(0, len(order) - batch_size + 1, batch_size):
-        rows = order[start : start + batch_size]
-        yield Batch(store.to_unit(data.images[rows]), data.labels[rows], rows)
+def batches_of(
+    data: store.Split, order: Tensor, *, batch_size: int, size: int, draw: tuple[int, int]
+) -> Iterator[Batch]:
+    """Batches of the images in this order (rows, int64), to become views of `size` pixels a side.
+
+    draw: (seed, epoch) of what the loader draws for images in files.
+    """
+    for images, labels, rows in training_batches(data, order, batch_size, draw):
+        yield Batch(store.to_unit(images), labels, rows, size)
 
 
 def all_rows(count: int, batch_size: int) -> Tensor:

@@ -38,7 +38,7 @@ def tiny(name: str, *, channels: int = 64, images: int = IMAGES, classes: int = 
 def tiny_batch(channels: int = 3) -> Batch:
     """16 random images of 32 x 32 pixels."""
     torch.manual_seed(1)
-    return Batch(torch.rand(16, channels, 32, 32), torch.arange(16) % 10, torch.randperm(IMAGES)[:16])
+    return Batch(torch.rand(16, channels, 32, 32), torch.arange(16) % 10, torch.randperm(IMAGES)[:16], 32)
 
 
 def assert_near(actual: Tensor | float, expected: Tensor | float, tolerance: float = 1e-6) -> None:
@@ -92,7 +92,7 @@ def train(name: str, folder: Path, *, epochs: int = 4, save_minutes: float = 10,
     """Train on random images with the stage's own loop; the states are in `folder`."""
     torch.manual_seed(2)
     data = store.Split(torch.randint(256, (IMAGES, 1, 32, 32), dtype=torch.uint8), torch.arange(IMAGES) % 10)
-    facts = store.Facts("random", [0.5], [0.3], 32, [str(i) for i in range(10)])
+    facts = store.Facts("random", [0.5], [0.3], 32, 32, [str(i) for i in range(10)])
     run = {"algorithm": name, "depth": 14, "width": 0.0625, "norm": "batchnorm", "seed": 1}
     options = {"run": run, "recipe": tiny_recipe(name, **changes), "train_images": IMAGES, "classes": 10}
     pretrain.train(options, data, facts, [0, epochs], folder, save_minutes=save_minutes)

@@ -51,7 +51,7 @@ def test_crops_are_ordered_as_vissl_collates_them():
     algorithm = tiny("deepclusterv2", crop_sizes=[32, 16], crops=[2, 4], **plain)
     images = torch.arange(3.0).view(3, 1, 1, 1).expand(-1, 1, 32, 32) / 10
     batch = tiny_batch()
-    inputs, _ = algorithm.views(type(batch)(images, batch.labels[:3], batch.rows[:3]), torch.Generator())
+    inputs, _ = algorithm.views(type(batch)(images, batch.labels[:3], batch.rows[:3], 32), torch.Generator())
     means = torch.cat([x.mean(dim=(1, 2, 3)) for x in inputs])
     image_numbers = golden["data"] // 100  # VISSL's collator was given 100 x image + crop
     torch.testing.assert_close(means, image_numbers.float() / 10)

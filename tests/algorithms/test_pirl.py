@@ -55,7 +55,7 @@ def test_patches_and_images_are_ordered_as_vissl_collates_them():
     images = torch.arange(3.0).view(3, 1, 1, 1).expand(-1, 1, 32, 32) / 10
     batch = tiny_batch()
     (patches, whole), rows = algorithm.views(
-        type(batch)(images, batch.labels[:3], batch.rows[:3]), torch.Generator()
+        type(batch)(images, batch.labels[:3], batch.rows[:3], 32), torch.Generator()
     )
     # VISSL's collator was given 100 x image + patch, and 1000 + image
     torch.testing.assert_close(patches.mean(dim=(1, 2, 3)), (golden["patches"] // 100).float() / 10)

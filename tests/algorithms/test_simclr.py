@@ -41,7 +41,7 @@ def test_views_are_ordered_as_vissl_collates_them():
     algorithm = tiny("simclr", crop_scale=[1.0, 1.0], flip_probability=0.0, colour_strength=0.0)
     images = torch.arange(3.0).view(3, 1, 1, 1).expand(-1, 1, 32, 32) / 10
     batch = tiny_batch()
-    (x,), _ = algorithm.views(type(batch)(images, batch.labels[:3], batch.rows[:3]), torch.Generator())
+    (x,), _ = algorithm.views(type(batch)(images, batch.labels[:3], batch.rows[:3], 32), torch.Generator())
     image_numbers = (golden["data"] // 100).long()  # VISSL's collator was given 100 x image + view
     torch.testing.assert_close(x.mean(dim=(1, 2, 3)), image_numbers / 10)
 

@@ -11,7 +11,7 @@ from feature_diversity.files import InputError
 def coloured():
     """Colour images in 0 ... 1 and facts with other numbers for each channel."""
     images = torch.rand(5, 3, 8, 8, generator=torch.Generator().manual_seed(0))
-    return images, store.Facts("test", [0.2, 0.4, 0.6], [0.1, 0.3, 0.5], 8, ["a", "b"])
+    return images, store.Facts("test", [0.2, 0.4, 0.6], [0.1, 0.3, 0.5], 8, 8, ["a", "b"])
 
 
 def test_unit_images_are_255ths():

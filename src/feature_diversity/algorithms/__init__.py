@@ -27,11 +27,15 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class Batch:
-    """images: float32 in 0 ... 1, B x C x S x S. labels, rows: int64, B; rows number the training images."""
+    """images: float32 in 0 ... 1, B x C x S x S. labels, rows: int64, B; rows number the training images.
+
+    size: side of what the network takes, in pixels; S may be another.
+    """
 
     images: Tensor
     labels: Tensor
     rows: Tensor
+    size: int
 
 
 class Algorithm(nn.Module):

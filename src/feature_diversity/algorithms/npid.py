@@ -67,6 +67,7 @@ class NPID(Algorithm):
         x = random_resized_crop(
             x,
             generator,
+            size=batch.size,
             scale=self.recipe["crop_scale"],
             flip_probability=self.recipe["flip_probability"],
         )

@@ -85,7 +85,7 @@ class PIRL(Algorithm):
         patches = random_patches(puzzle, generator, grid=recipe["grid"], size=recipe["patch_size"])
         orders = torch.rand(patches.shape[:2], generator=generator).argsort(dim=1)
         patches = shuffle_patches(patches, orders).flatten(0, 1)
-        image = random_resized_crop(batch.images, generator, scale=recipe["crop_scale"])
+        image = random_resized_crop(batch.images, generator, size=batch.size, scale=recipe["crop_scale"])
         return [self.distort(x, generator) for x in (patches, image)], batch.rows
 
     def distort(self, x: Tensor, generator: torch.Generator) -> Tensor:

@@ -49,6 +49,7 @@ class RotNet(Algorithm):
         x = random_resized_crop(
             rotate(batch.images, turns),
             generator,
+            size=batch.size,
             scale=self.recipe["crop_scale"],
             flip_probability=self.recipe["flip_probability"],
         )

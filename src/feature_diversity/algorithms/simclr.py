@@ -64,6 +64,7 @@ class SimCLR(Algorithm):
         x = random_resized_crop(
             torch.cat([batch.images, batch.images]),
             generator,
+            size=batch.size,
             scale=self.recipe["crop_scale"],
             flip_probability=self.recipe["flip_probability"],
         )

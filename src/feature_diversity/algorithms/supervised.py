@@ -49,6 +49,7 @@ class Supervised(Algorithm):
         x = random_resized_crop(
             batch.images,
             generator,
+            size=batch.size,
             scale=self.recipe["crop_scale"],
             flip_probability=self.recipe["flip_probability"],
         )

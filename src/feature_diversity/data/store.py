@@ -1,18 +1,23 @@
-"""The prepared data set: one safetensors file with every split as uint8 images.
+"""The prepared data set: one safetensors file with the images of every split, or where they lie.
 
-Tensors `{split}.images` (uint8, N x C x S x S), `{split}.labels` (int64, N) and `{split}.rows` (int64,
-N: row in the data set as published) for the splits train, validation, test and held_out. The
-metadata hold the data set's name, class names, and mean and standard deviation of the training pixels.
+Of each split train, validation, test and held_out: `{split}.labels` (int64, N), `{split}.rows` (int64, N:
+row in the data set as published), and either `{split}.images` (uint8, N x C x S x S) or, for images in files,
+`{split}.paths` (their names below the data folder, each ended by a zero byte) and perhaps `{split}.spans`
+(int64, N x 2: first byte and number of bytes in a tar shard). The metadata hold the facts.
 """
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
+import torch.nn.functional as F
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from feature_diversity.data.image_files import ImageFiles
 from feature_diversity.files import InputError
 
 SPLITS = ("train", "validation", "test", "held_out")
@@ -22,22 +27,35 @@ SPLITS = ("train", "validation", "test", "held_out")
 class Facts:
     """What a network must know of a data set.
 
-    mean, std: of the training pixels scaled to 0 ... 1, one value for each of the C channels.
+    mean, std: of the training pixels scaled to 0 ... 1, one value for each of the C channels; ImageNet's
+    for images in files. image_size: side in pixels of what the network takes. stored_size: side of what
+    training begins with, cropped and resized to image_size by the augmentation.
     """
 
     name: str
     mean: list[float]
     std: list[float]
     image_size: int
+    stored_size: int
     class_names: list[str]
 
 
 @dataclass(frozen=True)
 class Split:
-    """images: uint8, N x C x S x S. labels: int64, N."""
+    """images: uint8, N x C x S x S, or N files. labels: int64, N."""
 
-    images: Tensor
+    images: Tensor | ImageFiles
     labels: Tensor
+
+    def to(self, device: torch.device) -> "Split":
+        """The split on that device; images in files get there batch by batch."""
+        images = self.images.to(device) if isinstance(self.images, Tensor) else self.images
+        return Split(images, self.labels.to(device))
+
+
+def data_folder() -> Path:
+    """Where data sets are looked for: what the environment variable DATA_FOLDER says, else `data`."""
+    return Path(os.environ.get("DATA_FOLDER", "data"))
 
 
 def read(path: str | Path, *splits: str) -> tuple[Facts, list[Split]]:
@@ -45,15 +63,46 @@ def read(path: str | Path, *splits: str) -> tuple[Facts, list[Split]]:
     try:
         with safe_open(str(path), framework="pt") as file:
             facts = Facts(**json.loads(file.metadata()["facts"]))
-            parts = [
-                Split(file.get_tensor(f"{split}.images"), file.get_tensor(f"{split}.labels"))
-                for split in splits
-            ]
+            names = set(file.keys())
+            tensors = {key: file.get_tensor(key) for key in names if key.split(".")[0] in splits}
+            parts = [Split(_images(tensors, split, facts), tensors[f"{split}.labels"]) for split in splits]
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise InputError(
             f"{path} is not a prepared data set ({error}); make it with the stage `data`"
         ) from None
     return facts, parts
+
+
+def _images(tensors: dict[str, Tensor], split: str, facts: Facts) -> Tensor | ImageFiles:
+    if f"{split}.images" in tensors:
+        return tensors[f"{split}.images"]
+    paths = split_names(tensors[f"{split}.paths"])
+    spans = tensors.get(f"{split}.spans")
+    return ImageFiles(
+        data_folder(), paths, None if spans is None else spans.numpy(), facts.image_size, facts.stored_size
+    )
+
+
+def join_names(names: list[str]) -> Tensor:
+    """Names as bytes, uint8, each ended by a zero."""
+    return torch.from_numpy(
+        np.frombuffer(b"".join(os.fsencode(name) + b"\0" for name in names), np.uint8).copy()
+    )
+
+
+def split_names(joined: Tensor) -> list[str]:
+    """The names that `join_names` joined."""
+    return [os.fsdecode(name) for name in joined.numpy().tobytes().split(b"\0")[:-1]]
+
+
+def resize(images: Tensor, size: int) -> Tensor:
+    """Resize uint8 images, N x C x H x W, to size x size by bilinear interpolation, antialiased."""
+    if images.shape[2:] == (size, size):
+        return images
+    resized = F.interpolate(
+        images.to(torch.float32), (size, size), mode="bilinear", align_corners=False, antialias=True
+    )
+    return resized.round_().clamp_(0, 255).to(torch.uint8)
 
 
 def to_unit(images: Tensor) -> Tensor:

@@ -1,30 +1,46 @@
 """Where images come from, one file for each data set. Adding one means adding a file; its name is the file's.
 
-A file holds `load(folder)`, which returns a `Source`: the images as they were published. Enlarging
-and dividing them is done by the stage `data`. `folder` is where the user keeps data sets.
+A file holds `load(folder)`, which returns a `Source`: the images as they were published. Resizing and
+dividing them is done by the stage `data`. `folder` is where the user keeps data sets. A data set that
+may lie anywhere has `load(folder, path)`, `path` being the study's `dataset.path`.
 """
 
 import importlib
+import inspect
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
+from feature_diversity.files import InputError
 
 
 @dataclass(frozen=True)
 class Source:
     """A data set as it was published.
 
-    images: uint8, N x C x H x W, C = 1 (grey) or 3. labels: int64, N, from 0.
-    is_test: bool, N; all False where the data set comes without a test set.
+    images: uint8, N x C x H x W, C = 1 (grey) or 3, or a list of N file names below the data folder.
+    labels: int64, N, from 0. is_test: bool, N; all False where the data set comes without a test set.
+    spans: of images in files, int64, N x 2, first byte and number of bytes in the file (tar shards), or None.
     """
 
-    images: np.ndarray
+    images: np.ndarray | list[str]
     labels: np.ndarray
     is_test: np.ndarray
     class_names: list[str]
+    spans: np.ndarray | None = None
 
 
-def load(name: str, folder: Path) -> Source:
-    """The data set of that name; InputError if it cannot be had or is damaged."""
-    return importlib.import_module(f"feature_diversity.data.sources.{name}").load(folder)
+def load(name: str, folder: Path, path: str = "") -> Source:
+    """The data set of that name; InputError if it cannot be had or is damaged.
+
+    path: where it lies in `folder`, for data sets that may lie anywhere; empty for its usual place.
+    """
+    module = importlib.import_module(f"feature_diversity.data.sources.{name}")
+    if not path:
+        return module.load(folder)
+    if "path" not in inspect.signature(module.load).parameters:
+        raise InputError(
+            f"dataset.path is {path!r}, expected none: {name} has a place of its own in {folder}"
+        )
+    return module.load(folder, path)

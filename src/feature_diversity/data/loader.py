@@ -1,0 +1,81 @@
+"""Batches of images on the device: from memory by indexing there, from files by threads that decode ahead."""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from feature_diversity.data.store import Split, resize
+from feature_diversity.draws import generator
+
+AHEAD = 2  # batches that are being decoded while one is used
+
+Batches = Iterator[tuple[Tensor, Tensor, Tensor]]  # images, uint8, B x C x S x S; labels and rows, int64, B
+
+
+def training_batches(split: Split, order: Tensor, batch_size: int, draw: tuple[int, int]) -> Batches:
+    """Images of the rows in `order` (int64), `batch_size` at a time, on the device of `split.labels`.
+
+    Images in memory come as they are stored. Of files comes the largest square, at a random place along
+    the longer side and resized to the stored size; draw: (seed, epoch) of that place. torchvision's crops
+    reach into the whole of an oblong image and are cut at full resolution; augmentations of squares
+    of one size are batched on the device instead. The last batch may be smaller.
+    """
+    if isinstance(split.images, Tensor):
+        for rows in order.to(split.labels.device).split(batch_size):
+            yield split.images[rows], split.labels[rows], rows
+    else:
+        seed, epoch = draw
+        positions = torch.rand(len(split.images), generator=generator(seed, "window", epoch)).tolist()
+        files = split.images
+        yield from _decoded(split, order, batch_size, lambda row: files.window(row, positions[row]))
+
+
+def evaluation_batches(split: Split, size: int, batch_size: int) -> Batches:
+    """All images in their order, as they are evaluated: size x size pixels, without augmentation.
+
+    Images in memory of another size are resized; for files see `ImageFiles.evaluation`.
+    """
+    order = torch.arange(len(split.labels))
+    if isinstance(split.images, Tensor):
+        for rows in order.to(split.labels.device).split(batch_size):
+            yield resize(split.images[rows], size), split.labels[rows], rows
+    else:
+        yield from _decoded(split, order, batch_size, split.images.evaluation)
+
+
+def evaluation_images(split: Split, size: int) -> Tensor:
+    """All images of a small split at once: uint8, N x C x size x size."""
+    return torch.cat([images for images, _, _ in evaluation_batches(split, size, batch_size=256)])
+
+
+def _decoded(split: Split, order: Tensor, batch_size: int, read: Callable[[int], np.ndarray]) -> Batches:
+    """Batches of read(row), decoded by as many threads as torch uses, AHEAD batches ahead.
+
+    Threads suffice: Pillow decodes and resizes without Python's lock.
+    """
+    device = split.labels.device
+    waiting: deque[tuple[Tensor, list[Future]]] = deque()
+    pool = ThreadPoolExecutor(torch.get_num_threads())
+    try:
+        for rows in order.cpu().split(batch_size):
+            waiting.append((rows, [pool.submit(read, row) for row in rows.tolist()]))
+            if len(waiting) > AHEAD:
+                yield _on_device(*waiting.popleft(), split, device)
+        while waiting:
+            yield _on_device(*waiting.popleft(), split, device)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _on_device(rows: Tensor, images: list[Future], split: Split, device: torch.device) -> tuple:
+    """Gather one batch in page-locked memory and send it on without waiting."""
+    first = images[0].result()
+    batch = torch.empty(len(rows), *first.shape, dtype=torch.uint8, pin_memory=device.type == "cuda")
+    for place, image in enumerate(images):
+        batch.numpy()[place] = image.result()
+    rows = rows.to(device, non_blocking=True)
+    return batch.to(device, non_blocking=True).permute(0, 3, 1, 2), split.labels[rows], rows

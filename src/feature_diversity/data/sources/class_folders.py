@@ -1,0 +1,66 @@
+"""Any images in one folder a class, such as ImageNet's training images as they are unpacked."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from feature_diversity.data.sources import Source
+from feature_diversity.files import InputError
+
+ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".ppm", ".tif", ".tiff")
+TEST = ("test", "val")  # names of the folder of test images beside `train`; ImageNet's is its val
+
+
+def load(folder: Path, path: str = "") -> Source:
+    """Images in `path/CLASS/`, or in `path/train/CLASS/` and `path/test/CLASS/` (or `path/val/CLASS/`).
+
+    path: below `folder`, or absolute. Classes are numbered in the order of their names. Raises InputError
+    for a folder that is missing, fewer than two classes, a class without images, and test images of a
+    class that has no training images.
+    """
+    root = folder / path
+    if not path or not root.is_dir():
+        raise InputError(
+            f"dataset.path is {path!r}, expected a folder of classes, absolute or below {folder}: "
+            "CLASS/image.jpg, or train/CLASS/image.jpg and test/CLASS/image.jpg"
+        )
+    train = next((name for name in ("train", *TEST) if (root / name).is_dir()), "")
+    test = next((name for name in TEST if name != train and (root / name).is_dir()), None)
+    class_names, files, labels = list_classes(root, train)
+    is_test = [train in TEST] * len(files)
+    if test:
+        test_names, test_files, test_labels = list_classes(root, test)
+        if unknown := sorted(set(test_names) - set(class_names)):
+            raise InputError(f"{root / test / unknown[0]}: there is no class of this name in {root / train}")
+        files += test_files
+        labels += [class_names.index(test_names[label]) for label in test_labels]
+        is_test += [True] * len(test_files)
+    paths = [str(Path(path) / file) for file in files]
+    return Source(paths, np.array(labels, np.int64), np.array(is_test, bool), class_names)
+
+
+def list_classes(root: Path, part: str) -> tuple[list[str], list[str], list[int]]:
+    """Names of the classes in root/part, the images' paths below root, and the labels of those.
+
+    Raises InputError for fewer than two classes and for a class without images.
+    """
+    folder = root / part
+    names = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir() and entry.name[0] != ".")
+    if len(names) < 2:
+        raise InputError(f"{folder} has {len(names)} folders of classes, expected at least 2")
+    files, labels = [], []
+    for label, name in enumerate(names):
+        inside = sorted(
+            os.path.relpath(os.path.join(place, file), root)
+            for place, _, found in os.walk(folder / name)
+            for file in found
+            if file.lower().endswith(ENDINGS) and file[0] != "."
+        )
+        if not inside:
+            raise InputError(
+                f"{folder / name} holds no images, expected files ending in {', '.join(ENDINGS)}"
+            )
+        files += inside
+        labels += [label] * len(inside)
+    return names, files, labels
