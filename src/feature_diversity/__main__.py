@@ -10,6 +10,7 @@ from feature_diversity.files import InputError
 STAGES = {
     "data": "prepare the images of a data set: splits, held-out images",
     "pretrain": "train one network, from scratch or from where it was interrupted",
+    "zoo": "list released checkpoints, fetch them instead of training",
     "extract": "features of the held-out images at the recorded layers",
     "energy": "hyperspherical energy and companion measures of those features",
     "linear_eval": "error of a linear classifier on the frozen trunk",
@@ -18,7 +19,11 @@ STAGES = {
     "figures": "draw the figures from the table",
     "summary": "print what a study found and where to look",
 }
-MODULES = {"energy": "diversity", "data": "prepare"}  # where the module's name is not the stage's
+MODULES = {
+    "energy": "diversity",
+    "data": "prepare",
+    "zoo": "fetch",
+}  # where the module's name is not the stage's
 
 
 def main() -> int:
