@@ -1,8 +1,9 @@
 import contextlib
+from functools import partial
 
 import torch
 
-from feature_diversity.draws import generator, seeded
+from feature_diversity.draws import generator, rand, randint, seeded
 
 
 def draw(seed, *purpose):
@@ -71,3 +72,17 @@ def test_a_seeded_block_that_fails_leaves_the_global_state_alone():
         torch.rand(100)
         raise KeyError
     assert torch.rand(3).tolist() == expected
+
+
+def test_one_rank_draws_what_torch_draws():
+    own, torchs = generator(1, "views"), torch.Generator().manual_seed(generator(1, "views").initial_seed())
+    assert torch.equal(rand((6, 2), own), torch.rand(6, 2, generator=torchs))
+    assert torch.equal(randint(3, 9, 6, own), torch.randint(3, 9, (6,), generator=torchs))
+
+
+def test_ranks_share_the_draws_of_one():
+    whole = generator(1, "views")
+    parts = [generator(1, "views", share=(rank, 3)) for rank in range(3)]
+    for draws in (rand, partial(randint, 0, 1000)):
+        shares = [draws((2, 5), part) for part in parts]
+        assert torch.equal(torch.stack(shares, dim=1).flatten(0, 1), draws((6, 5), whole))

@@ -11,12 +11,14 @@ import math
 import torch
 from torch import Tensor
 
+from feature_diversity.draws import rand, randint
+
 GREY = (0.2989, 0.587, 0.114)  # luma weights of torchvision and of ITU-R 601
 
 
-def uniform(count: int, low: float, high: float, generator: torch.Generator) -> Tensor:
-    """`count` uniform draws in [low, high), float32 on the CPU."""
-    return torch.rand(count, generator=generator).mul_(high - low).add_(low)
+def uniform(shape: int | tuple[int, ...], low: float, high: float, generator: torch.Generator) -> Tensor:
+    """Uniform draws in [low, high), float32 on the CPU, the first dimension for the images."""
+    return rand(shape, generator).mul_(high - low).add_(low)
 
 
 def random_resized_crop(
@@ -38,8 +40,8 @@ def random_resized_crop(
     count, _, height, width = images.shape
     size = size or height
     tries = 10
-    area = uniform(count * tries, *scale, generator).view(count, tries) * height * width
-    shape = uniform(count * tries, math.log(ratio[0]), math.log(ratio[1]), generator).view(count, tries).exp()
+    area = uniform((count, tries), *scale, generator) * height * width
+    shape = uniform((count, tries), math.log(ratio[0]), math.log(ratio[1]), generator).exp()
     crop_width = (area * shape).sqrt().round()
     crop_height = (area / shape).sqrt().round()
     fits = (crop_width > 0) & (crop_width <= width) & (crop_height > 0) & (crop_height <= height)
@@ -49,7 +51,7 @@ def random_resized_crop(
     crop_height = torch.where(found, crop_height.gather(1, first)[:, 0], torch.tensor(float(height)))
     left = (uniform(count, 0, 1, generator) * (width - crop_width + 1)).floor()
     top = (uniform(count, 0, 1, generator) * (height - crop_height + 1)).floor()
-    mirrored = torch.rand(count, generator=generator) < flip_probability
+    mirrored = rand(count, generator) < flip_probability
     return resized_crop(images, top, left, crop_height, crop_width, size, mirrored)
 
 
@@ -117,7 +119,7 @@ def random_patches(images: Tensor, generator: torch.Generator, *, grid: int, siz
     room = images.shape[3] // grid - size
     if room < 0:
         raise ValueError(f"a patch of {size} pixels does not fit into a cell of {images.shape[3] // grid}")
-    offsets = torch.randint(max(room, 1), (len(images), grid * grid, 2), generator=generator)
+    offsets = randint(0, max(room, 1), (len(images), grid * grid, 2), generator)
     return cut_patches(images, offsets, grid=grid, size=size)
 
 
@@ -161,8 +163,8 @@ def colour_jitter(
         adjust: uniform(count, max(0.0, 1 - reach), 1 + reach, generator) for adjust, reach in reaches.items()
     }
     amounts[adjust_hue] = uniform(count, -hue, hue, generator)
-    order = torch.rand(count, 4, generator=generator).argsort(dim=1)
-    changed = torch.rand(count, generator=generator) < probability
+    order = rand((count, 4), generator).argsort(dim=1)
+    changed = rand(count, generator) < probability
 
     images = images.clone(memory_format=torch.contiguous_format)
     usable = 4 if images.shape[1] == 3 else 2
@@ -177,7 +179,7 @@ def colour_jitter(
 
 def random_grey(images: Tensor, generator: torch.Generator, *, probability: float) -> Tensor:
     """Take the colour out of each image with the given probability."""
-    chosen = torch.nonzero(torch.rand(len(images), generator=generator) < probability).flatten()
+    chosen = torch.nonzero(rand(len(images), generator) < probability).flatten()
     if images.shape[1] == 1:
         return images
     rows = chosen.to(images.device, non_blocking=True)
@@ -240,10 +242,10 @@ def photometric(images: Tensor, generator: torch.Generator, *, probability: floa
     All four or, with 1 - probability, none. Ranges are VISSL's (ImgPilRandomPhotometric).
     """
     count = len(images)
-    bits = torch.randint(4, 9, (count,), generator=generator)
+    bits = randint(4, 9, (count,), generator)
     sharpness = uniform(count, 0.1, 1.9, generator)
-    threshold = torch.randint(257, (count,), generator=generator) / 255
-    rows = torch.nonzero(torch.rand(count, generator=generator) < probability).flatten()
+    threshold = randint(0, 257, (count,), generator) / 255
+    rows = torch.nonzero(rand(count, generator) < probability).flatten()
     bits, sharpness, threshold = (
         amount[rows].to(images.device, non_blocking=True) for amount in (bits, sharpness, threshold)
     )
@@ -290,20 +292,20 @@ def gaussian_blur(
     """
     count, _, height, width = images.shape
     deviation = uniform(count, *radius, generator)
-    rows = torch.nonzero(torch.rand(count, generator=generator) < probability).flatten()
+    rows = torch.nonzero(rand(count, generator) < probability).flatten()
     if not len(rows):
         return images
-    vertical = _blur_weights(deviation[rows], height).to(images.device, non_blocking=True)
-    horizontal = _blur_weights(deviation[rows], width).to(images.device, non_blocking=True)
+    reach = math.ceil(4 * radius[1])  # of the widest: no image's blur depends on which others are there
+    vertical = _blur_weights(deviation[rows], height, reach).to(images.device, non_blocking=True)
+    horizontal = _blur_weights(deviation[rows], width, reach).to(images.device, non_blocking=True)
     rows = rows.to(images.device, non_blocking=True)
     images = images.clone(memory_format=torch.contiguous_format)
     images[rows] = _separable(images[rows], vertical, horizontal)
     return images
 
 
-def _blur_weights(deviation: Tensor, pixels: int) -> Tensor:
+def _blur_weights(deviation: Tensor, pixels: int, reach: int) -> Tensor:
     """N x pixels x pixels: share of each input pixel in each output pixel, edges repeated."""
-    reach = math.ceil(4 * float(deviation.max()))
     offsets = torch.arange(-reach, reach + 1)
     kernel = torch.exp(-0.5 * (offsets / deviation[:, None]) ** 2)
     kernel = kernel / kernel.sum(dim=1, keepdim=True)

@@ -4,20 +4,23 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from feature_diversity.distributed import total
+
 ROWS = 65536  # compared with all centroids at a time, to bound memory
 
 
 def spherical_kmeans(x: Tensor, centroids: Tensor, iterations: int) -> tuple[Tensor, Tensor]:
     """Spherical k-means (Dhillon & Modha 2001): (centroids, assignments).
 
-    x: N x D, normalised. centroids: K x D, where to start from. In each iteration a point joins the
-    centroid with the largest dot product, and a centroid becomes its points' normalised mean; one
-    without points stays. The assignments, int64, N, are to the centroids returned.
+    x: N x D, normalised; of several ranks, each gives its part. centroids: K x D, where to start from.
+    In each iteration a point joins the centroid with the largest dot product, and a centroid becomes
+    its points' normalised mean; one without points stays. The assignments, int64, N, are to the
+    centroids returned.
     """
     for _ in range(iterations):
         assignments = nearest(x, centroids)
-        members = torch.bincount(assignments, minlength=len(centroids))[:, None]
-        means = torch.zeros_like(centroids).index_add_(0, assignments, x) / members.clamp(min=1)
+        members = total(torch.bincount(assignments, minlength=len(centroids)))[:, None]
+        means = total(torch.zeros_like(centroids).index_add_(0, assignments, x)) / members.clamp(min=1)
         centroids = F.normalize(torch.where(members > 0, means, centroids), dim=1)
     return centroids, nearest(x, centroids)
 

@@ -1,11 +1,14 @@
 """What holds for every algorithm, also for one that is added."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from checks import last_state, tiny, tiny_batch, train
 
 from feature_diversity import model, pretrain
 from feature_diversity.checkpoint import save_state
+from feature_diversity.draws import generator
 from feature_diversity.files import InputError
 from feature_diversity.recipe import algorithms, recipe
 
@@ -14,6 +17,8 @@ LOOP_KEYS = {
     *("weight_decay", "decay_norm", "decay_bias"),
     *("schedule", "warmup_epochs", "warmup_start", "end", "milestones", "factor", "rate_update"),
 }
+
+BLUR = {name: {"blur_probability": 0.5} for name in ("simclr", "deepclusterv2")}  # small images have none
 
 every_algorithm = pytest.mark.parametrize("name", algorithms())
 
@@ -43,6 +48,19 @@ def test_views_depend_on_the_draws_alone(name):
     )
     assert all(torch.equal(x, y) for x, y in zip(first, again, strict=True))
     assert not any(torch.equal(x, y) for x, y in zip(first, other, strict=True))
+
+
+@every_algorithm
+def test_several_ranks_draw_the_views_that_one_would(name):
+    pieces = {"jigsaw": [4], "pirl": [4, 1]}.get(name, [1])  # patches of an image follow each other
+    batch = tiny_batch()
+    whole, _ = tiny(name, **BLUR.get(name, {})).views(batch, generator(0, "views", share=(0, 1)))
+    for rank in (0, 1):
+        mine = slice(rank, None, 2)
+        half = replace(batch, images=batch.images[mine], labels=batch.labels[mine], rows=batch.rows[mine])
+        parts, _ = tiny(name, **BLUR.get(name, {})).views(half, generator(0, "views", share=(rank, 2)))
+        for x, part, together in zip(whole, parts, pieces, strict=True):
+            torch.testing.assert_close(part, x.unflatten(0, (-1, together))[mine].flatten(0, 1))
 
 
 @every_algorithm

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from feature_diversity.algorithms import Algorithm, Batch
 from feature_diversity.algorithms.simclr import distort
 from feature_diversity.augment import random_resized_crop
+from feature_diversity.distributed import Table, gather, whole
 from feature_diversity.files import InputError
 from feature_diversity.kmeans import spherical_kmeans
 
@@ -59,7 +60,7 @@ SMALL_IMAGES = {
 class DeepClusterV2(Algorithm):
     """The head projects as SimCLR's; the prototypes are centroids of what the last epoch saw, not learnt.
 
-    memory: normalised embeddings of all training images, one bank for each of `crops_in_memory`. They
+    memory: normalised embeddings of all training images, a table for each of `crops_in_memory`. They
     are filled before the first epoch; an image left out of an epoch's last, incomplete batch keeps its
     embedding (VISSL leaves such images without a cluster).
     """
@@ -73,7 +74,7 @@ class DeepClusterV2(Algorithm):
             nn.Linear(channels, channels), nn.ReLU(inplace=True), nn.Linear(channels, size)
         )
         prototypes = recipe["prototypes"]
-        self.register_buffer("memory", torch.zeros(len(recipe["crops_in_memory"]), images, size))
+        self.memory = nn.ModuleList(Table(torch.zeros(images, size)) for _ in recipe["crops_in_memory"])
         self.register_buffer("centroids", torch.zeros(sum(prototypes), size))
         self.register_buffer("assignments", torch.zeros(len(prototypes), images, dtype=torch.int64))
 
@@ -98,14 +99,15 @@ class DeepClusterV2(Algorithm):
         self, features: Iterator[tuple[list[Tensor], Tensor]], generator: torch.Generator
     ) -> None:
         """Cluster the memory anew, once for each head, from randomly chosen embeddings on."""
-        if not self.memory.any():
+        if not self.memory[0].rows.any():
             for views, rows in features:
                 self.remember(self.embed(views), rows)
         for head, centroids in enumerate(self.centroids.split(self.recipe["prototypes"])):
             x = self.memory[head % len(self.memory)]
-            start = torch.randperm(len(x), generator=generator)[: len(centroids)].to(x.device)
-            found, self.assignments[head] = spherical_kmeans(x, x[start], self.recipe["kmeans_iterations"])
+            start = torch.randperm(x.images, generator=generator)[: len(centroids)].to(centroids.device)
+            found, clusters = spherical_kmeans(x.rows, x.read(start), self.recipe["kmeans_iterations"])
             centroids.copy_(found)
+            self.assignments[head] = whole(clusters, x.images)
 
     def loss(self, features: list[Tensor], targets: Tensor, generator: torch.Generator) -> Tensor:
         """Cross-entropy of the clusters, averaged over heads; the embeddings then enter the memory."""
@@ -123,7 +125,8 @@ class DeepClusterV2(Algorithm):
     def remember(self, z: Tensor, rows: Tensor) -> None:
         """Put the embeddings of some of the crops of the images `rows` into the memory."""
         crops = z.view(-1, len(rows), z.shape[1])
-        self.memory[:, rows] = crops[self.recipe["crops_in_memory"]]
+        for table, crop in zip(self.memory, self.recipe["crops_in_memory"], strict=True):
+            table.write(gather(rows), gather(crops[crop]))
 
 
 def cluster_loss(z: Tensor, centroids: tuple[Tensor, ...], assignments: Tensor, temperature: float) -> Tensor:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from feature_diversity.algorithms import Algorithm, Batch
 from feature_diversity.augment import random_grey, random_patches, random_resized_crop, shuffle_patches
+from feature_diversity.draws import randint
 from feature_diversity.files import InputError
 
 RECIPE = {  # VISSL, pretrain/jigsaw/jigsaw_8gpu_resnet
@@ -83,7 +84,7 @@ class Jigsaw(Algorithm):
         )
         x = random_grey(x, generator, probability=recipe["grey_probability"])
         patches = random_patches(x, generator, grid=recipe["grid"], size=recipe["patch_size"])
-        labels = torch.randint(recipe["permutations"], (len(x),), generator=generator)
+        labels = randint(0, recipe["permutations"], len(x), generator)
         table = distant_permutations(recipe["permutations"], recipe["grid"] ** 2)
         return [shuffle_patches(patches, table[labels]).flatten(0, 1)], labels.to(x.device, non_blocking=True)
 

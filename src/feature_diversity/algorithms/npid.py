@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from feature_diversity.algorithms import Algorithm, Batch
 from feature_diversity.augment import colour_jitter, random_resized_crop
+from feature_diversity.distributed import Table, gather, here, place, total
 from feature_diversity.files import InputError
 
 RECIPE = {  # VISSL, pretrain/npid/npid_8gpu_resnet
@@ -84,35 +85,40 @@ class NPID(Algorithm):
 class MemoryBank(nn.Module):
     """A normalised embedding of every training image, and what a comparison with them needs.
 
-    embeddings: images x D. `update` replaces the rows of a batch. partition: Wu et al.'s Z, the sum
-    of exp(similarity / temperature) over the bank, estimated from the first batch ever compared
-    and then kept; 0 until then. sample_negatives: (images, shape, generator) -> rows, replaceable.
+    embeddings: a row of D values for each image; each rank compares the whole batch with those it
+    has. `update` replaces the rows of a batch. partition: Wu et al.'s Z, the sum of
+    exp(similarity / temperature) over the bank, estimated from the first batch ever compared and
+    then kept; 0 until then. sample_negatives: (images, shape, generator) -> rows, replaceable.
     """
 
     def __init__(self, images: int, size: int, negatives: int):
         super().__init__()
         self.negatives = negatives
         self.sample_negatives = uniform_rows
-        self.register_buffer("embeddings", F.normalize(torch.randn(images, size), dim=1))
+        self.embeddings = Table(F.normalize(torch.randn(images, size), dim=1))
         self.register_buffer("partition", torch.zeros(()))
 
     def loss(self, z: Tensor, rows: Tensor, temperature: float, generator: torch.Generator) -> Tensor:
         """Noise-contrastive loss of normalised embeddings z (B x D) of the images `rows` (int64, B)."""
-        images = len(self.embeddings)
+        batch_size, images = len(z), self.embeddings.images
+        z, rows = gather(z), gather(rows)
         negatives = self.sample_negatives(images, (len(z), self.negatives), generator)
         candidates = torch.cat([rows[:, None], negatives.to(z.device, non_blocking=True)], dim=1)
-        scores = similarities(z, self.embeddings, candidates) / temperature
+        scores = similarities(z, self.embeddings.rows, place(candidates)) / temperature
+        mine = here(candidates)
         with torch.no_grad():
-            estimate = scores.exp().mean() * images
+            estimate = total(scores[mine].exp().sum()) / candidates.numel() * images
             self.partition = torch.where(self.partition > 0, self.partition, estimate)
-        return noise_contrastive_loss(scores, self.partition, images)
+        own, negative = (scores[:, part][here(candidates[:, part])] for part in (0, slice(1, None)))
+        return noise_contrastive_loss(own, negative, self.partition, self.negatives / images) / batch_size
 
     @torch.no_grad()
     def update(self, z: Tensor, rows: Tensor, momentum: float) -> None:
         """Move the embeddings of the images `rows` to momentum x old + (1 - momentum) x z, normalised."""
-        moved = F.normalize(momentum * self.embeddings[rows] + (1 - momentum) * z, dim=1)
-        # a new tensor, since backward still needs the old one
-        self.embeddings = self.embeddings.index_copy(0, rows, moved.to(self.embeddings.dtype))
+        z, rows = gather(z), gather(rows)
+        moved = F.normalize(momentum * self.embeddings.read(rows) + (1 - momentum) * z, dim=1)
+        self.embeddings.rows = self.embeddings.rows.clone()  # since backward still needs the old ones
+        self.embeddings.write(rows, moved)
 
 
 def uniform_rows(images: int, shape: tuple[int, int], generator: torch.Generator) -> Tensor:
@@ -128,19 +134,18 @@ def similarities(z: Tensor, bank: Tensor, candidates: Tensor) -> Tensor:
     return (z @ bank.mT).gather(1, candidates)
 
 
-def noise_contrastive_loss(scores: Tensor, partition: Tensor, images: int) -> Tensor:
-    """Loss of telling data from noise (Wu et al. 2018, eq. 8), averaged over the B images.
+def noise_contrastive_loss(own: Tensor, negatives: Tensor, partition: Tensor, noise: float) -> Tensor:
+    """Loss of telling data from noise (Wu et al. 2018, eq. 8), summed.
 
-    scores: B x (K + 1) similarities over temperature, those of the images' own rows first.
-    partition: Z, so that exp(score) / Z is a probability. images: size of the bank the K noise rows
-    were drawn from uniformly.
+    own, negatives: similarities over temperature of embeddings with their own rows of the bank and
+    with noise rows. partition: Z, so that exp(score) / Z is a probability. noise: the number of
+    noise rows an image has, times the noise's probability of a row.
     """
-    probability = scores.exp() / partition
-    noise = (scores.shape[1] - 1) / images  # K times the noise's probability of a row
     epsilon = torch.finfo(torch.float32).eps
-    data = probability[:, 0] / (probability[:, 0] + noise + epsilon)
-    rest = noise / (probability[:, 1:] + noise + epsilon)
-    return -(data.log().sum() + rest.log().sum()) / len(scores)
+    data, rest = own.exp() / partition, negatives.exp() / partition
+    data = data / (data + noise + epsilon)
+    rest = noise / (rest + noise + epsilon)
+    return -(data.log().sum() + rest.log().sum())
 
 
 def check_negatives(algorithm: str, negatives: int, images: int) -> None:

@@ -16,6 +16,7 @@ from feature_diversity.augment import (
     random_resized_crop,
     shuffle_patches,
 )
+from feature_diversity.draws import rand
 
 RECIPE = {  # VISSL, pretrain/pirl/pirl_jigsaw_4node_resnet50
     "batch_size": 1024,
@@ -83,10 +84,12 @@ class PIRL(Algorithm):
             batch.images, generator, size=recipe["puzzle_size"], scale=recipe["puzzle_scale"]
         )
         patches = random_patches(puzzle, generator, grid=recipe["grid"], size=recipe["patch_size"])
-        orders = torch.rand(patches.shape[:2], generator=generator).argsort(dim=1)
-        patches = shuffle_patches(patches, orders).flatten(0, 1)
+        count, pieces = patches.shape[:2]
+        patches = self.distort(patches.transpose(0, 1).flatten(0, 1), generator)  # draws follow the images
+        orders = rand((count, pieces), generator).argsort(dim=1)
+        patches = shuffle_patches(patches.unflatten(0, (pieces, count)).transpose(0, 1), orders)
         image = random_resized_crop(batch.images, generator, size=batch.size, scale=recipe["crop_scale"])
-        return [self.distort(x, generator) for x in (patches, image)], batch.rows
+        return [patches.flatten(0, 1), self.distort(image, generator)], batch.rows
 
     def distort(self, x: Tensor, generator: torch.Generator) -> Tensor:
         """VISSL's changes of colour, and mirroring."""
@@ -95,7 +98,7 @@ class PIRL(Algorithm):
         x = colour_jitter(x, generator, brightness=reach, contrast=reach, saturation=reach, hue=reach / 2)
         x = photometric(x, generator, probability=recipe["photometric_probability"])
         x = random_grey(x, generator, probability=recipe["grey_probability"])
-        return mirror(x, torch.rand(len(x), generator=generator) < recipe["flip_probability"])
+        return mirror(x, rand(len(x), generator) < recipe["flip_probability"])
 
     def loss(self, features: list[Tensor], targets: Tensor, generator: torch.Generator) -> Tensor:
         """Both embeddings against the bank, which then learns the image's."""

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from feature_diversity.algorithms import Algorithm, Batch
 from feature_diversity.augment import random_resized_crop, rotate
+from feature_diversity.draws import randint
 
 RECIPE = {  # VISSL, pretrain/rotnet/rotnet_8gpu_resnet
     "batch_size": 256,
@@ -45,7 +46,7 @@ class RotNet(Algorithm):
 
     def views(self, batch: Batch, generator: torch.Generator) -> tuple[list[Tensor], Tensor]:
         """Each image in one random rotation, then cropped; the targets are the quarter turns, 0 ... 3."""
-        turns = torch.randint(4, (len(batch.images),), generator=generator)
+        turns = randint(0, 4, len(batch.images), generator)
         x = random_resized_crop(
             rotate(batch.images, turns),
             generator,

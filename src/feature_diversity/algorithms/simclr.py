@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from feature_diversity.algorithms import Algorithm, Batch
 from feature_diversity.augment import colour_jitter, gaussian_blur, random_grey, random_resized_crop
+from feature_diversity.distributed import gather, own_rows
 from feature_diversity.files import InputError
 
 RECIPE = {  # VISSL, pretrain/simclr/simclr_8node_resnet
@@ -88,15 +89,18 @@ def distort(x: Tensor, generator: torch.Generator, recipe: dict) -> Tensor:
 def info_nce(z: Tensor, temperature: float) -> Tensor:
     """SimCLR's contrastive loss (Chen et al. 2020, eq. 1), averaged over all 2N anchors.
 
-    z: 2N x D, any norm; row i and row i + N are two views of one image.
+    z: 2N x D, any norm; row i and row i + N are two views of one image. On several ranks, each has
+    its own 2N anchors, which repel the views of all ranks.
     Returns a scalar. Raises ValueError for an odd number of rows.
     """
     if len(z) % 2:
         raise ValueError(f"z must hold two views of every image, but has {len(z)} rows")
     z = F.normalize(z, dim=1)
-    similarity = z @ z.mT / temperature
-    similarity.fill_diagonal_(float("-inf"))  # an image is no negative of itself
-    positive = torch.arange(len(z), device=z.device).roll(len(z) // 2)
+    others = gather(z)
+    similarity = z @ others.mT / temperature
+    itself = own_rows(z)
+    similarity.scatter_(1, itself[:, None], float("-inf"))  # a view is no negative of itself
+    positive = (itself + len(others) // 2) % len(others)
     return F.cross_entropy(similarity, positive)
 
 
