@@ -25,7 +25,8 @@ CLOSURES = {
     "diversity": "approximate directions diversity energy files gram measures progress readings "
     "special_functions uniform_sphere",
     "tabulate": "files progress run tabulate",
-    "figures": "figures files progress",
+    "figures": "captions figures figures.drawing figures.further figures.heat_map figures.paper "
+    "figures.relations figures.seeds figures.size files progress results_table style",
     "claims": "bootstrap claims files permutation progress verdicts verdicts.algorithms verdicts.epochs "
     "verdicts.evidence verdicts.ordered verdicts.overall verdicts.paper verdicts.parameters verdicts.runs "
     "verdicts.small_scale",

@@ -1,14 +1,19 @@
 import itertools
+import json
 import subprocess
 import sys
 
+import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from feature_diversity import figures
-from feature_diversity.files import InputError
+from feature_diversity.figures import relations, seeds
+from feature_diversity.results_table import RUN, read_results
 
-NAMES = ["figure1", "figure2", "figure3", "figure4"]
+PAPER = ["figure1", "figure2", "figure3", "figure4"]
+NAMES = [*PAPER, "layers", "untrained", "measures", "cosine"]
 LAYERS = ["conv1", "res2", "res4", "trunk", "head"]
 
 
@@ -24,7 +29,8 @@ def table():
             reading = {"layer": layer, "s": s, "diversity": -1 - (number * 3 % 17 + place) / 20 - s}
             rows.append(dict(zip(axes, run, strict=True)) | errors | reading)
     table = pd.DataFrame(rows).assign(dataset="digits", vector="flatten", centred=False)
-    return table.assign(n_params=1e5 * table["depth"] * table["width"], figures=" ".join(NAMES))
+    table = table.assign(mean_cosine=1 - 1 / (2 * table["diversity"] ** 2), rankme=-table["diversity"])
+    return table.assign(n_params=1e5 * table["depth"] * table["width"], figures=" ".join(PAPER))
 
 
 @pytest.fixture(scope="module")
@@ -40,9 +46,16 @@ def draw(table, *names, folder):
     figures.main(["--table", str(table), "--figures", *names, "--folder", str(folder)])
 
 
+def drawn(table, *names, folder):
+    """Run the stage on a table; returns its notes on the figures."""
+    table.to_csv(folder / "results.csv", index=False)
+    draw(folder / "results.csv", *names, folder=folder)
+    return json.loads((folder / "notes.json").read_text())
+
+
 @pytest.fixture(scope="module")
 def folder(csv):
-    """The four figures."""
+    """All figures."""
     folder = csv.parent / "figures"
     draw(csv, *NAMES, folder=folder)
     return folder
@@ -57,7 +70,8 @@ def test_every_figure_is_drawn_in_every_format(folder, name, ending, start):
 
 
 def test_nothing_else_is_written(folder):
-    assert len(list(folder.iterdir())) == 12
+    pictures = {f"{name}.{ending}" for name in NAMES for ending in ("svg", "pdf", "png")}
+    assert {path.name for path in folder.iterdir()} == pictures | {"notes.json"}
 
 
 def test_another_process_draws_the_same_bytes(command, csv, folder, tmp_path):
@@ -74,11 +88,15 @@ def test_another_process_draws_the_same_bytes(command, csv, folder, tmp_path):
         ("figure2", ["ResNet-14", "ResNet-26", "test error", "Parameters of the trunk"]),
         ("figure3", ["SimCLR", "Supervised", "trunk"]),
         ("figure4", ["BatchNorm", "LayerNorm", "ResNet-14", "ResNet-26"]),
+        ("layers", ["width x0.25", "width x0.5", "trunk"]),
+        ("untrained", ["untrained / trained", "Supervised", "head"]),
+        ("measures", ["diversity (s = 1)", "RankMe", "conv1", "32 networks"]),
+        ("cosine", ["least energy possible", "mean cosine", "conv1"]),
     ],
 )
 def test_the_legend_and_the_panels_are_named(folder, name, texts):
     svg = (folder / f"{name}.svg").read_text()
-    for text in [*texts, "Diversity", "Test error"]:
+    for text in [*texts, *(["Diversity", "Test error"] if name in PAPER else [])]:
         assert text in svg
 
 
@@ -93,70 +111,127 @@ def test_a_figure_shows_only_its_own_runs(table, tmp_path):
     assert "ResNet-26" not in svg
 
 
-def test_a_figure_without_runs_is_named(table, tmp_path):
-    table.assign(figures="figure1").to_csv(tmp_path / "results.csv", index=False)
-    with pytest.raises(InputError, match=r"results\.csv: no run belongs to figure2"):
-        figures.main(
-            ["--table", str(tmp_path / "results.csv"), "--figures", "figure2", "--folder", str(tmp_path)]
-        )
+def test_a_figure_without_runs_says_so(table, tmp_path):
+    notes = drawn(table.assign(figures="figure1"), "figure2", folder=tmp_path)["figure2"]
+    assert notes["points"] == 0
+    assert "no run of the table belongs to figure2" in (tmp_path / "figure2.svg").read_text()
 
 
 def test_only_the_headline_reading_is_drawn(table, csv):
-    shown = figures.headline(csv)
+    shown = figures.headline(read_results(csv))
     assert len(shown) == len(table) / 2
     assert set(shown["s"]) == {1}
 
 
 def test_errors_are_drawn_in_percent(csv):
-    shown = figures.headline(csv)
+    shown = figures.headline(read_results(csv))
     assert (shown["error"] == 100 * shown["test_error"]).all()
 
 
-# --- early stopping ---
+# --- what cannot be drawn ---
 
 
-def training(val_errors, **columns):
-    """Rows of one training: one for each number of epochs, with these validation errors."""
-    run = {"algorithm": "simclr", "depth": 14, "width": 0.5, "norm": "batchnorm", "seed": 1, "layer": "head"}
-    rows = [
-        run | {"epochs": epochs, "val_error": error, "test_error": 0.5, "diversity": -epochs} | columns
-        for epochs, error in val_errors.items()
-    ]
-    return pd.DataFrame(rows)
+def spoilt(table, column, value, rows):
+    """The headline rows of figure 1 with a value replaced in the first of them."""
+    table = table[table["s"] == 1].copy()
+    table.loc[table.index[:rows], column] = value
+    return table
 
 
-def test_early_stopping_takes_the_least_validation_error():
-    stopped = figures.early_stopped(training({5: 0.3, 10: 0.1, 20: 0.2}))
-    assert stopped["epochs"].tolist() == [10]
-    assert stopped["diversity"].tolist() == [-10]
+@pytest.mark.parametrize(
+    ("column", "value", "reason"),
+    [
+        ("diversity", -np.inf, "infinite diversity"),
+        ("diversity", np.nan, "no diversity"),
+        ("test_error", np.nan, "no error"),
+        ("width", np.nan, "no width"),
+        ("layer", np.nan, "no layer"),
+    ],
+)
+def test_points_left_out_are_counted_on_the_figure_and_in_the_notes(table, column, value, reason):
+    figure, notes = figures.draw("figure1", figures.headline(spoilt(table, column, value, 3)))
+    assert notes.left_out == {reason: 3}
+    assert any(f"points left out: {reason}" in text.get_text() for text in figure.texts)
 
 
-def test_early_stopping_does_not_look_at_the_test_error():
-    table = training({5: 0.3, 10: 0.1, 20: 0.2}).assign(test_error=[0.0, 0.9, 0.1])
-    assert figures.early_stopped(table)["epochs"].tolist() == [10]
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"diversity": -np.inf}, {"test_error": np.nan}, {"layer": "block7"}, {"seed": 1},
+        {"algorithm": "mine"}, {"epochs": 0}, {"epochs": 10}, {"n_params": np.nan}, {"val_error": np.nan},
+        {"mean_cosine": 1.0},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_every_figure_comes_whatever_the_table(table, name, change):
+    headline = table[table["s"] == 1].assign(**change).drop_duplicates([*RUN, "layer"])
+    figure, notes = figures.draw(name, figures.headline(headline))
+    assert figure.texts
+    assert notes.points or notes.remarks
 
 
-def test_of_equal_validation_errors_the_earliest_is_taken():
-    assert figures.early_stopped(training({20: 0.1, 10: 0.1, 5: 0.2}))["epochs"].tolist() == [10]
+def test_a_missing_layer_is_named_and_the_others_are_drawn(table):
+    figure, notes = figures.draw("figure1", figures.headline(table[table["layer"] != "res2"]))
+    assert notes.remarks == ["Not in the table: res2", "Fewer than three seeds, so no intervals"]
+    assert [ax.get_title() for ax in figure.axes if ax.get_title()] == ["conv1", "res4", "head"]
 
 
-def test_the_untrained_network_is_no_stop():
-    assert figures.early_stopped(training({0: 0.0, 5: 0.2}))["epochs"].tolist() == [5]
+def test_published_errors_have_a_legend_of_their_own(table, tmp_path):
+    drawn(table.assign(error_source="published"), "figure3", folder=tmp_path)
+    assert "published error" in (tmp_path / "figure3.svg").read_text()
 
 
-def test_each_seed_stops_for_itself():
-    both = pd.concat([training({5: 0.1, 10: 0.2}, seed=1), training({5: 0.2, 10: 0.1}, seed=2)])
-    assert figures.early_stopped(both).set_index("seed")["epochs"].to_dict() == {1: 5, 2: 10}
+def test_figure_2_says_where_no_validation_error_chose(table):
+    _, notes = figures.draw("figure2", figures.headline(table.assign(val_error=np.nan)))
+    assert "32 trainings without a validation error: their longest run is shown" in notes.remarks
 
 
-def test_all_layers_stop_at_the_same_epochs():
-    both = pd.concat([training({5: 0.1, 10: 0.2}, layer=layer) for layer in ("conv1", "head")])
-    assert figures.early_stopped(both)["epochs"].tolist() == [5, 5]
+# --- means and intervals ---
 
 
-def test_a_missing_value_is_not_taken_from_other_epochs():
-    table = training({5: 0.1, 10: 0.2}).assign(diversity=[None, -3.0])
-    assert figures.early_stopped(table)["diversity"].isna().tolist() == [True]
+def test_intervals_are_students():
+    errors = [0.1, 0.15, 0.3, 0.22, 0.18]
+    run = {
+        "algorithm": "simclr",
+        "depth": 14,
+        "width": 1,
+        "norm": "batchnorm",
+        "epochs": 5,
+        "published": False,
+    }
+    cells = seeds.over_seeds(pd.DataFrame([run | {"error": error} for error in errors]), ["error"])
+    low, high = stats.t.interval(0.95, 4, np.mean(errors), stats.sem(errors))
+    assert cells["error"].iloc[0] == pytest.approx((low + high) / 2)
+    assert cells["error_half"].iloc[0] == pytest.approx((high - low) / 2)
+
+
+def test_two_seeds_have_a_mean_and_no_interval():
+    run = {
+        "algorithm": "simclr",
+        "depth": 14,
+        "width": 1,
+        "norm": "batchnorm",
+        "epochs": 5,
+        "published": False,
+    }
+    cells = seeds.over_seeds(pd.DataFrame([run | {"error": error} for error in (0.1, 0.3)]), ["error"])
+    assert cells["error"].iloc[0] == pytest.approx(0.2)
+    assert cells["error_half"].isna().all()
+
+
+def test_correlations_are_spearmans():
+    rng = np.random.default_rng(0)
+    cells = pd.DataFrame({"rankme": rng.integers(0, 5, 20), "error": rng.random(20)})
+    expected = stats.spearmanr(cells["rankme"], cells["error"]).statistic
+    assert relations.spearman(cells, "rankme") == pytest.approx(expected)
+
+
+def test_no_energy_lies_below_the_bound_of_its_mean_cosine():
+    vectors = np.random.default_rng(0).standard_normal((40, 3)) + np.array([2, 0, 0])
+    cosines = (u := vectors / np.linalg.norm(vectors, axis=1, keepdims=True)) @ u.T
+    pairs = cosines[np.triu_indices(40, 1)]
+    assert np.mean((2 - 2 * pairs) ** -0.5) >= relations.least_energy(1 - pairs.mean())
 
 
 # --- the rest of the table's stages ---

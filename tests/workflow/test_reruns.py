@@ -90,7 +90,7 @@ def test_a_new_seed_adds_only_its_own_runs(checkout: Checkout):
 
 
 def test_another_style_of_the_figures_redraws_them_alone(checkout: Checkout):
-    checkout.edit("src/feature_diversity/figures.py", '"grid.alpha": 0.3', '"grid.alpha": 0.4')
+    checkout.edit("src/feature_diversity/figures/drawing.py", "WIDE = 10", "WIDE = 20")
     assert checkout.planned() == {"figures": 1}
 
 

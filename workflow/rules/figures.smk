@@ -6,16 +6,24 @@ localrules:
     summary,
 
 
+FIGURES = [*study.figures, "layers", "untrained", "measures", "cosine"]
+
+
 rule figures:
     input:
         f"{RESULTS}/results.csv",
     output:
-        report(
-            expand(f"{RESULTS}/figures/{{figure}}.svg", figure=study.figures),
-            caption="../report/figures.rst",
-            category="Figures",
-        ),
-        expand(f"{RESULTS}/figures/{{figure}}.{{ending}}", figure=study.figures, ending=["pdf", "png"]),
+        [
+            report(
+                f"{RESULTS}/figures/{figure}.svg",
+                caption=f"../report/{figure}.rst",
+                category="The paper's figures" if figure in study.figures else "Beyond the paper",
+                labels={"figure": TITLES[figure]},
+            )
+            for figure in FIGURES
+        ],
+        expand(f"{RESULTS}/figures/{{figure}}.{{ending}}", figure=FIGURES, ending=["pdf", "png"]),
+        notes=f"{RESULTS}/figures/notes.json",
     log:
         f"{RESULTS}/logs/figures.log",
     benchmark:
@@ -27,7 +35,8 @@ rule figures:
         runtime=30,
     params:
         folder=subpath(output[0], parent=True),
-        figures=list(study.figures),
+        figures=FIGURES,
+        captions=CAPTIONS,
         code=code_digest("figures"),
         environment=environment("analysis"),
     shell:

@@ -1,0 +1,39 @@
+"""Titles and captions of the figures, for the pictures, the report and Snakemake's own report."""
+
+READING = (
+    "Diversity is minus the mean hyperspherical energy (s = 1) of the held-out images' feature vectors, "
+    "flattened and not centred; test error is that of a linear classifier on the frozen trunk."
+)
+SEEDS = (
+    "Small points are single seeds, large ones their mean, bars its 95 % interval (Student's t over seeds)."
+)
+
+TITLES = {
+    "figure1": "Diversity and test error over training",
+    "figure2": "Size of the network",
+    "figure3": "Algorithms",
+    "figure4": "Depth and norm",
+    "layers": "Diversity of every layer over training",
+    "untrained": "What training changes",
+    "measures": "Label-free measures and test error",
+    "cosine": "Energy and mean cosine similarity",
+}
+
+CAPTIONS = {
+    "figure1": "Test error against diversity, layer by layer; lines join the numbers of epochs of one width. "
+    f"Right is more diverse, down is better. {READING} {SEEDS}",
+    "figure2": "Test error and diversity over the number of parameters of the trunk. Of each training the "
+    f"network with the least validation error is shown. {READING} {SEEDS}",
+    "figure3": "Test error against diversity of the algorithms, at one size. The head's size differs between "
+    f"algorithms, the trunk's does not, so the trunk is drawn beside it. {READING} {SEEDS}",
+    "figure4": f"Test error against diversity of networks that differ in depth and norm. {READING} {SEEDS}",
+    "layers": "Mean diversity by layer and number of epochs, a panel for each width, of figure 1's runs.",
+    "untrained": "Each network beside itself before training, with the same seed: change of test error, and "
+    "energy before training divided by energy after it. The line is the untrained control; above it training "
+    f"made features more diverse. {SEEDS}",
+    "measures": "Spearman's correlation of each label-free measure with the test error, layer by layer, over "
+    "trained networks (means over seeds). Infinite energies take the last rank. Negative: more goes with "
+    "less error.",
+    "cosine": "Energy against one minus the mean cosine similarity of pairs. By Jensen's inequality no "
+    "energy lies below the line; on it, the energy says nothing that the mean cosine does not.",
+}

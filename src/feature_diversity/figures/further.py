@@ -1,0 +1,101 @@
+"""Beyond the paper: every layer over training, and what training changes against the untrained control."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.colors import FuncNorm
+from matplotlib.figure import Figure
+
+from feature_diversity.captions import TITLES
+from feature_diversity.figures.drawing import (
+    DIVERSITY,
+    LOGARITHM,
+    Look,
+    Notes,
+    cloud,
+    diversity_ticks,
+    finish,
+    key,
+    legend_in,
+    logarithmic,
+    nothing,
+    panels,
+    prepare,
+    seed_keys,
+    subject,
+)
+from feature_diversity.figures.heat_map import heat_map
+from feature_diversity.results_table import RUN, TRAINING, shown_in
+from feature_diversity.style import NAMES, PAPERS_LAYERS, SEQUENTIAL, in_order, look_of
+
+WIDTHS = 4  # panels at most
+
+
+def layers_over_epochs(table: pd.DataFrame) -> tuple[Figure, Notes]:
+    """Mean diversity by layer and number of epochs, a panel for each width, of the runs of figure 1."""
+    of_figure = shown_in(table, "figure1")
+    table = table if of_figure.empty else of_figure
+    rows, layers, notes = prepare(table, ["diversity"], in_order(set(table["layer"].dropna())))
+    if rows.empty:
+        return nothing(TITLES["layers"], notes, "no run has a diversity")
+    widths = sorted(rows["width"].unique())
+    if len(widths) > WIDTHS:
+        notes.remarks.append(
+            f"Widths without a panel: {', '.join(f'x{width:g}' for width in widths[WIDTHS:])}"
+        )
+    figure, axes, legend = panels([f"width x{width:g}" for width in widths[:WIDTHS]])
+    low, high = rows["diversity"].min(), rows["diversity"].max()
+    # logarithmic, lest a few collapsed networks leave one shade to all others
+    shades = FuncNorm(LOGARITHM, vmin=low, vmax=high)
+    for ax, width in zip(axes, widths, strict=False):
+        means = rows[rows["width"] == width].pivot_table("diversity", "layer", "epochs").reindex(layers)
+        image = heat_map(ax, means, SEQUENTIAL, shades)
+    figure.supxlabel("Epochs", fontsize=8)
+    bar = figure.colorbar(image, cax=legend.inset_axes((0.1, 0.1, 0.08, 0.8)), label=DIVERSITY)
+    bar.set_ticks(diversity_ticks(low, high))
+    finish(figure, f"{TITLES['layers']}: {subject(table)}", notes)
+    return figure, notes
+
+
+def untrained_control(table: pd.DataFrame) -> tuple[Figure, Notes]:
+    """Each training's longest run beside its untrained network: test error, and energy as a ratio."""
+    rows, layers, notes = prepare(table, ["diversity", "error"], [*PAPERS_LAYERS, "trunk"])
+    key_columns = [*TRAINING, "layer"]
+    before = rows[rows["epochs"] == 0].set_index(key_columns)[["diversity", "error"]]
+    after = rows[rows["epochs"] > 0].sort_values("epochs").drop_duplicates(key_columns, keep="last")
+    both = after.join(before, on=key_columns, suffixes=("", "_before"), how="inner")
+    if both.empty:
+        return nothing(
+            TITLES["untrained"], notes, "no network was measured before and after training (epochs: 0)"
+        )
+    alone = len(after.drop_duplicates(TRAINING)) - len(both.drop_duplicates(TRAINING))
+    if alone:
+        notes.remarks.append(f"{alone:,} trainings left out: their untrained network is not in the table")
+    changes = both.assign(
+        fall=both["diversity_before"] / both["diversity"], error=both["error"] - both["error_before"]
+    )
+    notes.points = len(changes)
+    colours, markers = look_of(list(changes["algorithm"].unique()))
+    layers = [layer for layer in layers if layer in set(changes["layer"])]
+    figure, axes, legend = panels(["test error", *layers], share_y=False)
+    places = {name: place for place, name in enumerate(colours)}
+    for ax, layer in zip(axes, ["", *layers], strict=True):
+        mine = changes[changes["layer"] == layer] if layer else changes.drop_duplicates(RUN)
+        # cells of one algorithm stand side by side
+        cells = mine.groupby(["algorithm", "depth", "width", "norm"]).ngroup()
+        within = cells - cells.groupby(mine["algorithm"]).transform("min")
+        count = within.groupby(mine["algorithm"]).transform("max") + 1
+        mine = mine.assign(place=mine["algorithm"].map(places) + 0.7 * ((within + 0.5) / count - 0.5))
+        ax.axhline(1 if layer else 0, color="0.3", linewidth=0.9)
+        value = "fall" if layer else "error"
+        cloud(ax, mine, Look("algorithm", colours), Look("algorithm", markers), x="place", y=value)
+        ax.set_xticks([])
+        if layer:
+            ax.set_yscale("log")
+            logarithmic(ax.yaxis, mine[value])
+        if layer == layers[0]:
+            ax.set_ylabel("energy, untrained / trained")
+    axes[0].set_ylabel("change of test error (points)")
+    names = [key(NAMES.get(name, name), colours[name], markers[name]) for name in colours]
+    legend_in(legend, [names, seed_keys(changes, notes)])
+    finish(figure, f"{TITLES['untrained']}: {subject(table.assign(epochs=np.nan))}", notes)
+    return figure, notes
