@@ -49,9 +49,10 @@ def recipe(
     """
     if algorithm not in algorithms():
         raise InputError(f"unknown algorithm {algorithm!r}; choose from {', '.join(algorithms())}")
-    values = dict(_literal(algorithm, "RECIPE"))
+    file = FOLDER / f"{algorithm}.py"
+    values = dict(literal(file, "RECIPE"))
     if small_images:
-        values |= _literal(algorithm, "SMALL_IMAGES")
+        values |= literal(file, "SMALL_IMAGES")
     for key, value in (changes or {}).items():
         if key not in values:
             raise InputError(f"recipes: {algorithm} has no {key!r}; it has {', '.join(sorted(values))}")
@@ -97,11 +98,11 @@ def _same_kind(default: Any, value: Any) -> bool:
 
 
 @cache
-def _literal(algorithm: str, name: str) -> dict[str, Any]:
-    path = FOLDER / f"{algorithm}.py"
-    for node in ast.parse(path.read_text()).body:
+def literal(file: Path, name: str) -> Any:
+    """The value of `name = ...` at the top of a Python file, which is read and not run; InputError without it."""
+    for node in ast.parse(file.read_text()).body:
         if isinstance(node, ast.Assign) and [
             target.id for target in node.targets if isinstance(target, ast.Name)
         ] == [name]:
             return ast.literal_eval(node.value)
-    raise InputError(f"{path.name} has no {name} = {{...}}; see any other file in algorithms/")
+    raise InputError(f"{file.name} has no {name} = ...; see any other file in {file.parent.name}/")

@@ -55,6 +55,7 @@ SMALL_IMAGES = {
     "colour_strength": 0.5,  # as for SimCLR
     "blur_probability": 0.0,  # likewise
 }
+VIEWS = {"crops": 1}  # of each training image, for the estimate of costs
 
 
 class DeepClusterV2(Algorithm):

@@ -50,6 +50,7 @@ SMALL_IMAGES = {
     "crop_scale": [0.6, 1.0],  # PIRL's; 255 of 256 pixels would show each image at one place only
     "patch_width": 256,  # in proportion to the number of permutations and to small networks
 }
+VIEWS = {"patches": 1}  # of each training image, for the estimate of costs
 
 LISTED = 9  # pieces whose permutations are all considered, 362,880; of more pieces, a sample of that many
 

@@ -47,6 +47,7 @@ SMALL_IMAGES = {
     "temperature": 0.2,
     "crop_scale": [0.2, 1.0],  # 8 % of 32 x 32 pixels show nothing
 }
+VIEWS = {"image": 1}  # of each training image, for the estimate of costs
 
 
 class NPID(Algorithm):

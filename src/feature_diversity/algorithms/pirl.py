@@ -61,6 +61,7 @@ SMALL_IMAGES = {
     "photometric_probability": 0.0,  # a posterized, solarized patch of 14 x 14 pixels is noise
     "crop_scale": [0.2, 1.0],  # 8 % of 32 x 32 pixels show nothing
 }
+VIEWS = {"image": 1, "patches": 1}  # of each training image, for the estimate of costs
 
 
 class PIRL(Algorithm):

@@ -44,6 +44,7 @@ SMALL_IMAGES = {
     "colour_strength": 0.5,  # Chen et al. 2020, appendix B.9 (CIFAR-10)
     "blur_probability": 0.0,  # likewise: no blur
 }
+VIEWS = {"image": 2}  # of each training image, for the estimate of costs
 
 
 class SimCLR(Algorithm):

@@ -34,6 +34,7 @@ SMALL_IMAGES = {
     "rate_update": "step",  # as a cosine over few epochs needs
     "crop_scale": [0.2, 1.0],  # 8 % of 32 x 32 pixels show nothing
 }
+VIEWS = {"image": 1}  # of each training image, for the estimate of costs
 
 
 class Supervised(Algorithm):

@@ -37,6 +37,8 @@ SMALL_IMAGES = {
     "batch_size": 16,  # what changes for 32 x 32 pixels, and why; may be empty
 }
 
+VIEWS = {"image": 1}  # what the trunk sees of each training image in an epoch; see cost.views
+
 
 class Mirrored(Algorithm):
     """The head is a linear classifier of "as it is" and "mirrored"."""
