@@ -23,9 +23,9 @@ $(VENV)/installed: envs/uv.lock $(ENVIRONMENTS:%=envs/%.lock) pyproject.toml
 	VIRTUAL_ENV=$(VENV) $(VENV)/bin/uv pip install --no-deps --no-build-isolation --editable .
 	touch $@
 
-# What would be run, and why.
+# What the study takes, what of it is done, what would be run, and why.
 plan: install
-	$(SNAKEMAKE) --dry-run
+	python -m feature_diversity plan $(if $(STUDY),--study $(STUDY))
 
 report: study
 	$(SNAKEMAKE) --report results/$(or $(STUDY),demo)/report.html

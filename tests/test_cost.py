@@ -43,7 +43,8 @@ def test_what_the_backward_pass_needs_is_what_autograd_keeps(depth, width, size,
     images = 8 * 3 * size**2
     assert output.requires_grad
     assert sum(kept.values()) / 4 - images == pytest.approx(
-        8 * cost.kept_values(depth, width, size), rel=0.03  # norms keep some numbers for each channel, too
+        8 * cost.kept_values(depth, width, size),
+        rel=0.03,  # norms keep some numbers for each channel, too
     )
 
 

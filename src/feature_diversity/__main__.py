@@ -8,6 +8,7 @@ from feature_diversity.files import InputError
 
 # Stages are imported when called, so that the energy stage starts without loading torch.
 STAGES = {
+    "plan": "what a study takes, what of it is done, what would run and why",
     "data": "prepare the images of a data set: splits, held-out images",
     "pretrain": "train one network, from scratch or from where it was interrupted",
     "zoo": "list released checkpoints, fetch them instead of training",

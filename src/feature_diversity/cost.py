@@ -133,5 +133,10 @@ def feature_values(depth: int, width: float, size: int, layers: list[str]) -> in
     return sum(count.get(layer, 0) for layer in layers)
 
 
+def state_bytes(depth: int, width: float) -> int:
+    """Bytes in the folder `resume` of a training: two states of weights and momentum, and a snapshot."""
+    return FLOAT * (2 * 2 + 1) * parameters(depth, width)
+
+
 def _blocks(depth: int) -> tuple[int, ...]:
     return literal(Path(__file__).parent / "resnet.py", "BLOCKS")[depth]

@@ -99,7 +99,7 @@ def _same_kind(default: Any, value: Any) -> bool:
 
 @cache
 def literal(file: Path, name: str) -> Any:
-    """The value of `name = ...` at the top of a Python file, which is read and not run; InputError without it."""
+    """The value of `name = ...` in a Python file, which is not run; InputError if there is none."""
     for node in ast.parse(file.read_text()).body:
         if isinstance(node, ast.Assign) and [
             target.id for target in node.targets if isinstance(target, ast.Name)

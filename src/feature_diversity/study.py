@@ -15,13 +15,14 @@ import jsonschema
 import yaml
 
 from feature_diversity.files import InputError
-from feature_diversity.recipe import recipe
+from feature_diversity.recipe import literal, recipe
 from feature_diversity.run import Run, expand
 
 __all__ = ["Run", "Study", "as_json", "expand", "validate"]
 
 SOURCES = Path(__file__).parent / "data" / "sources"
-SCHEMAS = Path(__file__).parents[2] / "workflow" / "schemas"
+WORKFLOW = Path(__file__).parents[2] / "workflow"
+SCHEMAS, STUDIES = WORKFLOW / "schemas", WORKFLOW / "studies"
 
 
 def _is_integer(_: Any, value: Any) -> bool:
@@ -84,11 +85,38 @@ class Study:
             raise InputError(f"{path}: {error}") from None
         return study
 
+    @classmethod
+    def find(cls, named: str) -> "Study":
+        """The study that config.yaml names: a name in `workflow/studies`, or the path of a study file.
+
+        Raises InputError also for a file elsewhere with the name of one in `workflow/studies`: a study's
+        name is its results' folder.
+        """
+        given = Path(named)
+        ours = STUDIES / f"{given.stem}.yaml"
+        if given.suffix not in (".yaml", ".yml"):
+            return cls.load(ours)
+        if given.resolve() != ours and ours.with_suffix(given.suffix).exists():
+            raise InputError(
+                f"{given}: {ours.stem} is a study of the workflow already; give yours another name"
+            )
+        return cls.load(given)
+
     @property
     def epochs(self) -> list[int]:
         """All numbers of epochs that appear in the study, ascending."""
         grids = itertools.chain.from_iterable(self.figures.values())
         return sorted({epochs for grid in grids for epochs in grid["epochs"]})
+
+    @property
+    def train_images(self) -> int | None:
+        """How many images a training sees; None where that is known only once they are loaded."""
+        dataset = self.dataset
+        try:
+            train, _ = literal(SOURCES / f"{dataset['name']}.py", "IMAGES")
+        except InputError:
+            return dataset["train"] or None
+        return dataset["train"] or train - dataset["test"] - dataset["validation"]
 
     def grids(self, figure: str | None = None) -> list[dict[str, Any]]:
         """The grids of one figure, or those of all runs there are.

@@ -66,6 +66,14 @@ class Checkout:
         counts = dict(re.findall(r"^(\w+) +(\d+)$", table.group(1), re.MULTILINE))
         return {rule: int(count) for rule, count in counts.items() if rule not in ("all", "total")}
 
+    def plan(self) -> str:
+        """What the command `plan` prints about the tiny study."""
+        command = [sys.executable, "-m", "feature_diversity", "plan", "--study", "tiny"]
+        environment = os.environ | {"PYTHONPATH": str(self.folder / "src")}
+        result = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True)
+        assert result.returncode == 0, result.stderr
+        return result.stdout
+
     def edit(self, path: str, old: str, new: str) -> None:
         """Replace text that must be in a file."""
         file = self.folder / path

@@ -54,6 +54,16 @@ def test_a_finished_study_has_nothing_to_do(checkout: Checkout):
     assert checkout.planned() == {}
 
 
+def test_the_plan_tells_what_is_done_and_what_would_run_and_why(checkout: Checkout):
+    assert "of 4 runs: 4 trained, 4 with energies, 4 evaluated" in checkout.plan()
+    assert "none: everything is there and up to date" in checkout.plan()
+    checkout.edit("workflow/studies/tiny.yaml", "  simclr:\n", "  simclr:\n    temperature: 0.2\n")
+    checkout.edit("workflow/studies/tiny.yaml", "[simclr, supervised]", "[simclr, supervised, rotnet]")
+    plan = " ".join(checkout.plan().split())
+    assert "6 runs from 3 trainings on 128 images" in plan
+    assert "pretrain 2 1 missing output files, 1 params have changed since last execution" in plan
+
+
 def test_another_place_of_the_data_sets_reruns_nothing(checkout: Checkout):
     checkout.edit("config.yaml", "data: data", "data: elsewhere")
     assert checkout.planned() == {}

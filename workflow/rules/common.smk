@@ -22,12 +22,7 @@ ROOT = Path(workflow.basedir)
 
 try:
     validate(config, "config")
-    named = ROOT / "workflow" / "studies" / f"{Path(config['study']).stem}.yaml"
-    given = Path(config["study"])
-    study = Study.load(given if given.suffix in (".yaml", ".yml") else named)
-    # a study's name is its results' folder
-    if given.suffix and given.resolve() != named and (named.parent / given.name).exists():
-        raise InputError(f"{given}: {study.name} is a study of the workflow already; give yours another name")
+    study = Study.find(config["study"])
 except InputError as error:
     raise WorkflowError(str(error)) from None
 

@@ -2,7 +2,8 @@
 
 A file holds `load(folder)`, which returns a `Source`: the images as they were published. Resizing and
 dividing them is done by the stage `data`. `folder` is where the user keeps data sets. A data set that
-may lie anywhere has `load(folder, path)`, `path` being the study's `dataset.path`.
+may lie anywhere has `load(folder, path)`, `path` being the study's `dataset.path`. One of a fixed size says
+so in `IMAGES`, (training images, test images), so that costs are known before it is loaded.
 """
 
 import importlib

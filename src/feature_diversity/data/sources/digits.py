@@ -7,6 +7,8 @@ from sklearn.datasets import load_digits
 
 from feature_diversity.data.sources import Source
 
+IMAGES = (1797, 0)  # in its training set and in its test set
+
 
 def load(folder: Path) -> Source:
     """1,797 handwritten digits, 8 x 8 pixels, which scikit-learn brings along (Alpaydin & Kaynak 1998)."""

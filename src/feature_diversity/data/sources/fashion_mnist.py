@@ -29,6 +29,8 @@ CLASS_NAMES = [
 ]
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")  # Debian's package dataset-fashion-mnist
 
+IMAGES = (60_000, 10_000)  # in its training set and in its test set
+
 
 def load(folder: Path) -> Source:
     """70,000 grey images of clothes, 28 x 28 pixels (Xiao et al. 2017).

@@ -1,0 +1,131 @@
+"""The command `plan`: what a study takes, how much of it is done, and what would run and why.
+
+Nothing is computed. Which jobs there are, and why they would run, is Snakemake's to say: the command asks
+it for a dry run and counts what it answers.
+"""
+
+import argparse
+import re
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import yaml
+
+from feature_diversity import cost
+from feature_diversity.files import InputError
+from feature_diversity.run import Run
+from feature_diversity.study import Study, validate
+
+ROOT = Path(__file__).parents[2]
+PARTS = {  # files of a run that tell which stages are done
+    "model.safetensors": "trained",
+    "energy.csv": "with energies",
+    "linear.json": "evaluated",
+}
+FOLLOWS = "Input files updated by another job"
+
+
+def main(argv: list[str]) -> None:
+    """Command line; see --help."""
+    parser = argparse.ArgumentParser(prog="feature_diversity plan", description=__doc__)
+    parser.add_argument("--study", help="name or file of a study, if not that of config.yaml")
+    parser.add_argument("--results", help="folder of all results, if not that of config.yaml")
+    parser.add_argument("--device-tflops", type=float, help="what one device sustains in training, TFLOP/s")
+    arguments = parser.parse_args(argv)
+    config = yaml.safe_load((ROOT / "config.yaml").read_text())
+    given = {name: value for name, value in vars(arguments).items() if value is not None}
+    config |= given
+    validate(config, "config")
+    study = Study.find(config["study"])
+    folder = Path(config["results"]) / study.name
+    print(costs(study, config["device_tflops"]), progress(study, folder), sep="\n")
+    print(jobs(dry_run(given)))
+
+
+def costs(study: Study, device_tflops: float) -> str:
+    """Runs, trainings, arithmetic, memory and disk, in a few lines."""
+    trainings = {}
+    for run in study.runs():  # ascending in epochs, so that the longest snapshot is the one that stays
+        key = (run.algorithm, run.depth, run.width, run.norm, run.seed)
+        trainings[key if study.schedule == "trajectory" else run] = run
+    images, size = study.train_images, study.dataset["image_size"]
+    head = f"{study.name}: {len(study.runs()):,} runs from {len(trainings):,} trainings"
+    if images is None:
+        return head + "; what they cost is known once dataset.train says how many images there are"
+    operations, memory = Counter(), {}
+    for run in trainings.values():
+        recipe = study.recipe_of(run.algorithm)
+        operations[run.algorithm] += cost.training_operations(
+            run.algorithm, run.depth, run.width, recipe, images=images, size=size, epochs=run.epochs
+        )
+        memory[run] = cost.training_memory(
+            run.algorithm, run.depth, run.width, recipe, images=images, size=size
+        )
+    largest = max(memory, key=memory.get)
+    kept = sum(disk(study, run) for run in study.runs())
+    states = max(cost.state_bytes(run.depth, run.width) for run in trainings.values())
+    hours = {name: value / (device_tflops * 1e12) / 3600 for name, value in operations.items()}
+    lines = [
+        f"{head} on {images:,} images",
+        f"arithmetic  {operations.total():.2g} FLOP, {sum(hours.values()):,.2f} hours on one device "
+        f"at {device_tflops:g} TFLOP/s (device_tflops)",
+        *(f"            {name:<14} {value:12,.2f} hours" for name, value in sorted(hours.items())),
+        f"memory      {memory[largest] / 1e9:,.1f} GB on one device for {largest.folder}",
+        f"disk        {kept / 1e9:,.1f} GB kept, up to {states / 1e9:,.1f} GB more for each open training",
+    ]
+    return "\n".join(lines)
+
+
+def disk(study: Study, run: Run) -> float:
+    """Bytes of the model and the features of a run."""
+    features = cost.feature_values(run.depth, run.width, study.dataset["image_size"], study.layers)
+    return cost.FLOAT * (cost.parameters(run.depth, run.width) + study.dataset["held_out"] * features)
+
+
+def progress(study: Study, folder: Path) -> str:
+    """How many of the runs have which of their files."""
+    runs = study.runs()
+    found = {word: sum((folder / run.folder / file).exists() for run in runs) for file, word in PARTS.items()}
+    return f"done        of {len(runs):,} runs: " + ", ".join(
+        f"{count:,} {word}" for word, count in found.items()
+    )
+
+
+def dry_run(given: dict[str, object]) -> str:
+    """What `snakemake --dry-run` prints; InputError with its last lines if it fails."""
+    settings = [f"{name}={value}" for name, value in given.items()]
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--dry-run"]
+    command += ["--nocolor", "--cores", "1", *(["--config", *settings] if settings else [])]
+    result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    if result.returncode:
+        raise InputError("snakemake --dry-run failed:\n" + "\n".join(result.stdout.splitlines()[-10:]))
+    return result.stdout
+
+
+def jobs(printed: str) -> str:
+    """The jobs of a dry run by rule, and the reasons of those that do not just follow from another."""
+    counts, reasons = Counter(), Counter()
+    rule = ""
+    for line in printed.splitlines():
+        if match := re.match(r"(?:local)?rule (\w+):", line):
+            rule = match[1]
+            counts[rule] += 1
+        elif line.startswith("    reason: "):
+            for reason in line.removeprefix("    reason: ").split("; "):
+                kind = reason.split(":")[0]
+                if kind != FOLLOWS:
+                    reasons[rule, kind] += 1
+    counts.pop("all", None)
+    if not counts:
+        return "jobs        none: everything is there and up to date"
+    lines = [f"jobs        {counts.total():,} would run"]
+    for rule, count in counts.items():
+        why = ", ".join(
+            f"{number:,} {kind[:1].lower() + kind[1:]}"
+            for (of, kind), number in reasons.items()
+            if of == rule
+        )
+        lines.append(f"            {rule:<14} {count:8,}   {why or 'follow from the above'}")
+    return "\n".join(lines)
