@@ -268,7 +268,7 @@ def test_an_unknown_study_lists_those_there_are():
 def test_an_empty_config_has_the_defaults():
     config = {}
     validate(config, "config")
-    assert config == {"study": "demo", "results": "results", "data": "data"}
+    assert config == {"study": "demo", "results": "results", "data": "data", "device_tflops": 0.03}
 
 
 @pytest.mark.parametrize(
