@@ -1,4 +1,7 @@
+import csv
 import json
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -40,7 +43,7 @@ def rows_of(path, split):
 
 
 def test_the_prepared_images_are_the_published_ones(prepared):
-    path = prepared(image_size=8)  # as published
+    path = prepared(image_size=8, held_out_2=5)  # as published
     bunch = load_digits()
     for split, (_, [part]) in {name: store.read(path, name) for name in store.SPLITS}.items():
         rows = rows_of(path, split)
@@ -55,6 +58,7 @@ def test_the_splits_have_the_sizes_asked_for(prepared):
         "validation": 20,
         "test": 30,
         "held_out": 10,
+        "held_out_2": 0,
     }
 
 
@@ -86,6 +90,88 @@ def test_an_image_of_the_right_size_stays_as_it_is():
 
 
 def test_a_data_set_that_cannot_be_divided_leaves_no_file(prepared, tmp_path):
-    with pytest.raises(InputError, match=r"dataset\.validation: 5000 images asked for, but .* only 1767"):
+    with pytest.raises(InputError, match=r"dataset\.validation is 5000, expected at most 1767"):
         prepared(validation=5000)
     assert list(tmp_path.iterdir()) == []
+
+
+# --- images in files ---
+
+
+def damage(path):
+    """Cut an image file off."""
+    path.write_bytes(path.read_bytes()[:200])
+
+
+def test_the_prepared_file_of_folders_holds_where_the_images_lie(prepare_folders, class_folders):
+    facts, (train, test) = store.read(prepare_folders(), "train", "test")
+    assert (len(train.images), len(test.images)) == (12, 8)
+    assert (facts.image_size, facts.stored_size) == (32, 37)
+    for path, label in zip(train.images.paths, train.labels.tolist(), strict=True):
+        assert Path(path).parts[:2] == ("pictures", "train")
+        assert Path(path).parent.name == facts.class_names[label]
+
+
+def test_images_in_files_are_normalised_with_vissls_numbers(prepare_folders):
+    facts, _ = store.read(prepare_folders(), "train")
+    assert (facts.mean, facts.std) == ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+
+
+def test_a_corrupt_training_image_is_named_counted_and_left_out(prepare_folders, class_folders, capsys):
+    path = class_folders / "pictures/train/cat/3.jpg"
+    damage(path)
+    _, splits = store.read(prepare_folders(), "train", "validation")
+    assert str(path.relative_to(class_folders)) not in [p for split in splits for p in split.images.paths]
+    assert sum(len(split.labels) for split in splits) == 15
+    message = capsys.readouterr().err
+    assert f"left out: {path} is not an image" in message
+    assert "1 corrupt images left out" in message
+
+
+def test_a_corrupt_test_image_ends_it(prepare_folders, class_folders):
+    path = class_folders / "pictures/test/dog/1.jpg"
+    damage(path)
+    with pytest.raises(InputError, match=f"a test image is corrupt: {path}"):
+        prepare_folders()
+    assert not (class_folders / "data.safetensors").exists()
+
+
+def test_a_training_image_that_is_also_a_test_image_is_refused(prepare_folders, class_folders):
+    shutil.copy(class_folders / "pictures/test/cat/0.jpg", class_folders / "pictures/train/dog/copy.jpg")
+    with pytest.raises(
+        InputError, match=r"1 (train|validation) images are also test or .*copy\.jpg and .*test/cat/0\.jpg"
+    ):
+        prepare_folders()
+
+
+def test_training_images_that_are_also_test_images_can_be_dropped(prepare_folders, class_folders):
+    shutil.copy(class_folders / "pictures/test/cat/0.jpg", class_folders / "pictures/train/dog/copy.jpg")
+    _, splits = store.read(prepare_folders(duplicates="drop"), "train", "validation", "test")
+    assert [len(split.labels) for split in splits][2] == 8
+    assert not any("copy.jpg" in path for split in splits for path in split.images.paths)
+
+
+def test_the_cache_holds_the_training_images_made_smaller(prepare_folders):
+    _, (plain,) = store.read(prepare_folders(), "train")
+    plain = [plain.images.window(row, 0.3) for row in range(12)]
+    _, (train,) = store.read(prepare_folders(cache=True), "train")
+    assert min(train.images.decode(0).size) == 37
+    for row in range(12):
+        difference = train.images.window(row, 0.3).astype(int) - plain[row]
+        assert np.abs(difference).mean() < 3  # of 255: two JPEG files, and two grids along the longer side
+
+
+def test_a_cache_of_images_in_memory_is_refused(prepared):
+    with pytest.raises(InputError, match=r"dataset\.cache is true, expected false"):
+        prepared(cache=True)
+
+
+def test_the_held_out_images_are_listed(tmp_path):
+    output, listed = tmp_path / "data.safetensors", tmp_path / "held_out.csv"
+    dataset = json.dumps(OPTIONS | {"held_out_2": 5})
+    prepare.main(["--folder", ".", "--dataset", dataset, "--output", str(output), "--held-out", str(listed)])
+    rows = list(csv.DictReader(listed.open()))
+    assert [int(row["row"]) for row in rows if row["draw"] == "1"] == rows_of(output, "held_out").tolist()
+    assert [int(row["row"]) for row in rows if row["draw"] == "2"] == rows_of(output, "held_out_2").tolist()
+    target = load_digits().target
+    assert all(target[int(row["row"])] == int(row["label"]) for row in rows)

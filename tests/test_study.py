@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from feature_diversity.data.sources import digits
 from feature_diversity.files import InputError
 from feature_diversity.recipe import algorithms, recipe
 from feature_diversity.run import Run, expand
@@ -15,6 +16,7 @@ STUDIES = sorted((Path(__file__).parents[1] / "workflow" / "studies").glob("*.ya
 GRID = {"algorithm": "simclr", "depth": 14, "width": 0.25, "norm": "batchnorm", "epochs": 10, "seed": 1}
 STUDY = {
     "description": "for the tests",
+    "recipe": "small_images",  # VISSL's batches are larger than this data set
     "dataset": {"name": "digits", "image_size": 32, "test": 100, "validation": 50, "held_out": 20},
     "figures": {
         "figure1": GRID | {"width": [0.25, 0.5], "epochs": [0, 5, 10], "seed": [1, 2]},
@@ -119,7 +121,7 @@ def test_epochs_are_those_of_all_figures_ascending(load):
 
 
 def test_keys_left_out_have_their_defaults(load):
-    study = load()
+    study = load(**{"recipe": None, "recipes.simclr.batch_size": 64, "recipes.supervised.batch_size": 64})
     assert study.schedule == "budget"
     assert study.recipe == "vissl"
     assert study.layers == ["conv1", "res2", "res3", "res4", "res5", "trunk", "head"]
@@ -219,7 +221,7 @@ FIRST = "figures.figure1"
         ({"recipes": {"byol": {}}}, ["'byol'", "choose from", "simclr"]),
         ({"recipes": {1: {}}}, ["unknown algorithm 1", "choose from", "simclr"]),
         ({"recipes.simclr.batchsize": 1}, ["recipes", "simclr", "'batchsize'", "batch_size"]),
-        ({"recipes.simclr.batch_size": "a"}, ["recipes", "simclr", "batch_size", "'a'", "like 4096"]),
+        ({"recipes.simclr.batch_size": "a"}, ["recipes", "simclr", "batch_size", "'a'", "like 256"]),
         ({"dataset.name": "mnist"}, ["dataset.name", "'mnist'", "digits", "fashion_mnist"]),
         ({"dataset.image_size": "big"}, ["dataset.image_size", "'big'", "at least 16"]),
         ({"dataset.held_out": 1}, ["dataset.held_out", "1", "minimum of 2"]),
@@ -335,3 +337,32 @@ def test_an_unknown_data_set_is_answered_with_the_known_ones(load):
         InputError, match=r"dataset\.name is 'mnist', expected one of .*digits, fashion_mnist"
     ):
         load(**{"dataset.name": "mnist"})
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"dataset.test": 1700, "dataset.validation": 98}, r"dataset\.validation is 98, expected at most 97"),
+        ({"dataset.test": 2000}, r"dataset\.test is 2000, expected at most 1797"),
+        (
+            {"dataset.held_out": 60, "dataset.held_out_2": 41},
+            r"dataset\.held_out_2 is 41, expected at most 40",
+        ),
+        ({"dataset.train": 1648}, r"dataset\.train is 1648, expected at most 1647"),
+        ({"dataset.name": "fashion_mnist"}, r"dataset\.test is 100, expected 0: .* 10000 test images"),
+        ({"dataset.train": 100}, r"recipes: simclr: batch_size is 256, expected at most 100"),
+    ],
+)
+def test_impossible_splits_of_a_data_set_of_known_size_are_refused(load, changes, message):
+    with pytest.raises(InputError, match=message):
+        load(**changes)
+
+
+def test_the_known_sizes_are_those_of_the_data():
+    source = digits.load("nowhere")
+    assert ((~source.is_test).sum(), source.is_test.sum()) == digits.IMAGES
+
+
+def test_the_size_of_a_folder_is_not_known(load):
+    folders = {"dataset.name": "class_folders", "dataset.path": "pictures"}
+    assert load(**folders).train_images is None

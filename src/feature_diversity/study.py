@@ -14,6 +14,7 @@ from typing import Any
 import jsonschema
 import yaml
 
+from feature_diversity.data.sizes import split_sizes
 from feature_diversity.files import InputError
 from feature_diversity.recipe import literal, recipe
 from feature_diversity.run import Run, expand
@@ -76,9 +77,9 @@ class Study:
             content = _listed(yaml.load(path.read_text(encoding="utf-8"), Loader))
             validate(content, "study")
             study = cls(name=path.stem, **content)
-            _check_dataset(study.dataset)
             for algorithm in sorted({run.algorithm for run in study.runs()} | set(study.recipes), key=str):
                 study.recipe_of(algorithm)
+            _check_dataset(study)
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             raise InputError(f"{path} is not valid YAML: {error}") from None
         except InputError as error:
@@ -110,13 +111,17 @@ class Study:
 
     @property
     def train_images(self) -> int | None:
-        """How many images a training sees; None where that is known only once they are loaded."""
+        """How many images a training sees; None where that is known only once they are loaded.
+
+        Raises InputError for splits that the data set, if its size is known, does not allow.
+        """
         dataset = self.dataset
         try:
-            train, _ = literal(SOURCES / f"{dataset['name']}.py", "IMAGES")
+            published = literal(SOURCES / f"{dataset['name']}.py", "IMAGES")
         except InputError:
             return dataset["train"] or None
-        return dataset["train"] or train - dataset["test"] - dataset["validation"]
+        keys = ("test", "validation", "held_out", "held_out_2", "train")
+        return split_sizes(*published, **{key: dataset[key] for key in keys})["train"]
 
     def grids(self, figure: str | None = None) -> list[dict[str, Any]]:
         """The grids of one figure, or those of all runs there are.
@@ -144,14 +149,27 @@ def data_sets() -> list[str]:
     return sorted(path.stem for path in SOURCES.glob("*.py") if not path.stem.startswith("_"))
 
 
-def _check_dataset(dataset: dict[str, Any]) -> None:
-    """InputError for an unknown data set, and for more held-out images than test images asked for."""
+def _check_dataset(study: "Study") -> None:
+    """InputError for an unknown data set, impossible splits, and a batch larger than the training set.
+
+    Of a data set whose size is not known before it is loaded, what can be known is checked.
+    """
+    dataset = study.dataset
     if dataset["name"] not in data_sets():
         raise InputError(f"dataset.name is {dataset['name']!r}, expected one of {', '.join(data_sets())}")
-    if 0 < dataset["test"] < dataset["held_out"]:
+    images, held_out = study.train_images, dataset["held_out"] + dataset["held_out_2"]
+    if 0 < dataset["test"] < held_out:
         raise InputError(
-            f"dataset.held_out is {dataset['held_out']}, expected at most {dataset['test']}, the test images"
+            f"dataset.held_out and held_out_2 are {held_out}, expected at most {dataset['test']}, "
+            "the test images"
         )
+    for algorithm in sorted({run.algorithm for run in study.runs() if run.epochs}):
+        batch_size = study.recipe_of(algorithm)["batch_size"]
+        if images and batch_size > images:
+            raise InputError(
+                f"recipes: {algorithm}: batch_size is {batch_size}, expected at most {images}, the number of "
+                "training images"
+            )
 
 
 class Loader(yaml.SafeLoader):

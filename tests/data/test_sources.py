@@ -1,13 +1,22 @@
+import dataclasses
 import gzip
 import hashlib
+import io
+import shutil
 import struct
+import tarfile
+from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.io import savemat
 from sklearn.datasets import load_digits
-from torchvision.datasets import FashionMNIST
+from torchvision.datasets import CIFAR10, CIFAR100, FashionMNIST
+from torchvision.datasets.imagenet import ARCHIVE_META
 
-from feature_diversity.data.sources import digits, fashion_mnist
+from feature_diversity.data import sources
+from feature_diversity.data.image_files import ImageFiles
+from feature_diversity.data.sources import _cifar, cifar10, cifar100, digits, fashion_mnist, imagenet
 from feature_diversity.files import InputError
 
 
@@ -112,3 +121,234 @@ def test_the_expected_sums_are_torchvisions():
 def test_the_classes_are_torchvisions():
     ours, theirs = fashion_mnist.CLASS_NAMES, FashionMNIST.classes
     assert [name.replace("-", " ") for name in ours] == [name.replace("-", " ") for name in theirs]
+
+
+# --- CIFAR ---
+
+CIFAR = {"cifar10": (cifar10, CIFAR10), "cifar100": (cifar100, CIFAR100)}
+
+
+def cifar_archive(source, path, train=6, test=4):
+    """Write a small archive in the published format; returns images and labels, training ones first."""
+    archive, random = source.ARCHIVE, np.random.default_rng(0)
+    per_file = train // len(archive.train) or 1
+    images = random.integers(0, 256, (per_file * len(archive.train) + test, 3, 32, 32), dtype=np.uint8)
+    labels = random.integers(0, 10, len(images), dtype=np.uint8)
+    coarse = np.full((len(images), archive.label_bytes - 1), 200, np.uint8)
+    records = np.concatenate([coarse, labels[:, None], images.reshape(len(images), -1)], axis=1)
+    files = np.split(records, [per_file * (place + 1) for place in range(len(archive.train))])
+    names = "\n".join(f"class{number}" for number in range(10)) + "\n\n"
+    with tarfile.open(path, "w:gz") as tar:
+        contents = [file.tobytes() for file in files]
+        for name, content in zip(
+            [*archive.train, archive.test, archive.class_names], [*contents, names.encode()], strict=True
+        ):
+            member = tarfile.TarInfo(f"{archive.folder}/{name}")
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    return images, labels
+
+
+@pytest.mark.parametrize("name", CIFAR)
+def test_cifar_is_read_from_the_published_binary_format(name, tmp_path, monkeypatch):
+    source = CIFAR[name][0]
+    path = tmp_path / source.ARCHIVE.name
+    images, labels = cifar_archive(source, path)
+    md5 = hashlib.md5(path.read_bytes()).hexdigest()
+    monkeypatch.setattr(source, "ARCHIVE", dataclasses.replace(source.ARCHIVE, md5=md5))
+    loaded = sources.load(name, tmp_path)
+    assert np.array_equal(loaded.images, images)
+    assert np.array_equal(loaded.labels, labels)
+    assert loaded.is_test.tolist() == [False] * (len(images) - 4) + [True] * 4
+    assert loaded.class_names == [f"class{number}" for number in range(10)]
+
+
+@pytest.mark.parametrize("name", CIFAR)
+def test_another_archive_than_the_published_one_is_refused(name, tmp_path):
+    source = CIFAR[name][0]
+    cifar_archive(source, tmp_path / source.ARCHIVE.name)
+    with pytest.raises(
+        InputError, match=rf"{source.ARCHIVE.name}: MD5 sum is .*, expected {source.ARCHIVE.md5}"
+    ):
+        sources.load(name, tmp_path)
+
+
+@pytest.mark.parametrize("name", CIFAR)
+def test_without_the_archive_the_message_says_where_to_get_and_put_it(name, tmp_path, monkeypatch):
+    source = CIFAR[name][0]
+    monkeypatch.setattr(_cifar, "PAGE", "http://localhost:9")  # where nobody answers
+    with pytest.raises(
+        InputError, match=rf"Get {source.ARCHIVE.name} .* {source.ARCHIVE.md5}.* into {tmp_path}"
+    ):
+        sources.load(name, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", CIFAR)
+def test_the_archives_lie_where_torchvisions_do(name):
+    assert CIFAR[name][1].url.startswith(_cifar.PAGE)
+
+
+def test_the_sums_of_imagenets_archives_are_torchvisions():
+    assert set(imagenet.ARCHIVES.items()) == set(ARCHIVE_META.values()) - {ARCHIVE_META["train"]}
+
+
+# --- images in files ---
+
+
+def test_classes_are_numbered_in_the_order_of_their_names(class_folders):
+    source = sources.load("class_folders", class_folders, "pictures")
+    assert source.class_names == ["cat", "dog"]
+    assert source.images[0] == "pictures/train/cat/0.jpg"
+    assert [Path(path).parent.name for path in source.images] == [
+        source.class_names[label] for label in source.labels
+    ]
+    assert source.is_test.tolist() == [False] * 16 + [True] * 8
+
+
+def test_a_folder_without_train_is_one_of_classes_without_test_images(class_folders):
+    source = sources.load("class_folders", class_folders, str(class_folders / "pictures" / "train"))
+    assert len(source.images) == 16
+    assert not source.is_test.any()
+
+
+def test_test_images_alone_are_a_data_set(class_folders):
+    shutil.rmtree(class_folders / "pictures" / "train")
+    source = sources.load("class_folders", class_folders, "pictures")
+    assert len(source.images) == 8
+    assert source.is_test.all()
+
+
+def test_a_missing_folder_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"dataset\.path is 'nowhere', expected a folder of classes"):
+        sources.load("class_folders", tmp_path, "nowhere")
+
+
+def test_one_class_is_not_enough(class_folders):
+    shutil.rmtree(class_folders / "pictures" / "train" / "dog")
+    with pytest.raises(InputError, match="train has 1 folders of classes, expected at least 2"):
+        sources.load("class_folders", class_folders, "pictures")
+
+
+def test_a_class_without_images_is_named(class_folders):
+    (class_folders / "pictures" / "train" / "emu").mkdir()
+    (class_folders / "pictures" / "train" / "emu" / "notes.txt").write_text("no image")
+    with pytest.raises(InputError, match="train/emu holds no images"):
+        sources.load("class_folders", class_folders, "pictures")
+
+
+def test_a_class_with_test_images_alone_is_named(class_folders):
+    (class_folders / "pictures" / "train" / "dog").rename(class_folders / "pictures" / "train" / "fox")
+    with pytest.raises(InputError, match="test/dog: there is no class of this name in"):
+        sources.load("class_folders", class_folders, "pictures")
+
+
+def test_a_path_is_refused_where_the_data_set_has_its_own_place(tmp_path):
+    with pytest.raises(InputError, match=r"dataset\.path is 'x', expected none: digits"):
+        sources.load("digits", tmp_path, "x")
+
+
+def test_a_label_that_is_out_of_range_is_named(tmp_path, monkeypatch):
+    loaded = digits.load(tmp_path)
+    loaded.labels[7] = 10
+    monkeypatch.setattr(digits, "load", lambda folder: loaded)
+    with pytest.raises(InputError, match="the label of image 7 is 10, expected 0 to 9"):
+        sources.load("digits", tmp_path)
+
+
+@pytest.fixture
+def shards(class_folders):
+    """The images of the class folders in shards of 5, as webdataset writes them; names of classes beside."""
+    source = sources.load("class_folders", class_folders, "pictures")
+    for part, rows in (("train", np.arange(16)), ("val", np.arange(16, 24))):
+        for number, chunk in enumerate(np.split(rows, range(5, len(rows), 5))):
+            folder = class_folders / "shards"
+            folder.mkdir(exist_ok=True)
+            with tarfile.open(folder / f"{part}-{number:04d}.tar", "w") as tar:
+                for row in chunk:
+                    label = str(source.labels[row]).encode()
+                    content = (class_folders / source.images[row]).read_bytes()
+                    for ending, part_content in (("cls", label), ("jpg", content)):
+                        member = tarfile.TarInfo(f"{row:06d}.{ending}")
+                        member.size = len(part_content)
+                        tar.addfile(member, io.BytesIO(part_content))
+    (class_folders / "shards" / "classes.txt").write_text("cat\ndog\n")
+    return class_folders
+
+
+def test_shards_hold_the_same_images_as_the_folders_they_were_made_of(shards):
+    folders = sources.load("class_folders", shards, "pictures")
+    loaded = sources.load("tar_shards", shards, "shards")
+    assert np.array_equal(loaded.labels, folders.labels)
+    assert np.array_equal(loaded.is_test, folders.is_test)
+    assert loaded.class_names == ["cat", "dog"]
+    images = ImageFiles(shards, loaded.images, loaded.spans, 32, 37)
+    for row, path in enumerate(folders.images):
+        assert images.content(row) == (shards / path).read_bytes()
+
+
+def test_a_compressed_shard_is_named(shards):
+    path = shards / "shards" / "train-0001.tar"
+    path.write_bytes(gzip.compress(path.read_bytes()))
+    with pytest.raises(InputError, match=r"train-0001\.tar is not a tar shard of images with labels"):
+        sources.load("tar_shards", shards, "shards")
+
+
+def test_an_image_without_label_in_a_shard_is_named(shards):
+    with tarfile.open(shards / "shards" / "val-0000.tar", "w") as tar:
+        tar.addfile(tarfile.TarInfo("7.jpg"), io.BytesIO(b""))
+    with pytest.raises(InputError, match=r"7 has no label, expected 7\.cls"):
+        sources.load("tar_shards", shards, "shards")
+
+
+@pytest.fixture
+def validation_images(class_folders):
+    """ImageNet's validation images as they are published, four of them, with a devkit of three classes."""
+    folder = class_folders / "imagenet"
+    (folder / "val").mkdir(parents=True)
+    for number in range(4):
+        shutil.copy(
+            class_folders / f"pictures/test/cat/{number}.jpg",
+            folder / "val" / f"ILSVRC2012_val_{number + 1:08d}.JPEG",
+        )
+    devkit = folder / imagenet.DEVKIT
+    devkit.mkdir(parents=True)
+    rows = [(1, "n03", 0), (2, "n01", 0), (3, "n02", 0), (4, "n00", 3)]  # the last one is no leaf
+    kinds = [("ILSVRC2012_ID", float), ("WNID", object), ("num_children", float)]
+    savemat(devkit / "meta.mat", {"synsets": np.array(rows, kinds)})
+    (devkit / imagenet.TRUTH).write_text("3\n1\n2\n1\n")
+    return class_folders
+
+
+def test_imagenets_validation_images_get_the_devkits_labels(validation_images):
+    source = sources.load("imagenet", validation_images)
+    assert source.class_names == ["n01", "n02", "n03"]
+    assert source.labels.tolist() == [1, 2, 0, 2]
+    assert source.is_test.all()
+    assert source.images[0] == "imagenet/val/ILSVRC2012_val_00000001.JPEG"
+
+
+def test_imagenets_training_images_are_its_class_folders(validation_images):
+    for name in ("n01", "n02", "n03"):
+        shutil.copytree(validation_images / "pictures/train/cat", validation_images / "imagenet/train" / name)
+    source = sources.load("imagenet", validation_images)
+    assert source.labels.tolist() == [0] * 8 + [1] * 8 + [2] * 8 + [1, 2, 0, 2]
+    assert source.is_test.sum() == 4
+
+
+def test_a_ground_truth_of_another_length_is_refused(validation_images):
+    truth = validation_images / "imagenet" / imagenet.DEVKIT / imagenet.TRUTH
+    truth.write_text("1\n2\n")
+    with pytest.raises(InputError, match="has 2 lines, expected 4"):
+        sources.load("imagenet", validation_images)
+
+
+def test_without_imagenet_the_message_says_what_to_get(tmp_path):
+    with pytest.raises(InputError, match=r"imagenet/val is not a folder\. Get ILSVRC2012_img_val\.tar"):
+        sources.load("imagenet", tmp_path)
+
+
+def test_without_the_devkit_the_message_says_what_to_do(validation_images):
+    shutil.rmtree(validation_images / "imagenet" / imagenet.DEVKIT)
+    with pytest.raises(InputError, match=r"unpack ILSVRC2012_devkit_t12\.tar\.gz there"):
+        sources.load("imagenet", validation_images)

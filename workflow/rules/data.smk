@@ -3,13 +3,15 @@
 
 rule data:
     output:
-        DATA,
+        data=DATA,
+        held_out=f"{RESULTS}/held_out.csv",
     log:
         f"{RESULTS}/logs/data.log",
     benchmark:
         f"{RESULTS}/benchmarks/data.tsv"
     conda:
         "../../envs/train.yaml"
+    threads: 4
     resources:
         mem_mb=4000,
         runtime=60,
@@ -19,4 +21,4 @@ rule data:
         environment=environment("train"),
     shell:
         'python -m feature_diversity data --folder "$DATA_FOLDER" --dataset {params.dataset:q} '
-        "--output {output:q} > {log:q} 2>&1"
+        "--output {output.data:q} --held-out {output.held_out:q} --threads {threads} > {log:q} 2>&1"

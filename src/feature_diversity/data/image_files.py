@@ -19,9 +19,9 @@ CROP_SHARE = 224 / 256  # of the resized image's shorter side: VISSL's evaluatio
 class ImageFiles:
     """N images that lie in files.
 
-    folder: where `paths` start. spans: int64, N x 2, first byte and number of bytes of each image in its
-    file (an uncompressed tar shard), or None where each file is one image.
-    size: side of the squares that `evaluation` returns; window: of those that `window` returns, in pixels.
+    folder: where `paths` start. spans: None, where each path is one image; else int64, N x 3: number of the
+    path, first byte and number of bytes of each image in that file (uncompressed tar shards, the cache).
+    size: side in pixels of the squares that `evaluation` returns; window_size: of those of `window`.
     """
 
     folder: Path
@@ -31,16 +31,15 @@ class ImageFiles:
     window_size: int
 
     def __len__(self) -> int:
-        return len(self.paths)
+        return len(self.paths) if self.spans is None else len(self.spans)
 
     def content(self, row: int) -> bytes:
         """The bytes of one image, still encoded; InputError naming the file if it cannot be read."""
-        path = self.folder / self.paths[row]
         try:
             if self.spans is None:
-                return path.read_bytes()
-            start, length = self.spans[row]
-            with open(path, "rb") as file:
+                return (self.folder / self.paths[row]).read_bytes()
+            number, start, length = self.spans[row].tolist()
+            with open(self.folder / self.paths[number], "rb") as file:
                 file.seek(start)
                 return file.read(length)
         except OSError as error:
@@ -48,18 +47,17 @@ class ImageFiles:
 
     def name(self, row: int) -> str:
         """What to call an image in a message."""
-        within = "" if self.spans is None else f", byte {self.spans[row][0]}"
-        return f"{self.folder / self.paths[row]}{within}"
+        if self.spans is None:
+            return str(self.folder / self.paths[row])
+        number, start, _ = self.spans[row].tolist()
+        return f"{self.folder / self.paths[number]}, byte {start}"
 
     def evaluation(self, row: int) -> np.ndarray:
         """VISSL's view for evaluation: the shorter side resized to size / 0.875, the centre cut out.
 
         uint8, size x size x 3. Raises InputError naming the file if it is no image.
         """
-        try:
-            return centre(_decode(self.content(row)), round(self.size / CROP_SHARE), self.size)
-        except (OSError, ValueError, SyntaxError) as error:  # what Pillow raises for damaged files
-            raise InputError(f"{self.name(row)} is not an image: {error}") from None
+        return centre(self.decode(row), round(self.size / CROP_SHARE), self.size)
 
     def window(self, row: int, position: float) -> np.ndarray:
         """A square over the whole shorter side, resized to uint8, window_size x window_size x 3.
@@ -67,19 +65,19 @@ class ImageFiles:
         position: 0 ... 1, where along the longer side. JPEG files are decoded at the least of the
         scales 1/8, 1/4, 1/2, 1 that is large enough. Raises InputError as `evaluation` does.
         """
+        return square(self.decode(row, self.window_size), self.window_size, position)
+
+    def decode(self, row: int, at_least: int | None = None) -> "Image.Image":
+        """The image in RGB; JPEG files at the least scale with `at_least` pixels a side, if given."""
+        from PIL import Image  # here: what has its images in memory starts without it
+
         try:
-            return square(_decode(self.content(row), self.window_size), self.window_size, position)
-        except (OSError, ValueError, SyntaxError) as error:
+            image = Image.open(io.BytesIO(self.content(row)))
+            if at_least:
+                image.draft("RGB", (at_least, at_least))
+            return image.convert("RGB")
+        except (OSError, ValueError, SyntaxError) as error:  # what Pillow raises for damaged files
             raise InputError(f"{self.name(row)} is not an image: {error}") from None
-
-
-def _decode(content: bytes, at_least: int | None = None) -> "Image.Image":
-    from PIL import Image  # here: what has its images in memory starts without it
-
-    image = Image.open(io.BytesIO(content))
-    if at_least:
-        image.draft("RGB", (at_least, at_least))
-    return image.convert("RGB")
 
 
 def centre(image: "Image.Image", resize: int, crop: int) -> np.ndarray:

@@ -1,13 +1,12 @@
 """Batches of images on the device: from memory by indexing there, from files by threads that decode ahead."""
 
-from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from feature_diversity.data.parallel import in_order
 from feature_diversity.data.store import Split, resize
 from feature_diversity.draws import generator
 
@@ -55,27 +54,15 @@ def evaluation_images(split: Split, size: int) -> Tensor:
 def _decoded(split: Split, order: Tensor, batch_size: int, read: Callable[[int], np.ndarray]) -> Batches:
     """Batches of read(row), decoded by as many threads as torch uses, AHEAD batches ahead.
 
-    Threads suffice: Pillow decodes and resizes without Python's lock.
+    They are gathered in page-locked memory and sent on to a GPU without waiting.
     """
     device = split.labels.device
-    waiting: deque[tuple[Tensor, list[Future]]] = deque()
-    pool = ThreadPoolExecutor(torch.get_num_threads())
-    try:
-        for rows in order.cpu().split(batch_size):
-            waiting.append((rows, [pool.submit(read, row) for row in rows.tolist()]))
-            if len(waiting) > AHEAD:
-                yield _on_device(*waiting.popleft(), split, device)
-        while waiting:
-            yield _on_device(*waiting.popleft(), split, device)
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _on_device(rows: Tensor, images: list[Future], split: Split, device: torch.device) -> tuple:
-    """Gather one batch in page-locked memory and send it on without waiting."""
-    first = images[0].result()
-    batch = torch.empty(len(rows), *first.shape, dtype=torch.uint8, pin_memory=device.type == "cuda")
-    for place, image in enumerate(images):
-        batch.numpy()[place] = image.result()
-    rows = rows.to(device, non_blocking=True)
-    return batch.to(device, non_blocking=True).permute(0, 3, 1, 2), split.labels[rows], rows
+    order = order.cpu()
+    decoded = in_order(read, order.tolist(), threads=torch.get_num_threads(), ahead=AHEAD * batch_size)
+    for rows in order.split(batch_size):
+        batch = np.stack([next(decoded) for _ in rows])
+        images = torch.from_numpy(batch)
+        if device.type == "cuda":
+            images = images.pin_memory()
+        rows = rows.to(device, non_blocking=True)
+        yield images.to(device, non_blocking=True).permute(0, 3, 1, 2), split.labels[rows], rows

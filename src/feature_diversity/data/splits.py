@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from feature_diversity.data.sizes import split_sizes
 from feature_diversity.files import InputError
 
 
@@ -33,38 +34,64 @@ def divide(
     held_out: int,
     train: int,
     seed: int,
+    held_out_2: int = 0,
+    candidates: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
     """Row numbers of the splits of one data set.
 
-    labels: integer, N. is_test: bool, N; if nowhere True, `test` rows are drawn from all.
-    validation rows are drawn from the rest, `train` rows from what then remains (0 = all of it),
-    and held_out rows, whose features the energy is computed from, out of the test rows.
-    Returns "train", "validation" and "test" (disjoint) and "held_out" (a part of test).
+    labels: integer, N. is_test: bool, N; if nowhere True, `test` rows are drawn from all. candidates: rows
+    that may be used, all by default. validation rows are drawn from the rest, `train` rows from what then
+    remains (0 = all of it), and held_out and held_out_2 rows, whose features the energy is computed
+    from, out of the test rows. Returns "train", "validation" and "test" (disjoint), "held_out" and
+    "held_out_2" (disjoint parts of test). Raises InputError as `split_sizes` does.
     """
     generator = np.random.default_rng(seed)
-    rows = np.arange(len(labels))
+    rows = np.arange(len(labels)) if candidates is None else candidates
+    published_test = rows[is_test[rows]]
+    sizes = split_sizes(
+        len(rows) - len(published_test),
+        len(published_test),
+        test=test,
+        validation=validation,
+        held_out=held_out,
+        held_out_2=held_out_2,
+        train=train,
+    )
 
-    def draw(candidates: np.ndarray, count: int, purpose: str) -> np.ndarray:
-        try:
-            return candidates[stratified_draw(labels[candidates], count, generator)]
-        except InputError as error:
-            raise InputError(f"dataset.{purpose}: {error}") from None
+    def draw(candidates: np.ndarray, split: str) -> np.ndarray:
+        if sizes[split] == len(candidates):
+            return candidates
+        return candidates[stratified_draw(labels[candidates], sizes[split], generator)]
 
-    if is_test.any() and test:
-        raise InputError(
-            f"dataset.test: {test} asked for, but this data set comes with its own test set; leave it out"
-        )
-    if not (is_test.any() or test):
-        raise InputError("dataset.test: this data set comes without a test set; say how many images to draw")
-    test_rows = rows[is_test] if is_test.any() else draw(rows, test, "test")
+    test_rows = draw(rows if test else published_test, "test")
     rest = np.setdiff1d(rows, test_rows)
-    validation_rows = draw(rest, validation, "validation")
-    train_rows = np.setdiff1d(rest, validation_rows)
-    if train:
-        train_rows = draw(train_rows, train, "train")
-    held_out_rows = draw(test_rows, held_out, "held_out")
-    if not len(train_rows):
-        raise InputError(
-            "dataset: no training images are left after the test and validation images were drawn"
-        )
-    return {"train": train_rows, "validation": validation_rows, "test": test_rows, "held_out": held_out_rows}
+    validation_rows = draw(rest, "validation")
+    train_rows = draw(np.setdiff1d(rest, validation_rows), "train")
+    held_out_rows = draw(test_rows, "held_out")
+    second = draw(np.setdiff1d(test_rows, held_out_rows), "held_out_2")
+    return {
+        "train": train_rows,
+        "validation": validation_rows,
+        "test": test_rows,
+        "held_out": held_out_rows,
+        "held_out_2": second,
+    }
+
+
+def copies(rows: dict[str, np.ndarray], content: np.ndarray) -> dict[str, np.ndarray]:
+    """Rows whose content is also in a split that must not be seen: pairs for "train" and "validation".
+
+    content: N, equal where images are equal. Training images must be neither test nor validation images,
+    validation images no test images. Returns for each of the two the M x 2 rows (its own, the other's).
+    """
+    test, validation = rows["test"], rows["validation"]
+    return {
+        "train": _shared(rows["train"], np.concatenate([test, validation]), content),
+        "validation": _shared(validation, test, content),
+    }
+
+
+def _shared(rows: np.ndarray, others: np.ndarray, content: np.ndarray) -> np.ndarray:
+    first = {content[row]: row for row in others[::-1]}
+    pairs = [(row, first[content[row]]) for row in rows if content[row] in first]
+    return np.array(pairs, np.int64).reshape(-1, 2)

@@ -1,9 +1,10 @@
 """The prepared data set: one safetensors file with the images of every split, or where they lie.
 
-Of each split train, validation, test and held_out: `{split}.labels` (int64, N), `{split}.rows` (int64, N:
-row in the data set as published), and either `{split}.images` (uint8, N x C x S x S) or, for images in files,
-`{split}.paths` (their names below the data folder, each ended by a zero byte) and perhaps `{split}.spans`
-(int64, N x 2: first byte and number of bytes in a tar shard). The metadata hold the facts.
+Of each split train, validation, test, held_out and held_out_2: `{split}.labels` (int64, N), `{split}.rows`
+(int64, N: row in the data set as published), and either `{split}.images` (uint8, N x C x S x S) or, for
+images in files, `{split}.paths` (names below the data folder, each ended by a zero byte) and perhaps
+`{split}.spans` (int64, N x 3, as in `ImageFiles`). Training images in the cache have `train.cached` (such
+spans, of the file beside this one that ends in .jpegs) in place of paths. The metadata hold the facts.
 """
 
 import json
@@ -20,7 +21,7 @@ from torch import Tensor
 from feature_diversity.data.image_files import ImageFiles
 from feature_diversity.files import InputError
 
-SPLITS = ("train", "validation", "test", "held_out")
+SPLITS = ("train", "validation", "test", "held_out", "held_out_2")
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,10 @@ def read(path: str | Path, *splits: str) -> tuple[Facts, list[Split]]:
             facts = Facts(**json.loads(file.metadata()["facts"]))
             names = set(file.keys())
             tensors = {key: file.get_tensor(key) for key in names if key.split(".")[0] in splits}
-            parts = [Split(_images(tensors, split, facts), tensors[f"{split}.labels"]) for split in splits]
+            parts = [
+                Split(_images(tensors, split, facts, Path(path)), tensors[f"{split}.labels"])
+                for split in splits
+            ]
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise InputError(
             f"{path} is not a prepared data set ({error}); make it with the stage `data`"
@@ -73,14 +77,21 @@ def read(path: str | Path, *splits: str) -> tuple[Facts, list[Split]]:
     return facts, parts
 
 
-def _images(tensors: dict[str, Tensor], split: str, facts: Facts) -> Tensor | ImageFiles:
+def _images(tensors: dict[str, Tensor], split: str, facts: Facts, path: Path) -> Tensor | ImageFiles:
     if f"{split}.images" in tensors:
         return tensors[f"{split}.images"]
-    paths = split_names(tensors[f"{split}.paths"])
-    spans = tensors.get(f"{split}.spans")
-    return ImageFiles(
-        data_folder(), paths, None if spans is None else spans.numpy(), facts.image_size, facts.stored_size
-    )
+    if f"{split}.cached" in tensors:
+        folder, paths, spans = path.parent, [cache_path(path).name], tensors[f"{split}.cached"]
+    else:
+        folder, paths = data_folder(), split_names(tensors[f"{split}.paths"])
+        spans = tensors.get(f"{split}.spans")
+    spans = None if spans is None else spans.numpy()
+    return ImageFiles(folder, paths, spans, facts.image_size, facts.stored_size)
+
+
+def cache_path(path: Path) -> Path:
+    """The file of resized training images beside a prepared data set."""
+    return path.with_suffix(".jpegs")
 
 
 def join_names(names: list[str]) -> Tensor:

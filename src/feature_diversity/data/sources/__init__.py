@@ -3,7 +3,7 @@
 A file holds `load(folder)`, which returns a `Source`: the images as they were published. Resizing and
 dividing them is done by the stage `data`. `folder` is where the user keeps data sets. A data set that
 may lie anywhere has `load(folder, path)`, `path` being the study's `dataset.path`. One of a fixed size says
-so in `IMAGES`, (training images, test images), so that costs are known before it is loaded.
+so in `IMAGES`, (training images, test images), so that studies are checked before it is loaded.
 """
 
 import importlib
@@ -20,9 +20,9 @@ from feature_diversity.files import InputError
 class Source:
     """A data set as it was published.
 
-    images: uint8, N x C x H x W, C = 1 (grey) or 3, or a list of N file names below the data folder.
+    images: uint8, N x C x H x W, C = 1 (grey) or 3, or names of files below the data folder.
     labels: int64, N, from 0. is_test: bool, N; all False where the data set comes without a test set.
-    spans: of images in files, int64, N x 2, first byte and number of bytes in the file (tar shards), or None.
+    spans: where images lie in those files, int64, N x 3 as in `ImageFiles`; None where each is one image.
     """
 
     images: np.ndarray | list[str]
@@ -38,10 +38,15 @@ def load(name: str, folder: Path, path: str = "") -> Source:
     path: where it lies in `folder`, for data sets that may lie anywhere; empty for its usual place.
     """
     module = importlib.import_module(f"feature_diversity.data.sources.{name}")
-    if not path:
-        return module.load(folder)
-    if "path" not in inspect.signature(module.load).parameters:
+    if path and "path" not in inspect.signature(module.load).parameters:
         raise InputError(
             f"dataset.path is {path!r}, expected none: {name} has a place of its own in {folder}"
         )
-    return module.load(folder, path)
+    source = module.load(folder, path) if path else module.load(folder)
+    out = np.flatnonzero((source.labels < 0) | (source.labels >= len(source.class_names)))
+    if len(out):
+        raise InputError(
+            f"{name}: the label of image {out[0]} is {source.labels[out[0]]}, expected 0 to "
+            f"{len(source.class_names) - 1}, its {len(source.class_names)} classes ({len(out)} such images)"
+        )
+    return source

@@ -1,0 +1,58 @@
+"""A look at every image before a data set is divided: is it whole, and is it there twice?"""
+
+import hashlib
+import io
+from collections.abc import Iterator
+
+import numpy as np
+from tqdm import tqdm
+
+from feature_diversity.data.image_files import ImageFiles
+from feature_diversity.data.parallel import in_order
+from feature_diversity.files import InputError
+
+AHEAD = 256  # images
+BILINEAR = 2  # Pillow's number for it
+QUALITY = 95  # of the cache's JPEG files
+
+
+def inspect(images: np.ndarray | ImageFiles, threads: int) -> tuple[np.ndarray, dict[int, str]]:
+    """What is in each image, as a digest that is equal where images are, and what is wrong with some.
+
+    images: uint8, N x C x H x W, or N files, which are all read and decoded. Returns N digests (bytes; that
+    of a corrupt image is empty) and, for the row of each corrupt image, the reason, which names the file.
+    """
+    if isinstance(images, np.ndarray):
+        return np.array([_digest(image.tobytes()) for image in images], object), {}
+    corrupt = {}
+
+    def look(row: int) -> bytes:
+        try:
+            images.decode(row)
+            return _digest(images.content(row))
+        except InputError as error:
+            corrupt[row] = str(error)
+            return b""
+
+    found = in_order(look, range(len(images)), threads=threads, ahead=AHEAD)
+    contents = list(tqdm(found, "looking at images", len(images), unit=" images", disable=None))
+    return np.array(contents, object), dict(sorted(corrupt.items()))
+
+
+def shrunk(images: ImageFiles, threads: int) -> Iterator[bytes]:
+    """Each image as a JPEG file with a shorter side of window_size pixels."""
+    side = images.window_size
+
+    def shrink(row: int) -> bytes:
+        image = images.decode(row, side)
+        size = tuple(round(length * side / min(image.size)) for length in image.size)
+        buffer = io.BytesIO()
+        image.resize(size, BILINEAR).save(buffer, "JPEG", quality=QUALITY, subsampling=0)
+        return buffer.getvalue()
+
+    files = in_order(shrink, range(len(images)), threads=threads, ahead=AHEAD)
+    return tqdm(files, "resizing images", len(images), unit=" images", disable=None)
+
+
+def _digest(content: bytes) -> bytes:
+    return hashlib.blake2b(content, digest_size=16).digest()

@@ -1,0 +1,50 @@
+"""How many images each split gets; asked before a data set is loaded where its size is known."""
+
+from feature_diversity.files import InputError
+
+
+def split_sizes(
+    published_train: int,
+    published_test: int,
+    *,
+    test: int,
+    validation: int,
+    held_out: int,
+    held_out_2: int,
+    train: int,
+) -> dict[str, int]:
+    """Numbers of images of the splits of a data set published with so many training and test images.
+
+    test: drawn from the training images, for a data set without test images. held_out and held_out_2 are
+    drawn from the test images, disjoint. validation is drawn from the training images; train: of what then
+    remains, 0 for all. Raises InputError naming the key of what is impossible.
+    """
+
+    def at_most(key: str, wanted: int, available: int, what: str) -> None:
+        if wanted > available:
+            raise InputError(f"dataset.{key} is {wanted}, expected at most {available}, {what}")
+
+    if published_test and test:
+        raise InputError(
+            f"dataset.test is {test}, expected 0: this data set comes with {published_test} test images"
+        )
+    if not (published_test or test):
+        raise InputError("dataset.test is 0, expected a number: this data set comes without test images")
+    at_most("test", test, published_train, "the images there are")
+    rest = published_train - test
+    if published_train and not validation:
+        raise InputError("dataset.validation is 0, expected at least 1: it chooses hyper-parameters")
+    at_most("validation", validation, rest, "the images that are not for testing")
+    at_most("train", train, rest - validation, "what remains beside test and validation images")
+    if published_train and rest == validation:
+        raise InputError(f"dataset.validation is {validation}, which leaves no images to train on")
+    test = test or published_test
+    at_most("held_out", held_out, test, "the test images")
+    at_most("held_out_2", held_out_2, test - held_out, "the test images beside the first held_out")
+    return {
+        "train": train or rest - validation,
+        "validation": validation,
+        "test": test,
+        "held_out": held_out,
+        "held_out_2": held_out_2,
+    }

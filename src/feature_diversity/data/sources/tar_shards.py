@@ -1,0 +1,63 @@
+"""Images in tar shards, as webdataset writes them: beside each KEY.jpg a KEY.cls with the label's number."""
+
+import tarfile
+from pathlib import Path
+
+import numpy as np
+
+from feature_diversity.data.sources import Source
+from feature_diversity.data.sources.class_folders import ENDINGS, TEST
+from feature_diversity.files import InputError
+
+
+def load(folder: Path, path: str = "") -> Source:
+    """Images of the uncompressed shards `path/*train*.tar` and, if there are any, `path/*test*.tar` (or val).
+
+    path: below `folder`, or absolute; shards may lie in folders below it, `train/0000.tar`. Names of classes
+    are the lines of `path/classes.txt` or else the labels. Images are read in place, nothing is unpacked.
+    Raises InputError for shards that are missing or compressed, and images without label.
+    """
+    root = folder / path
+    shards = sorted(root.rglob("*.tar")) if path and root.is_dir() else []
+    spans, labels, is_test = [], [], []
+    for number, shard in enumerate(shards):
+        name = str(shard.relative_to(root))
+        test = any(word in name for word in TEST)
+        if test == ("train" in name):
+            raise InputError(f"{shard}: expected either train or {' or '.join(TEST)} in its name")
+        for label, start, length in _members(shard):
+            spans.append((number, start, length))
+            labels.append(label)
+            is_test.append(test)
+    if not spans:
+        raise InputError(
+            f"dataset.path is {path!r}, expected a folder with *.tar, absolute or below {folder}"
+        )
+    listed = root / "classes.txt"
+    classes = listed.read_text().split("\n") if listed.exists() else [str(i) for i in range(max(labels) + 1)]
+    names = [str(Path(path) / shard.relative_to(root)) for shard in shards]
+    return Source(
+        names,
+        np.array(labels, np.int64),
+        np.array(is_test, bool),
+        [name for name in classes if name],
+        np.array(spans, np.int64),
+    )
+
+
+def _members(shard: Path) -> list[tuple[int, int, int]]:
+    """Label, first byte and number of bytes of every image of a shard, in the order of their keys."""
+    images, labels = {}, {}
+    try:
+        with tarfile.open(shard, "r:") as tar:  # "r:": not compressed, so that images can be read in place
+            for member in tar:
+                key, _, ending = member.name.partition(".")
+                if f".{ending.lower()}" in ENDINGS:
+                    images[key] = (member.offset_data, member.size)
+                elif ending == "cls":
+                    labels[key] = int(tar.extractfile(member).read())
+    except (tarfile.TarError, OSError, ValueError) as error:
+        raise InputError(f"{shard} is not a tar shard of images with labels, uncompressed: {error}") from None
+    if missing := sorted(set(images) - set(labels)):
+        raise InputError(f"{shard}: {missing[0]} has no label, expected {missing[0]}.cls beside it")
+    return [(labels[key], *images[key]) for key in sorted(images)]
