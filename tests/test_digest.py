@@ -15,13 +15,13 @@ PACKAGE = Path(feature_diversity.__file__).parent
 
 # What a result depends on. A module that enters one of these sets makes every result of that stage anew
 # whenever it changes: training costs days, so widen these with care.
+LOADING = (
+    "algorithms data data.image_files data.loader data.parallel data.store draws files model progress resnet"
+)
 CLOSURES = {
-    "pretrain": "algorithms checkpoint data data.image_files data.loader data.store draws engine files "
-    "interruption model monitor optim pretrain progress resnet",
-    "extract": "algorithms augment data data.image_files data.loader data.store draws extract files model "
-    "progress resnet",
-    "linear_eval": "algorithms data data.image_files data.loader data.store draws files linear_eval logistic "
-    "model progress resnet",
+    "pretrain": f"{LOADING} checkpoint engine interruption monitor optim pretrain",
+    "extract": f"{LOADING} augment extract",
+    "linear_eval": f"{LOADING} linear_eval logistic",
     "diversity": "approximate directions diversity energy files gram measures progress readings "
     "special_functions uniform_sphere",
     "tabulate": "files progress run tabulate",
