@@ -1,5 +1,6 @@
-"""Synthetic tables of results whose truth is known."""
+"""Synthetic tables of runs and of results whose truth is known."""
 
+import itertools
 from collections.abc import Callable
 
 import numpy as np
@@ -7,40 +8,55 @@ import pandas as pd
 
 LAYERS = ["conv1", "res2", "res4", "head"]
 HEADLINE = {"vector": "flatten", "centred": False, "s": 1}
+AXES = {
+    "algorithm": ["simclr"],
+    "depth": [50],
+    "width": [1.0],
+    "norm": ["batchnorm"],
+    "epochs": [100],
+    "seed": [1, 2, 3, 4, 5],
+}
+Values = Callable[[pd.DataFrame], np.ndarray | float]
 
 
-def table(
-    figure: str,
-    error: Callable[..., float] = lambda **run: 0.3,
-    diversity: Callable[..., float] = lambda **run: -1.0,
+def runs(
+    figures: str,
+    error: Values = lambda run: 30.0,
+    diversity: Callable[[pd.DataFrame, str], np.ndarray | float] = lambda run, layer: 0.0,
     *,
-    noise: float = 0.01,
-    seeds: int = 5,
+    noise: float = 1.0,
     draw: int = 0,
-    algorithm=("simclr",),
-    depth=(50,),
-    width=(1,),
-    norm=("batchnorm",),
-    epochs=(100,),
-    layers=LAYERS,
+    snapshots: bool = False,
+    **axes: list,
 ) -> pd.DataFrame:
-    """A row for each run and layer: `error(**run)` and `diversity(layer=..., **run)` plus normal noise."""
+    """A row for each run: `error` in percent and a column of diversity for each layer, plus normal noise.
+
+    error, diversity: the true means, given the runs (and the layer). noise: its standard deviation.
+    snapshots: runs of one seed at several numbers of epochs are one training, whose noise wanders.
+    """
+    grid = pd.DataFrame(itertools.product(*(AXES | axes).values()), columns=list(AXES))
+    grid["n_params"] = 1e6 * grid["depth"] * grid["width"] ** 2
     rng = np.random.default_rng(draw)
-    rows = []
-    for a in algorithm:
-        for d in depth:
-            for w in width:
-                for n in norm:
-                    for e in epochs:
-                        for seed in range(1, seeds + 1):
-                            run = {"algorithm": a, "depth": d, "width": float(w), "norm": n, "epochs": e}
-                            known = {"dataset": "digits", **run, "seed": seed, "figures": figure}
-                            known["n_params"] = round(1e6 * d * w**2)
-                            known["test_error"] = error(**run) + noise * rng.standard_normal()
-                            known["val_error"] = known["test_error"]
-                            for layer in layers:
-                                value = diversity(layer=layer, **run) + noise * rng.standard_normal()
-                                rows.append(
-                                    known | {"layer": layer, **HEADLINE, "energy": -value, "diversity": value}
-                                )
-    return pd.DataFrame(rows)
+    training = grid.drop(columns="epochs").groupby(list(AXES.keys() - {"epochs"})).ngroup()
+
+    def noisy(mean: np.ndarray | float) -> np.ndarray:
+        drawn = pd.Series(rng.standard_normal(len(grid)))
+        if snapshots:
+            drawn = drawn.groupby(training.to_numpy()).cumsum()
+        return np.broadcast_to(mean, len(grid)) + noise * drawn.to_numpy()
+
+    columns = {"error": noisy(error(grid))} | {layer: noisy(diversity(grid, layer)) for layer in LAYERS}
+    facts = {"dataset": "digits", "figures": figures, "published": False}
+    return grid.assign(**facts, **columns, val_error=columns["error"] / 100)
+
+
+def results(*tables: pd.DataFrame, readings: tuple[dict, ...] = (HEADLINE,)) -> pd.DataFrame:
+    """The table of results of such runs: a row for each run, layer and reading. Equal runs are joined."""
+    wide = pd.concat(tables, ignore_index=True)
+    key = ["dataset", *AXES]
+    figures = wide.groupby(key)["figures"].transform(lambda names: " ".join(sorted(set(names))))
+    wide = wide.assign(figures=figures).drop_duplicates(key)
+    long = wide.melt([name for name in wide if name not in LAYERS], LAYERS, "layer", "diversity")
+    long = long.assign(test_error=long["error"] / 100, energy=-long["diversity"])
+    long = long.drop(columns=["error", "published"])
+    return pd.concat([long.assign(**reading) for reading in readings], ignore_index=True)

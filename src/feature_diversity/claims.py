@@ -25,16 +25,9 @@ from feature_diversity.verdicts.paper import FIGURES, claims, needs_diversity, p
 from feature_diversity.verdicts.runs import FACTS, READING, RUN, Runs, diversities, runs_of
 
 HEADLINE = ("flatten", False, 1)
-JUDGES = (
-    dict.fromkeys(claims())
-    | epochs.CLAIMS
-    | parameters.CLAIMS
-    | algorithms.CLAIMS
-    | small_scale.CLAIMS
-    | overall.CLAIMS
-)
+JUDGES = epochs.CLAIMS | parameters.CLAIMS | algorithms.CLAIMS | small_scale.CLAIMS | overall.CLAIMS
 NEEDED = [*RUN, "test_error"]
-ROWS_NEEDED = ["layer", *READING, "energy", "diversity"]
+OPTIONAL = ["layer", *READING, "energy", "diversity", "error_source", *FACTS]
 
 
 def main(argv: list[str]) -> None:
@@ -53,15 +46,16 @@ def main(argv: list[str]) -> None:
 
 def read_table(path: Path) -> pd.DataFrame:
     """The columns of results.csv that verdicts need; InputError naming what is missing."""
-    wanted = {*NEEDED, *ROWS_NEEDED, *FACTS, "error_source"}
     try:
-        table = pd.read_csv(path, usecols=lambda name: name in wanted)
+        table = pd.read_csv(path, usecols=lambda name: name in {*NEEDED, *OPTIONAL})
     except (OSError, ValueError) as error:
         raise InputError(f"{path} cannot be read as a table of results: {error}") from None
     if missing := [name for name in NEEDED if name not in table]:
         raise InputError(f"{path} has no column {', '.join(missing)}")
     if table.empty:
         raise InputError(f"{path} has no rows")
+    if len(names := sorted(map(str, table["dataset"].unique()))) > 1:
+        raise InputError(f"{path} mixes data sets ({', '.join(names)}); give the table of one study")
     return table
 
 
@@ -69,53 +63,43 @@ def judge(table: pd.DataFrame) -> pd.DataFrame:
     """The table of verdicts: a row for each claim x reading, and one for each claim about errors alone."""
     runs, readings = runs_of(table), diversities(table)
     order = sorted(readings, key=lambda reading: (reading != HEADLINE, reading)) or [HEADLINE]
-    alone = {claim: evidence_of(claim, table, runs) for claim in JUDGES if not needs_diversity(claim)}
+    rows_of = dict(iter(table[table["epochs"] > 0].groupby(READING))) if readings else {}
+    found = {claim: evidence_of(claim, Runs(runs)) for claim in JUDGES if not needs_diversity(claim)}
     rows = []
     for reading in order:
+        headline = reading == order[0]
         wide = runs.merge(readings[reading], on=RUN, how="left") if readings else runs
-        found = dict(alone)
-        for claim in JUDGES:
-            if needs_diversity(claim):
-                found[claim] = evidence_of(claim, table, wide, reading)
-        corrected = verdicts_of(found)
-        for claim, verdict in corrected.items():
-            if needs_diversity(claim):
-                named = dict(zip(READING, reading, strict=True)) | {"headline": reading == order[0]}
-                rows.append({"claim": claim, **named, **verdict})
-            elif reading == order[0]:
-                rows.append({"claim": claim, **dict.fromkeys(READING), "headline": True, **verdict})
-    described = [
-        {name: claims()[row["claim"]][name] for name in ("family", "kind", "where", "text")} for row in rows
-    ]
-    result = pd.concat([pd.DataFrame(described), pd.DataFrame(rows)], axis=1)
-    result.insert(0, "claim", result.pop("claim"))
-    return result.sort_values(
-        ["claim", "headline"], ascending=[True, False], kind="stable", ignore_index=True
+        for claim in filter(needs_diversity, JUDGES):
+            found[claim] = evidence_of(claim, Runs(wide, headline=headline, rows=rows_of.get(reading)))
+        for claim, verdict in verdicts_of(found).items():
+            if needs_diversity(claim) or headline:
+                named = dict(zip(READING, reading, strict=True)) if needs_diversity(claim) else {}
+                rows.append(
+                    described(claim) | dict.fromkeys(READING) | named | {"headline": headline} | verdict
+                )
+    order_of_rows = ["claim", "headline"]
+    return pd.DataFrame(rows).sort_values(
+        order_of_rows, ascending=[True, False], kind="stable", ignore_index=True
     )
 
 
-def evidence_of(
-    claim: str, table: pd.DataFrame, wide: pd.DataFrame, reading: tuple | None = None
-) -> tuple[Evidence | None, str]:
-    """Evidence on a claim, or None, and what is to be said about the rows: why none, or what was left out."""
+def described(claim: str) -> dict[str, str]:
+    """What the paper says, for the first columns."""
+    return {"claim": claim} | {name: claims()[claim][name] for name in ("family", "kind", "where", "text")}
+
+
+def evidence_of(claim: str, runs: Runs) -> tuple[Evidence | None, str]:
+    """Evidence on a claim, and on which data; or None, and why the table cannot test it."""
     family = claims()[claim]["family"]
     try:
-        if needs_diversity(claim) and reading is not None and not set(wide) - set(RUN) - set(FACTS):
+        if "figures" not in runs.table:
+            raise NotTestable("the table does not say which figure a run belongs to")
+        if needs_diversity(claim) and runs.rows is None:
             raise NotTestable("the table has no energies")
-        shown = (
-            wide["figures"].fillna("").str.split()
-            if "figures" in wide
-            else pd.Series([[]] * len(wide), wide.index)
-        )
+        shown = runs.table["figures"].fillna("").str.split()
         chosen = shown.map(lambda figures: bool(set(figures) & set(FIGURES[family])))
-        runs = Runs(wide).where(chosen, f"no trained run belongs to {' or '.join(FIGURES[family])}")
-        if JUDGES[claim] is None:
-            raise NotTestable("not judged yet")
-        if claim == "C35":
-            evidence = overall.diversity_is_minus_energy(table, reading)
-        else:
-            evidence = JUDGES[claim](runs)
-        return evidence, f"judged on {subject(runs.table, family)}"
+        runs = runs.where(chosen, f"no trained run belongs to {' or '.join(FIGURES[family])}")
+        return JUDGES[claim](runs), f"judged on {subject(runs.table, family)}"
     except NotTestable as reason:
         return None, str(reason)
 
@@ -142,11 +126,13 @@ def verdicts_of(found: dict[str, tuple[Evidence | None, str]]) -> dict[str, dict
 
 
 def row_of(evidence: Evidence | None, about: str, p: float, p_opposed: float, tests: int) -> dict[str, Any]:
-    """Columns of one verdict."""
+    """Columns of one verdict. p, p_opposed: after Holm's correction for `tests` claims."""
     given = evidence or Evidence(np.nan, "", decided=NOT_TESTABLE, basis="", note=about)
     verdict = given.decided or decide(p, p_opposed)
     alone = given.decided or decide(given.p, given.p_opposed)
     needed = seeds_needed(given, tests) if verdict == UNDECIDED else np.nan
+    why = reason(given, verdict, alone, p, p_opposed, tests, needed)
+    text = "; ".join(filter(None, [*why, given.note, about if evidence else ""]))
     return {
         "verdict": verdict,
         "verdict_alone": alone,
@@ -163,34 +149,34 @@ def row_of(evidence: Evidence | None, about: str, p: float, p_opposed: float, te
         "n_seeds": given.n_seeds,
         "seeds_needed": needed,
         "parts": "; ".join(map(str, given.parts)),
-        "note": note(given, about if evidence else "", verdict, alone, p, p_opposed, tests, needed),
+        "note": text[:1].upper() + text[1:] + ".",
     }
 
 
-def note(
+def reason(
     evidence: Evidence,
-    about: str,
     verdict: str,
     alone: str,
     p: float,
     p_opposed: float,
     tests: int,
     needed: float,
-) -> str:
+) -> list[str]:
     """Why this verdict, and what is missing, for people."""
-    why = []
     if evidence.basis == "published":
-        why.append("by published numbers (one run each)")
-    elif not evidence.decided and verdict != UNDECIDED:
+        return ["by published numbers (one run each)"]
+    if evidence.decided:
+        return []
+    if verdict != UNDECIDED:
         shown = f"p = {p:.2g}" if verdict == SUPPORTED else f"the opposite holds, p = {p_opposed:.2g}"
-        why.append(f"{shown} with Holm's correction")
-    elif not evidence.decided:
-        if alone != UNDECIDED:
-            why.append(f"alone it would be {alone}, but not among the {tests} tests of its family")
-        else:
-            why.append(f"p = {evidence.p:.2g}, of the opposite {evidence.p_opposed:.2g}")
-        if np.isfinite(needed):
-            why.append(f"about {needed:.0f} seeds are needed, the table has {evidence.n_seeds}")
-    why += [text for text in (evidence.note, about) if text]
-    text = "; ".join(why)
-    return text[:1].upper() + text[1:] + "."
+        return [f"{shown} with Holm's correction"]
+    why = []
+    if np.isnan(evidence.p) and np.isnan(evidence.p_opposed):
+        why.append("too few seeds for any test")
+    elif alone != UNDECIDED:
+        why.append(f"alone it would be {alone}, but not among the {tests} tests of its family")
+    else:
+        why.append(f"p = {evidence.p:.2g}, of the opposite {evidence.p_opposed:.2g}")
+    if np.isfinite(needed):
+        why.append(f"about {needed:.0f} seeds are needed, the table has {evidence.n_seeds}")
+    return why

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import stats
 
-from feature_diversity.bootstrap import NETWORK, interval
+from feature_diversity.bootstrap import NETWORK, codes, interval
 from feature_diversity.permutation import max_t, sign_flip
 from feature_diversity.verdicts.evidence import Evidence, Part, every
 from feature_diversity.verdicts.runs import Runs
@@ -20,7 +20,7 @@ def always_highest(runs: Runs, top: str, others: list[str]) -> Evidence:
     runs = runs.complete(top, *others)
     table, training = runs.table, runs.training
     margins = table[[top]].to_numpy() - table[others].to_numpy()
-    cell = table.groupby(CELL).ngroup().to_numpy()
+    cell = codes(table, CELL)
     inside = [cell == number for number in range(cell.max() + 1)]
     p = every(sign_flip(margins[rows, k]) for rows in inside for k in range(len(others)))
     columns = [np.where(rows[:, None], -margins, np.nan) for rows in inside]

@@ -1,28 +1,148 @@
 """Claims across the experiments."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
+from scipy import stats
 
-from feature_diversity.verdicts.evidence import CONTRADICTED, NOT_TESTABLE, SUPPORTED, Evidence, NotTestable
-from feature_diversity.verdicts.runs import READING, Runs
+from feature_diversity.bootstrap import NETWORK, codes, interval
+from feature_diversity.permutation import rank_correlation
+from feature_diversity.verdicts.correlations import CELL, correlation_of, need_points
+from feature_diversity.verdicts.epochs import wider_is_more_diverse
+from feature_diversity.verdicts.evidence import (
+    CONTRADICTED,
+    NOT_TESTABLE,
+    SUPPORTED,
+    Evidence,
+    NotTestable,
+    Part,
+    every,
+)
+from feature_diversity.verdicts.paper import FIGURES, LAYERS
+from feature_diversity.verdicts.runs import RUN, Runs
 
 
-def diversity_is_minus_energy(table: pd.DataFrame, reading: tuple) -> Evidence:
+def diversity_is_proportional_to_width(runs: Runs) -> Evidence:
+    """C33, read as "rises with width", in all four layers of the runs of figure 1."""
+    shown = runs.table["figures"].fillna("").str.split().map(lambda names: "figure1" in names)
+    runs = runs.where(shown, "no trained run belongs to figure1")
+    evidence = wider_is_more_diverse(runs, tuple(LAYERS))
+    misfit = max(_lack_of_fit(runs.complete(layer).table, layer) for layer in LAYERS)
+    literal = f"read literally, D = k width: lack of fit in every layer, p = {misfit:.2g} at most"
+    return Evidence(**vars(evidence) | {"note": "; ".join(filter(None, [literal, evidence.note]))})
+
+
+def _lack_of_fit(table: pd.DataFrame, layer: str) -> float:
+    """p of the F test that diversity is not k times the width, against one mean for each width."""
+    width, values = table["width"].to_numpy(), table[layer].to_numpy()
+    means = table.groupby("width")[layer].transform("mean").to_numpy()
+    fitted = width * (width @ values) / (width @ width)
+    groups, n = table["width"].nunique(), len(table)
+    error = ((values - means) ** 2).sum() / max(n - groups, 1)
+    misfit = ((means - fitted) ** 2).sum() / (groups - 1)
+    return float(stats.f.sf(misfit / error, groups - 1, n - groups)) if n > groups and error > 0 else np.nan
+
+
+def diversity_goes_with_accuracy(runs: Runs) -> Evidence:
+    """C34: within each network (algorithm, depth, width, norm), over its numbers of epochs, in every layer.
+
+    Contradicted when in every layer more diversity goes with more error. By figure in the parts, since signs
+    differ; the mixed model stands in the note of the headline reading.
+    """
+    parts, stated, opposed, notes = [], [], [], []
+    for layer in LAYERS:
+        kept = runs.complete(layer, "error")
+        rho, positive, negative, span = _within_networks(kept, layer)
+        stated.append(negative)
+        opposed.append(positive)
+        parts.append(Part(layer, rho, *span, negative))
+        for figure in FIGURES["overall"]:
+            shown = (
+                kept.table["figures"].fillna("").str.split().map(lambda names, figure=figure: figure in names)
+            )
+            try:
+                rho, _, negative, span = _within_networks(kept.where(shown, "none"), layer)
+                parts.append(Part(f"{layer} in {figure}", rho, *span, negative))
+            except NotTestable:  # a figure with one number of epochs says nothing within networks
+                continue
+        if runs.headline:
+            notes.append(f"{layer}: {mixed_model(kept.table, layer)}")
+        notes += [text for text in kept.left_out if text not in notes]
+    whole = [part for part in parts if part.name in LAYERS]
+    weakest = max(whole, key=lambda part: part.effect)
+    return Evidence(
+        *(
+            weakest.effect,
+            "Spearman's rho of diversity and test error within networks, the largest of the layers",
+        ),
+        weakest.low,
+        weakest.high,
+        every(stated),
+        every(opposed),
+        None,
+        runs.n,
+        runs.n_seeds,
+        tuple(parts),
+        "; ".join(notes),
+    )
+
+
+def _within_networks(runs: Runs, layer: str) -> tuple[float, float, float, tuple[float, float]]:
+    """rho over cells within networks, p of rho > 0, p of rho < 0, interval."""
+    cells, draws = runs.cells([layer, "error"], CELL)
+    strata = codes(cells, NETWORK)
+    need_points(strata)
+    rho, positive, negative = rank_correlation(cells[layer].to_numpy(), cells["error"].to_numpy(), strata)
+    return rho, positive, negative, interval(correlation_of(draws, strata), runs.n_seeds)
+
+
+def mixed_model(table: pd.DataFrame, layer: str) -> str:
+    """err ~ D + depth + width + norm + algorithm + (1 | cell): the slope on D, for people.
+
+    The factors enter as categories; D in its standard deviations, so that readings can be compared.
+    """
+    from statsmodels.regression.mixed_linear_model import MixedLM  # slow to import, and needed here alone
+
+    factors = pd.get_dummies(table[NETWORK].astype(str), drop_first=True, dtype=float)
+    spread = table[layer].std()
+    cell = codes(table, CELL)
+    if not spread > 0 or cell.max() + 1 >= len(table):
+        return "no mixed model, since no cell has two seeds"
+    design = pd.DataFrame({"intercept": 1.0, "D": (table[layer] - table[layer].mean()) / spread}, table.index)
+    design = pd.concat([design, factors], axis=1).to_numpy()
+    kept = [0, 1]
+    for column in range(2, design.shape[1]):  # a factor that others determine would leave the fit singular
+        if np.linalg.matrix_rank(design[:, [*kept, column]]) > len(kept):
+            kept.append(column)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            fit = MixedLM(table["error"].to_numpy(), design[:, kept], cell).fit(reml=True)
+        low, high = fit.conf_int()[1]
+    except (np.linalg.LinAlgError, ValueError) as error:
+        return f"the mixed model cannot be fitted ({error})"
+    if not fit.converged or not np.isfinite([low, high]).all():
+        return "the mixed model does not converge"
+    return f"mixed model {fit.params[1]:.3g} [{low:.3g}, {high:.3g}] points of error per SD of diversity"
+
+
+def diversity_is_minus_energy(runs: Runs) -> Evidence:
     """C35: exactly, in every row of a reading."""
-    if not {"energy", "diversity", *READING} <= set(table):
+    if runs.rows is None:
         raise NotTestable("the table has no energies")
-    rows = table[(table[READING] == list(reading)).all(axis=1)]
-    known = rows.dropna(subset=["energy", "diversity"])
+    known = runs.rows.dropna(subset=["energy", "diversity"])
     if known.empty:
         raise NotTestable("no row has an energy")
     wrong = int((known["diversity"] != -known["energy"]).sum())
-    missing = len(rows) - len(known)
+    missing = len(runs.rows) - len(known)
     return Evidence(
         wrong,
         "rows in which diversity is not minus energy",
         basis="definition",
         decided=CONTRADICTED if wrong else SUPPORTED,
-        n_runs=len(known.drop_duplicates(["algorithm", "depth", "width", "norm", "epochs", "seed"])),
+        n_runs=len(known.drop_duplicates(RUN)),
+        n_seeds=runs.n_seeds,
         note=f"exact in {len(known) - wrong:,} of {len(known):,} rows"
         + (f"; {missing:,} rows without an energy" if missing else ""),
     )
@@ -35,8 +155,15 @@ def wide_layers_spread_knowledge(runs: Runs) -> Evidence:
         "",
         basis="causal",
         decided=NOT_TESTABLE,
+        n_runs=runs.n,
+        n_seeds=runs.n_seeds,
         note="an explanation, which would need networks whose conv1 diversity is set by intervention",
     )
 
 
-CLAIMS = {"C35": diversity_is_minus_energy, "C36": wide_layers_spread_knowledge}
+CLAIMS = {
+    "C33": diversity_is_proportional_to_width,
+    "C34": diversity_goes_with_accuracy,
+    "C35": diversity_is_minus_energy,
+    "C36": wide_layers_spread_knowledge,
+}

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from feature_diversity.bootstrap import NETWORK, cell_means
+from feature_diversity.bootstrap import NETWORK, cell_means, codes
 from feature_diversity.verdicts.evidence import NotTestable
 
 RUN = ["dataset", *NETWORK, "epochs", "seed"]
@@ -15,11 +15,14 @@ READING = ["vector", "centred", "s"]
 @dataclass(frozen=True)
 class Runs:
     """table: RUN, n_params, `error` (test error in percent), published (bool), val_error, and a column of
-    diversity for each layer. left_out: what was left out and why, for people.
+    diversity for each layer. left_out: what was left out and why, for people. headline: whether this is the
+    reading that counts. rows: the rows of the table of results in this reading.
     """
 
     table: pd.DataFrame
     left_out: tuple[str, ...] = ()
+    headline: bool = True
+    rows: pd.DataFrame | None = None
 
     def complete(self, *columns: str) -> "Runs":
         """The runs that have finite values in these columns; the others are counted in `left_out`."""
@@ -55,7 +58,7 @@ class Runs:
     @property
     def training(self) -> np.ndarray:
         """A number for each run that tells its training: snapshots of one training share it."""
-        return self.table.groupby([*NETWORK, "seed"]).ngroup().to_numpy()
+        return codes(self.table, [*NETWORK, "seed"])
 
     @property
     def published(self) -> bool:
