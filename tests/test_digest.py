@@ -27,9 +27,10 @@ CLOSURES = {
     "tabulate": "files progress run tabulate",
     "figures": "captions figures figures.drawing figures.further figures.heat_map figures.paper "
     "figures.relations figures.seeds figures.size files progress results_table style",
-    "claims": "bootstrap claims files permutation progress verdicts verdicts.algorithms verdicts.epochs "
-    "verdicts.evidence verdicts.ordered verdicts.overall verdicts.paper verdicts.parameters verdicts.runs "
-    "verdicts.small_scale",
+    "claims": "bootstrap claims files permutation progress results_table verdicts verdicts.algorithms "
+    "verdicts.contrasts verdicts.correlations verdicts.early_stopping verdicts.epochs verdicts.evidence "
+    "verdicts.ordered verdicts.overall verdicts.paper verdicts.parameters verdicts.runs verdicts.small_scale "
+    "verdicts.trends",
 }
 
 MODULE = '''

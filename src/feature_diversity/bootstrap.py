@@ -33,15 +33,15 @@ def cell_means(table: pd.DataFrame, columns: list[str], by: list[str]) -> tuple[
     order = np.argsort(cell, kind="stable")
     groups = np.split(order, np.flatnonzero(np.diff(cell[order])) + 1)
     means = np.stack([values[rows].mean(axis=0) for rows in groups])
-    draws = np.empty((len(columns), DRAWS, len(groups)))
+    draws = np.empty((len(columns), len(groups), DRAWS))
     for number, (rows, mean) in enumerate(zip(groups, means, strict=True)):
         weights = _weights(int(network[rows[0]]), int(seed.max()) + 1)[:, seed[rows]]
         total = weights.sum(axis=1)
         moved = weights @ (values[rows] - mean) / np.maximum(total, 1)[:, None]
-        draws[:, :, number] = (mean + _expansion(len(rows)) * moved).T
+        draws[:, number] = (mean + _expansion(len(rows)) * moved).T
     cells = table.iloc[[rows[0] for rows in groups]][by].reset_index(drop=True)
     cells[columns] = means
-    return cells.assign(n=[len(rows) for rows in groups]), draws
+    return cells.assign(n=[len(rows) for rows in groups]), draws.transpose(0, 2, 1)
 
 
 def codes(table: pd.DataFrame, columns: list[str]) -> np.ndarray:

@@ -105,10 +105,10 @@ def evidence_of(claim: str, runs: Runs) -> tuple[Evidence | None, str]:
 
 
 def subject(table: pd.DataFrame, family: str) -> str:
-    """The data the verdict is about, and that they are not the paper's if they are not."""
+    """The data the verdict is about, and the paper's if they are called otherwise."""
     names = ", ".join(sorted(map(str, table["dataset"].unique())))
     theirs = paper()["families"][family].get("dataset")
-    return names if theirs in (None, names) else f"{names}, not on the paper's {theirs}"
+    return names if theirs in (None, names) else f"{names}, while the paper used {theirs}"
 
 
 def verdicts_of(found: dict[str, tuple[Evidence | None, str]]) -> dict[str, dict[str, Any]]:

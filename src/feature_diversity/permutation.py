@@ -1,6 +1,6 @@
 """Permutation tests over runs: exact where few arrangements exist, else by seeded random ones.
 
-All are one-sided and return p, the share of arrangements whose statistic is at least the observed one; the
+All are one-sided and give p, the share of arrangements whose statistic is at least the observed one; the
 observed arrangement is always among them, so p is never 0 and the tests keep their level. Ask for the
 other direction by changing the sign of the values. Replicates are runs (seeds), never images or pairs.
 """
@@ -55,8 +55,8 @@ def two_sample(high: np.ndarray, low: np.ndarray) -> float:
 
 def jonckheere_terpstra(
     values: np.ndarray, groups: Sequence[float], strata: Sequence[Hashable] | None = None
-) -> float:
-    """p of the Jonckheere-Terpstra test that values rise with their ordered group.
+) -> tuple[float, float]:
+    """p of the Jonckheere-Terpstra tests that values rise, and that they fall, with their ordered group.
 
     values: (units,), or (units, blocks) where a unit, such as a training, has a value in each of several
     blocks, such as numbers of epochs: values are compared within a block, and a unit keeps its values
@@ -67,35 +67,42 @@ def jonckheere_terpstra(
     values = values[:, None] if values.ndim == 1 else values
     strata = _codes(strata if strata is not None else [0] * len(values))
     groups = _codes(groups)
-    signs = np.zeros((len(values), len(values)), dtype=np.float32)
-    for column in values.T:
-        signs += np.nan_to_num(np.sign(column[None, :] - column[:, None])).astype(np.float32)
-    signs *= strata[:, None] == strata[None, :]
+    blocks = [np.flatnonzero(strata == stratum) for stratum in np.unique(strata)]
     if len(values) > LARGE:
-        return _normal_trend(signs, groups, strata)
+        return _normal_trend([(_orders_of_pairs(values[block]), groups[block]) for block in blocks])
+    signs = np.zeros((len(values), len(values)), dtype=np.float32)
+    for block in blocks:
+        signs[np.ix_(block, block)] = _orders_of_pairs(values[block])
     permuted = arrangements(tuple(groups), tuple(strata))
     statistic = np.zeros(len(permuted), dtype=np.float32)
     for group in range(groups.max()):
         lower = (permuted == group).astype(np.float32)
         statistic += ((lower @ signs) * (permuted > group)).sum(axis=1)
-    return _share(statistic, statistic[0], 1.0)
+    return _share(statistic, statistic[0], 1.0), _share(-statistic, -statistic[0], 1.0)
 
 
-def _normal_trend(signs: np.ndarray, groups: np.ndarray, strata: np.ndarray) -> float:
-    order = np.sign(groups[None, :] - groups[:, None]).astype(np.float32)
+def _orders_of_pairs(values: np.ndarray) -> np.ndarray:
+    """For each pair of units: in how many blocks the second is higher, minus in how many it is lower."""
+    signs = np.zeros((len(values), len(values)), dtype=np.float32)
+    for column in values.astype(np.float32 if len(values) > 10 * LARGE else float).T:
+        signs += np.nan_to_num(np.sign(column[None, :] - column[:, None]))
+    return signs
+
+
+def _normal_trend(strata: list[tuple[np.ndarray, np.ndarray]]) -> tuple[float, float]:
     statistic = variance = 0.0
-    for stratum in np.unique(strata):
-        inside = np.flatnonzero(strata == stratum)
-        a, b = signs[np.ix_(inside, inside)], order[np.ix_(inside, inside)]
-        n = len(inside)
+    for a, groups in strata:
+        b = np.sign(groups[None, :] - groups[:, None]).astype(np.float32)
+        n = len(groups)
         if n < 3:
             continue
-        statistic += float((a * b).sum())
-        squares = [float((m**2).sum()) for m in (a, b)]
-        rows = [float((m.sum(axis=1) ** 2).sum()) for m in (a, b)]
+        statistic += float(np.vdot(a, b))
+        squares = [float(np.vdot(m, m)) for m in (a, b)]
+        rows = [float((m.sum(axis=1, dtype=float) ** 2).sum()) for m in (a, b)]
         variance += 4 / (n * (n - 1) * (n - 2)) * (rows[0] - squares[0]) * (rows[1] - squares[1])
         variance += 2 / (n * (n - 1)) * squares[0] * squares[1]
-    return float(stats.norm.sf(statistic / np.sqrt(variance))) if variance > 0 else 1.0
+    z = statistic / np.sqrt(variance) if variance > 0 else -np.inf
+    return (float(stats.norm.sf(z)), float(stats.norm.cdf(z))) if variance > 0 else (1.0, 1.0)
 
 
 def rank_correlation(

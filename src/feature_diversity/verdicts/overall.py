@@ -53,19 +53,15 @@ def diversity_goes_with_accuracy(runs: Runs) -> Evidence:
     parts, stated, opposed, notes = [], [], [], []
     for layer in LAYERS:
         kept = runs.complete(layer, "error")
-        rho, positive, negative, span = _within_networks(kept, layer)
+        cells, draws = kept.cells([layer, "error"], CELL)
+        strata = codes(cells, NETWORK)
+        need_points(strata)
+        rho, positive, negative = rank_correlation(cells[layer].to_numpy(), cells["error"].to_numpy(), strata)
         stated.append(negative)
         opposed.append(positive)
+        span = interval(correlation_of(draws, strata), kept.n_seeds)
         parts.append(Part(layer, rho, *span, negative))
-        for figure in FIGURES["overall"]:
-            shown = (
-                kept.table["figures"].fillna("").str.split().map(lambda names, figure=figure: figure in names)
-            )
-            try:
-                rho, _, negative, span = _within_networks(kept.where(shown, "none"), layer)
-                parts.append(Part(f"{layer} in {figure}", rho, *span, negative))
-            except NotTestable:  # a figure with one number of epochs says nothing within networks
-                continue
+        parts += _by_figure(kept.table, cells, strata, layer)
         if runs.headline:
             notes.append(f"{layer}: {mixed_model(kept.table, layer)}")
         notes += [text for text in kept.left_out if text not in notes]
@@ -88,13 +84,17 @@ def diversity_goes_with_accuracy(runs: Runs) -> Evidence:
     )
 
 
-def _within_networks(runs: Runs, layer: str) -> tuple[float, float, float, tuple[float, float]]:
-    """rho over cells within networks, p of rho > 0, p of rho < 0, interval."""
-    cells, draws = runs.cells([layer, "error"], CELL)
-    strata = codes(cells, NETWORK)
-    need_points(strata)
-    rho, positive, negative = rank_correlation(cells[layer].to_numpy(), cells["error"].to_numpy(), strata)
-    return rho, positive, negative, interval(correlation_of(draws, strata), runs.n_seeds)
+def _by_figure(table: pd.DataFrame, cells: pd.DataFrame, strata: np.ndarray, layer: str) -> list[Part]:
+    """The same within the cells of each figure that has some network with three or more."""
+    parts = []
+    figures = cells.merge(table.drop_duplicates(CELL)[[*CELL, "figures"]], on=CELL)["figures"].fillna("")
+    for figure in FIGURES["overall"]:
+        shown = figures.str.split().map(lambda names, figure=figure: figure in names).to_numpy()
+        if shown.any() and np.bincount(strata[shown]).max() >= 3:
+            x, y = (cells.loc[shown, column].to_numpy() for column in (layer, "error"))
+            rho, _, negative = rank_correlation(x, y, strata[shown])
+            parts.append(Part(f"{layer} in {figure}", rho, p=negative))
+    return parts
 
 
 def mixed_model(table: pd.DataFrame, layer: str) -> str:
@@ -111,14 +111,12 @@ def mixed_model(table: pd.DataFrame, layer: str) -> str:
         return "no mixed model, since no cell has two seeds"
     design = pd.DataFrame({"intercept": 1.0, "D": (table[layer] - table[layer].mean()) / spread}, table.index)
     design = pd.concat([design, factors], axis=1).to_numpy()
-    kept = [0, 1]
-    for column in range(2, design.shape[1]):  # a factor that others determine would leave the fit singular
-        if np.linalg.matrix_rank(design[:, [*kept, column]]) > len(kept):
-            kept.append(column)
+    # a factor that others determine would leave the fit singular
+    kept = np.abs(np.diag(np.linalg.qr(design, mode="r"))) > 1e-9 * np.sqrt(len(design))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            fit = MixedLM(table["error"].to_numpy(), design[:, kept], cell).fit(reml=True)
+            fit = MixedLM(table["error"].to_numpy(), design[:, kept], cell).fit(reml=True, method=["bfgs", "lbfgs"])
         low, high = fit.conf_int()[1]
     except (np.linalg.LinAlgError, ValueError) as error:
         return f"the mixed model cannot be fitted ({error})"

@@ -4,6 +4,7 @@ import numpy as np
 
 from feature_diversity.bootstrap import DRAWS, FEWEST, NETWORK, contrasts, interval
 from feature_diversity.permutation import rank_correlation, two_sample
+from feature_diversity.results_table import early_stopped
 from feature_diversity.verdicts.correlations import correlation_of
 from feature_diversity.verdicts.evidence import (
     CONTRADICTED,
@@ -20,20 +21,12 @@ from feature_diversity.verdicts.trends import slope_weights
 
 def stopped_early(runs: Runs) -> Runs:
     """Of each training the run chosen by early stopping, whatever its number of epochs, which is set to 0."""
-    table = runs.table
-    training = [*NETWORK, "seed"]
-    if "early_stopped" in table and table["early_stopped"].fillna(False).astype(bool).any():
-        chosen = table["early_stopped"].fillna(False).astype(bool)
-        return Runs(table[chosen].assign(epochs=0), runs.left_out)
-    by = "val_error" if "val_error" in table and table["val_error"].notna().any() else "error"
-    ordered = table.dropna(subset=[by]).sort_values([by, "epochs"], kind="stable")
-    if ordered.empty:
-        raise NotTestable("no run has an error to stop early by")
+    table = early_stopped(runs.table.assign(layer=""))
+    unknown = int(table["stop_unknown"].sum())
     note = (
-        () if by == "val_error" else ("stopped at the least test error, since there is no validation error",)
+        f"{unknown} of {len(table)} trainings without a validation error to stop by, their longest run taken"
     )
-    stopped = ordered.drop_duplicates(training).sort_index()
-    return Runs(stopped.assign(epochs=0), (*runs.left_out, *note))
+    return Runs(table.assign(epochs=0), (*runs.left_out, *([note] if unknown else [])))
 
 
 def by_size(runs: Runs, column: str) -> list[tuple[float, str, np.ndarray]]:

@@ -86,13 +86,14 @@ def deeper_needs_more_epochs(runs: Runs) -> Evidence:
     values, groups = trainings["slope"].to_numpy(), trainings["depth"].to_numpy()
     kept = Runs(trainings.assign(epochs=0), runs.left_out)
     effect, low, high = trends.slope(kept, "slope", "depth", ["norm", "width"])
+    slower, faster = jonckheere_terpstra(values, groups, strata)
     return Evidence(
         effect,
         f"{POINTS} by which the change with each doubling of epochs grows with each doubling of depth",
         low,
         high,
-        jonckheere_terpstra(-values, groups, strata),
-        jonckheere_terpstra(values, groups, strata),
+        faster,
+        slower,
         trends.least_p_of_trend(len(depths), len(runs.values("norm"))),
         runs.n,
         runs.n_seeds,

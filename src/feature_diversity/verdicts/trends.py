@@ -25,8 +25,7 @@ def between_networks(runs: Runs, column: str, factor: str) -> tuple[float, float
     known = values.index.to_frame(index=False)
     strata = codes(known, [name for name in NETWORK if name != factor])
     groups = known[factor].to_numpy()
-    matrix = values.to_numpy()
-    return jonckheere_terpstra(matrix, groups, strata), jonckheere_terpstra(-matrix, groups, strata)
+    return jonckheere_terpstra(values.to_numpy(), groups, strata)
 
 
 def over_epochs(runs: Runs, column: str) -> tuple[float, float]:
@@ -43,8 +42,7 @@ def over_epochs(runs: Runs, column: str) -> tuple[float, float]:
             counts += np.nansum(np.sign(matrix[:, [later]] - matrix[:, :later]), axis=1)
         return sign_flip(counts), sign_flip(-counts)
     table = runs.table
-    strata, values = codes(table, NETWORK), table[column].to_numpy()
-    return tuple(jonckheere_terpstra(sign * values, table["epochs"].to_numpy(), strata) for sign in (1, -1))
+    return jonckheere_terpstra(table[column].to_numpy(), table["epochs"].to_numpy(), codes(table, NETWORK))
 
 
 def by_training(runs: Runs, column: str) -> pd.DataFrame:
