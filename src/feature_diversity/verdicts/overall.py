@@ -116,7 +116,7 @@ def mixed_model(table: pd.DataFrame, layer: str) -> str:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            fit = MixedLM(table["error"].to_numpy(), design[:, kept], cell).fit(reml=True, method=["bfgs", "lbfgs"])
+            fit = MixedLM(table["error"].to_numpy(), design[:, kept], cell).fit(reml=True)
         low, high = fit.conf_int()[1]
     except (np.linalg.LinAlgError, ValueError) as error:
         return f"the mixed model cannot be fitted ({error})"
