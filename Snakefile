@@ -17,7 +17,7 @@ configfile: "config.yaml"
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
-include: "workflow/rules/pretrain.smk"
+include: f"workflow/rules/{'fetch' if study.engine == 'zoo' else 'pretrain'}.smk"
 include: "workflow/rules/extract.smk"
 include: "workflow/rules/energy.smk"
 include: "workflow/rules/linear_eval.smk"
@@ -36,7 +36,7 @@ rule all:
         of_study("model.safetensors"),
         of_study("energy.csv"),
         of_study("measures.csv"),
-        of_study("linear.json"),
+        LINEAR,
 
 
 onsuccess:

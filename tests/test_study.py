@@ -187,9 +187,47 @@ def test_a_hyper_parameter_of_another_type_is_refused(key, value):
         recipe("simclr", changes={key: value})
 
 
-# --- bad input ---
+# --- released networks ---
 
 FIRST = "figures.figure1"
+ZOO = {"engine": "zoo", "error_source": "published", "dataset.validation": 0}
+ZOO |= {f"{FIRST}.depth": 50, f"{FIRST}.width": 1, f"{FIRST}.epochs": [100, 200], f"{FIRST}.seed": 0}
+ZOO |= {"figures.figure3": None}
+
+
+def test_a_study_of_released_networks_is_a_study(load):
+    study = load(**ZOO)
+    assert [run.epochs for run in study.runs()] == [100, 200]
+
+
+def test_networks_that_were_never_trained_here_may_be_of_other_algorithms(load):
+    assert load(**ZOO, **{f"{FIRST}.algorithm": "swav"}).runs()[0].algorithm == "swav"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {f"{FIRST}.epochs": 300},
+            "no released checkpoint has algorithm simclr.*nearest are simclr, depth 50",
+        ),
+        ({f"{FIRST}.seed": 1}, "seed 0 by convention"),
+        ({"schedule": "trajectory"}, "schedule: with engine 'zoo' nothing is trained"),
+        ({"recipes.simclr.batch_size": 8}, "recipes: with engine 'zoo' nothing is trained"),
+        ({"engine": "native"}, "error_source is 'published', expected 'measured'"),
+        ({"error_source": "measured"}, "dataset.validation is 0, expected at least 1"),
+        (
+            {f"{FIRST}.algorithm": "npid_lemniscate"},
+            "npid_lemniscate_rn50_w1 were released without their heads; leave head out of the layers",
+        ),
+    ],
+)
+def test_what_released_networks_cannot_do_is_refused(load, changes, message):
+    with pytest.raises(InputError, match=rf"mine\.yaml: .*{message}"):
+        load(**ZOO | changes)
+
+
+# --- bad input ---
 
 
 @pytest.mark.parametrize(
@@ -214,7 +252,7 @@ FIRST = "figures.figure1"
         ({FIRST: 3}, ["figures.figure1", "3", "algorithm, depth, width, norm, epochs and seed"]),
         ({"figures": {}}, ["figures", "figure1 to figure4"]),
         ({"figures.figure9": GRID}, ["figures", "'figure9'", "figure1, figure2, figure3, figure4"]),
-        ({"colour": "red"}, ["'colour'", "only description, dataset"]),
+        ({"colour": "red"}, ["'colour'", "only description, engine"]),
         ({"description": None}, ["'description' is a required property"]),
         ({"schedule": "daily"}, ["schedule", "'daily'", "budget", "trajectory"]),
         ({"recipe": "mine"}, ["recipe", "'mine'", "vissl", "small_images"]),
@@ -270,7 +308,8 @@ def test_an_unknown_study_lists_those_there_are():
 def test_an_empty_config_has_the_defaults():
     config = {}
     validate(config, "config")
-    assert config == {"study": "demo", "results": "results", "data": "data", "device_tflops": 0.03}
+    places = {"study": "demo", "results": "results", "data": "data", "mirror": "", "offline": False}
+    assert config == places | {"device_tflops": 0.03}
 
 
 @pytest.mark.parametrize(

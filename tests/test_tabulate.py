@@ -24,6 +24,7 @@ FIGURES = {"figure1": [GRID], "figure3": [GRID | {"epochs": [5]}], "figure4": []
 RUN = Run("simclr", 14, 1 / 64, "batchnorm", 5, 1)
 BEFORE = [
     *("dataset", "algorithm", "depth", "width", "norm", "epochs", "seed", "engine", "n_params", "figures"),
+    "error_source",
     *("test_error", "val_error", "test_top1", "test_top5", "val_top1", "val_top5", "protocol", "penalty"),
 ]
 
@@ -65,11 +66,12 @@ def write_run(folder, run):
 
 def arguments(results, **changes):
     """Arguments of the stage."""
-    values = {"figures": FIGURES, "runs": [GRID]} | changes
+    values = {"figures": FIGURES, "runs": [GRID], "error_source": "measured"} | changes
     return [
         *("--results", str(results), "--csv", str(results / "results.csv")),
         *("--parquet", str(results / "results.parquet")),
         *("--figures", json.dumps(values["figures"]), "--runs", json.dumps(values["runs"])),
+        *("--error-source", values["error_source"]),
     ]
 
 
@@ -146,6 +148,23 @@ def test_a_run_that_no_figure_shows_is_in_the_table(results):
     tabulate.main(arguments(results, figures={"figure3": FIGURES["figure3"]}))
     table = pd.read_csv(results / "results.csv")
     assert set(table[table["epochs"] == 0]["figures"].isna()) == {True}
+
+
+def test_errors_measured_here_say_so(table):
+    assert set(table["error_source"]) == {"measured"}
+
+
+def test_published_errors_need_no_linear_evaluation_and_say_so(results):
+    for path in results.rglob("model.safetensors"):
+        (path.parent / "linear.json").unlink()
+        facts = {"engine": "zoo", "head": None, "released": {"test_error": 0.25}}
+        model.write(path, resnet(14, 1 / 64), None, tabulate.model_facts(path) | facts)
+    tabulate.main(arguments(results, error_source="published"))
+    table = pd.read_csv(results / "results.csv")
+    assert set(table["error_source"]) == {"published"}
+    assert set(table["test_error"]) == {0.25}
+    assert set(table["test_top1"]) == {0.75}
+    assert table["val_error"].isna().all()  # nothing was validated, so nothing may be chosen by it
 
 
 def test_parquet_and_csv_hold_the_same(table, results):

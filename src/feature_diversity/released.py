@@ -3,8 +3,8 @@
 One row for each plain ResNet. Columns: `name`; `algorithm`, `depth`, `width`, `epochs`, by which a study
 asks for it (several recipes of one algorithm have several names, such as pirl and pirl_mlp; epochs are
 empty where nobody states them); `pretrain_data`; `top1_percent`, the accuracy on ImageNet-1k of a linear
-classifier as VISSL publishes it (MODEL_ZOO.md, which does not say for which layer); `url`; `sha256`, as
-far as it is published; `model`, VISSL's title of the row.
+classifier as VISSL publishes it (MODEL_ZOO.md, which does not say for which layer); `head`, whether
+the file holds the pretext head, too; `url`; `sha256`, as far as it is published; `model`, VISSL's title.
 """
 
 import csv
@@ -33,6 +33,7 @@ class Released:
     epochs: int | None
     pretrain_data: str
     top1_percent: float
+    head: bool
     url: str
     sha256: str
     model: str
@@ -58,7 +59,7 @@ def released() -> tuple[Released, ...]:
             **row
             | {"depth": int(row["depth"]), "width": float(row["width"])}
             | {"epochs": int(row["epochs"]) if row["epochs"] else None}
-            | {"top1_percent": float(row["top1_percent"])}
+            | {"top1_percent": float(row["top1_percent"]), "head": row["head"] == "yes"}
         )
         for row in rows
     )

@@ -17,6 +17,7 @@ import yaml
 from feature_diversity.data.sizes import split_sizes
 from feature_diversity.files import InputError
 from feature_diversity.recipe import literal, recipe
+from feature_diversity.released import of_run
 from feature_diversity.run import Run, expand
 
 __all__ = ["Run", "Study", "as_json", "expand", "validate"]
@@ -53,6 +54,8 @@ class Study:
 
     name: str
     description: str
+    engine: str
+    error_source: str
     dataset: dict[str, Any]
     schedule: str
     recipe: str
@@ -77,9 +80,12 @@ class Study:
             content = _listed(yaml.load(path.read_text(encoding="utf-8"), Loader))
             validate(content, "study")
             study = cls(name=path.stem, **content)
-            for algorithm in sorted({run.algorithm for run in study.runs()} | set(study.recipes), key=str):
-                study.recipe_of(algorithm)
             _check_dataset(study)
+            _check_errors(study)
+            if study.engine == "zoo":
+                _check_released(study)
+            else:
+                _check_recipes(study)
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             raise InputError(f"{path} is not valid YAML: {error}") from None
         except InputError as error:
@@ -150,19 +156,27 @@ def data_sets() -> list[str]:
 
 
 def _check_dataset(study: "Study") -> None:
-    """InputError for an unknown data set, impossible splits, and a batch larger than the training set.
+    """InputError for an unknown data set and impossible splits.
 
     Of a data set whose size is not known before it is loaded, what can be known is checked.
     """
     dataset = study.dataset
     if dataset["name"] not in data_sets():
         raise InputError(f"dataset.name is {dataset['name']!r}, expected one of {', '.join(data_sets())}")
-    images, held_out = study.train_images, dataset["held_out"] + dataset["held_out_2"]
+    _ = study.train_images  # raises where splits are impossible
+    held_out = dataset["held_out"] + dataset["held_out_2"]
     if 0 < dataset["test"] < held_out:
         raise InputError(
             f"dataset.held_out and held_out_2 are {held_out}, expected at most {dataset['test']}, "
             "the test images"
         )
+
+
+def _check_recipes(study: Study) -> None:
+    """InputError for an unknown algorithm, a bad recipe, and a batch larger than the training set."""
+    for algorithm in sorted({run.algorithm for run in study.runs()} | set(study.recipes), key=str):
+        study.recipe_of(algorithm)
+    images = study.train_images
     for algorithm in sorted({run.algorithm for run in study.runs() if run.epochs}):
         batch_size = study.recipe_of(algorithm)["batch_size"]
         if images and batch_size > images:
@@ -170,6 +184,29 @@ def _check_dataset(study: "Study") -> None:
                 f"recipes: {algorithm}: batch_size is {batch_size}, expected at most {images}, the number of "
                 "training images"
             )
+
+
+def _check_errors(study: Study) -> None:
+    """InputError for published errors of networks trained here, and for measured ones without validation."""
+    if study.error_source == "published" and study.engine != "zoo":
+        raise InputError(
+            f"error_source is 'published', expected 'measured': with engine {study.engine!r} there is no "
+            "publication"
+        )
+    if study.error_source == "measured" and not study.dataset["validation"]:
+        raise InputError("dataset.validation is 0, expected at least 1 image, by which errors are measured")
+
+
+def _check_released(study: Study) -> None:
+    """InputError where the table of released checkpoints does not have what the study asks for."""
+    if study.schedule != "budget" or study.recipes:
+        key = "schedule" if study.schedule != "budget" else "recipes"
+        raise InputError(f"{key}: with engine 'zoo' nothing is trained, so leave it out")
+    headless = [row.name for row in map(of_run, study.runs()) if not row.head]
+    if headless and "head" in study.layers:
+        raise InputError(
+            f"layers: {', '.join(headless)} were released without their heads; leave head out of the layers"
+        )
 
 
 class Loader(yaml.SafeLoader):

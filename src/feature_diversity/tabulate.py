@@ -23,6 +23,7 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--results", type=Path, required=True, help="folder of the study's results")
     parser.add_argument("--figures", type=json.loads, required=True, help="figure: its grids (JSON)")
     parser.add_argument("--runs", type=json.loads, required=True, help="grids of all runs to collect (JSON)")
+    parser.add_argument("--error-source", choices=["measured", "published"], required=True)
     parser.add_argument("--csv", type=Path, required=True)
     parser.add_argument("--parquet", type=Path, required=True)
     arguments = parser.parse_args(argv)
@@ -33,7 +34,9 @@ def main(argv: list[str]) -> None:
         for run in sorted({run for grid in grids for run in expand(grid)}):
             shown.setdefault(run, []).append(figure)
     runs = sorted({run for grid in arguments.runs for run in expand(grid)})
-    table = pd.concat([read_run(arguments.results / run.folder, shown.get(run, [])) for run in runs])
+    table = pd.concat(
+        [read_run(arguments.results / run.folder, shown.get(run, []), arguments.error_source) for run in runs]
+    )
     with atomic_write(arguments.csv) as path:
         table.to_csv(path, index=False)
     with atomic_write(arguments.parquet) as path:
@@ -41,24 +44,36 @@ def main(argv: list[str]) -> None:
     print(f"{len(runs):,} runs, {len(table):,} rows in {arguments.csv}")
 
 
-def read_run(folder: Path, figures: list[str]) -> pd.DataFrame:
+def read_run(folder: Path, figures: list[str], error_source: str) -> pd.DataFrame:
     """Rows of one run: one for each layer x vector x centred x power of its energy.csv.
 
     What belongs to the run (its name, its errors) is repeated in each; `figures` names, separated by
-    blanks, the figures that show it.
+    blanks, the figures that show it. error_source: "measured", by the stage `linear_eval`, or
+    "published" with a released checkpoint.
     """
     facts = model_facts(folder / "model.safetensors")
-    linear = read_part(folder / "linear.json", lambda path: json.loads(path.read_text()))
+    if error_source == "published":
+        linear = published(facts)
+    else:
+        linear = read_part(folder / "linear.json", lambda path: json.loads(path.read_text()))
     energy = read_part(folder / "energy.csv", pd.read_csv)
     measures = read_part(folder / "measures.csv", pd.read_csv).drop(columns="mean_cosine")
     rows = energy.merge(measures, on=["layer", "vector"], how="left", validate="many_to_one")
     run = facts["run"] | {"epochs": facts["epochs"]}
     before = {"dataset": facts["dataset"]["name"]} | {name: run[name] for name in Run.__dataclass_fields__}
     before |= {"engine": facts["engine"], "n_params": facts["n_params"], "figures": " ".join(figures)}
+    before |= {"error_source": error_source}
     before |= {name: linear[name] for name in LINEAR}
     for position, (name, value) in enumerate(before.items()):
         rows.insert(position, name, value)
     return rows
+
+
+def published(facts: dict[str, Any]) -> dict[str, Any]:
+    """What a linear evaluation says, as far as it was published with a released checkpoint."""
+    error = facts["released"]["test_error"]
+    known = {"test_error": error, "test_top1": 1 - error, "protocol": "published"}
+    return dict.fromkeys(LINEAR, math.nan) | known
 
 
 def read_part(path: Path, reader: Callable[[Path], Any]) -> Any:

@@ -27,8 +27,14 @@ except InputError as error:
     raise WorkflowError(str(error)) from None
 
 # Jobs run this checkout's code, the code whose digest they carry, whatever else is installed. Where data sets
-# are looked for is no param: another place does not make other images.
-shell.prefix(f"export PYTHONPATH={quote(str(ROOT / 'src'))} DATA_FOLDER={quote(config['data'])}; ")
+# and checkpoints are looked for is no param: another place does not make others.
+PLACES = {
+    "PYTHONPATH": str(ROOT / "src"),
+    "DATA_FOLDER": config["data"],
+    "ZOO_MIRROR": config["mirror"],
+    "ZOO_OFFLINE": "--offline" if config["offline"] else "",
+}
+shell.prefix(f"export {' '.join(f'{name}={quote(place)}' for name, place in PLACES.items())}; ")
 
 RESULTS = f"{config['results']}/{study.name}"
 DATA = f"{RESULTS}/data.safetensors"
@@ -57,6 +63,16 @@ def of_training(file):
 def of_study(file):
     """Paths of a file of every run of the study."""
     return [f"{RESULTS}/{run.folder}/{file}" for run in study.runs()]
+
+
+LINEAR = of_study("linear.json") if study.error_source == "measured" else []
+
+
+def code(stage):
+    """Digest of a stage's code and, where networks are trained here, of the run's algorithm."""
+    if study.engine == "zoo":
+        return code_digest(stage)
+    return lambda wildcards: code_digest(stage, f"algorithms.{wildcards.algorithm}")
 
 
 def environment(name):

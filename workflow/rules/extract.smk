@@ -22,7 +22,7 @@ rule extract:
         runtime=60,
     params:
         layers=as_json(study.layers),
-        code=lambda wildcards: code_digest("extract", f"algorithms.{wildcards.algorithm}"),
+        code=code("extract"),
         environment=environment("train"),
     shell:
         "python -m feature_diversity extract --data {input.data:q} --models {input.models:q} "

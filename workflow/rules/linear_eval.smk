@@ -19,7 +19,7 @@ rule linear_eval:
         runtime=120,
     params:
         options=as_json(study.linear_evaluation),
-        code=lambda wildcards: code_digest("linear_eval", f"algorithms.{wildcards.algorithm}"),
+        code=code("linear_eval"),
         environment=environment("train"),
     shell:
         "python -m feature_diversity linear_eval --data {input.data:q} --models {input.models:q} "

@@ -22,7 +22,7 @@ rule pretrain:
         network=network,
         recipe=recipe,
         epochs=SNAPSHOTS if study.schedule == "trajectory" else lambda wildcards: wildcards.epochs,
-        code=lambda wildcards: code_digest("pretrain", f"algorithms.{wildcards.algorithm}"),
+        code=code("pretrain"),
         environment=environment("train"),
     shell:
         "python -m feature_diversity pretrain --data {input:q} --run {params.network:q} "

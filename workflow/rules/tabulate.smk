@@ -10,7 +10,7 @@ rule tabulate:
         models=of_study("model.safetensors"),
         energy=of_study("energy.csv"),
         measures=of_study("measures.csv"),
-        linear=of_study("linear.json"),
+        linear=LINEAR,
     output:
         csv=f"{RESULTS}/results.csv",
         parquet=f"{RESULTS}/results.parquet",
@@ -27,8 +27,9 @@ rule tabulate:
         results=subpath(output.csv, parent=True),
         figures=as_json(study.figures),
         runs=as_json(study.grids()),
+        error_source=study.error_source,
         code=code_digest("tabulate"),
         environment=environment("analysis"),
     shell:
         "python -m feature_diversity tabulate --results {params.results:q} --figures {params.figures:q} "
-        "--runs {params.runs:q} --csv {output.csv:q} --parquet {output.parquet:q} > {log:q} 2>&1"
+        "--runs {params.runs:q} --error-source {params.error_source:q} --csv {output.csv:q} --parquet {output.parquet:q} > {log:q} 2>&1"
