@@ -46,6 +46,8 @@ def main(argv: list[str]) -> None:
 
 def costs(study: Study, device_tflops: float) -> str:
     """Runs, trainings, arithmetic, memory and disk, in a few lines."""
+    if study.engine == "zoo":
+        return f"{study.name}: {len(study.runs()):,} runs from released checkpoints; nothing is trained"
     trainings = {}
     for run in study.runs():  # ascending in epochs, so that the longest snapshot is the one that stays
         key = (run.algorithm, run.depth, run.width, run.norm, run.seed)
