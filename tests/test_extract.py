@@ -7,6 +7,8 @@ import torch
 
 from feature_diversity import extract, model
 from feature_diversity.data import store
+from feature_diversity.files import InputError
+from feature_diversity.resnet import resnet
 
 LAYERS = ["conv1", "res2", "res3", "res4", "res5", "trunk", "head"]
 
@@ -95,12 +97,46 @@ def test_files_are_in_row_order(folder):
 
 
 @pytest.mark.parametrize("size", [1, 7, 30])
-def test_batches_do_not_change_the_features(digits, network, expected, monkeypatch, size):
+def test_batches_do_not_change_the_features(digits, network, expected, monkeypatch, size, tmp_path):
     facts, (split,) = store.read(digits, "held_out")
     monkeypatch.setattr(extract, "BATCH", size)
-    features = extract.extract(network, store.to_unit(split.images), facts, LAYERS)
+    extract.extract(network, split.images, facts, LAYERS, tmp_path)
     for layer in LAYERS:
-        np.testing.assert_allclose(features[layer], expected[layer], rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(np.load(tmp_path / f"{layer}.npy"), expected[layer], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(("size", "count"), [(32, 250), (64, 250), (224, 41), (2000, 1)])
+def test_a_batch_holds_fewer_images_the_larger_they_are(size, count):
+    images = torch.zeros(1, 1, size, size, dtype=torch.uint8).expand(300, -1, -1, -1)
+    assert len(next(extract.batches(images))[1]) == count
+
+
+def test_an_extraction_that_fails_leaves_no_file(digits, network, tmp_path, monkeypatch):
+    facts, (split,) = store.read(digits, "held_out")
+    monkeypatch.setattr(extract, "BATCH", 7)
+    images = split.images.clone()
+    count = iter(range(3))
+    forward = extract.features_of
+
+    def break_off(*arguments):
+        next(count)  # StopIteration at the fourth batch
+        return forward(*arguments)
+
+    monkeypatch.setattr(extract, "features_of", break_off)
+    with pytest.raises(StopIteration):
+        extract.extract(network, images, facts, ["conv1"], tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_network_without_a_head_is_named(digits, tmp_path):
+    path = tmp_path / "model.safetensors"
+    run = {"algorithm": "npid_lemniscate", "depth": 14, "width": 1 / 64, "norm": "batchnorm", "seed": 0}
+    model.write(path, resnet(14, 1 / 64), None, {"run": run, "head": None})
+    arguments = ["--data", str(digits), "--models", str(path), "--layers"]
+    with pytest.raises(InputError, match=r"model\.safetensors was released without its head; leave head out"):
+        extract.main([*arguments, '["conv1", "head"]'])
+    extract.main([*arguments, '["conv1", "trunk"]'])
+    assert (tmp_path / "features" / "trunk.npy").exists()
 
 
 def test_only_the_layers_asked_for_are_recorded(digits, trained, tmp_path):
@@ -115,22 +151,24 @@ def test_views_are_the_same_for_every_network(digits):
     _, (split,) = store.read(digits, "held_out")
     images = store.to_unit(split.images)
     torch.manual_seed(1)
-    first = extract.augmented_views(images)
+    first = extract.augmented_views(images, 0)
     torch.manual_seed(2)
-    second = extract.augmented_views(images)
+    second = extract.augmented_views(images, 0)
     assert all(torch.equal(x, y) for x, y in zip(first, second, strict=True))
 
 
 def test_the_two_views_of_an_image_differ(digits):
     _, (split,) = store.read(digits, "held_out")
-    first, second = extract.augmented_views(store.to_unit(split.images))
+    first, second = extract.augmented_views(store.to_unit(split.images), 0)
     assert ((first - second).abs().amax(dim=(1, 2, 3)) > 0.01).all()
 
 
 def test_views_are_features_of_the_augmented_images(digits, network, folder):
     facts, (split,) = store.read(digits, "held_out")
     for view, recorded in zip(
-        extract.augmented_views(store.to_unit(split.images)), np.load(folder / "views_trunk.npy"), strict=True
+        extract.augmented_views(store.to_unit(split.images), 0),
+        np.load(folder / "views_trunk.npy"),
+        strict=True,
     ):
         features = direct(network, store.normalise(view, facts))["trunk"]
         np.testing.assert_allclose(recorded, features, rtol=1e-4, atol=1e-5)
