@@ -192,7 +192,7 @@ def test_a_hyper_parameter_of_another_type_is_refused(key, value):
 FIRST = "figures.figure1"
 ZOO = {"engine": "zoo", "error_source": "published", "dataset.validation": 0}
 ZOO |= {f"{FIRST}.depth": 50, f"{FIRST}.width": 1, f"{FIRST}.epochs": [100, 200], f"{FIRST}.seed": 0}
-ZOO |= {"figures.figure3": None}
+ZOO |= {"figures.figure3": None, "dataset.name": "imagenet", "dataset.test": 0}
 
 
 def test_a_study_of_released_networks_is_a_study(load):
