@@ -21,7 +21,7 @@ LOADING = (
 CLOSURES = {
     "pretrain": f"{LOADING} checkpoint engine interruption monitor optim pretrain",
     "extract": f"{LOADING} augment extract",
-    "linear_eval": f"{LOADING} linear_eval logistic",
+    "linear_eval": f"{LOADING} augment knn linear_eval logistic optim probes readings vissl_linear",
     "diversity": "approximate directions diversity energy files gram measures progress readings "
     "special_functions uniform_sphere",
     "tabulate": "files progress run tabulate",

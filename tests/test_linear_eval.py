@@ -6,7 +6,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import top_k_accuracy_score
 
-from feature_diversity import linear_eval, model
+from feature_diversity import linear_eval, model, probes
 from feature_diversity.data import store
 
 PENALTIES = [0.01, 1.0, 0.1]
@@ -16,7 +16,7 @@ PENALTIES = [0.01, 1.0, 0.1]
 def result(digits, trained):
     """The linear evaluation of a network trained for one epoch."""
     facts, splits = store.read(digits, "train", "validation", "test")
-    return linear_eval.evaluate(model.read(trained), facts, splits, PENALTIES)
+    return linear_eval.evaluate(model.read(trained), facts, splits, penalties=PENALTIES)
 
 
 @pytest.fixture(scope="module")
@@ -68,12 +68,14 @@ def test_the_numbers_of_images_are_told(result):
 
 def test_the_order_of_the_penalties_does_not_matter(digits, trained, result):
     facts, splits = store.read(digits, "train", "validation", "test")
-    assert linear_eval.evaluate(model.read(trained), facts, splits, sorted(PENALTIES)) == result
+    assert linear_eval.evaluate(model.read(trained), facts, splits, penalties=sorted(PENALTIES)) == result
 
 
 def test_a_tie_goes_to_the_larger_penalty(digits, trained):
     facts, splits = store.read(digits, "train", "validation", "test")
-    result = linear_eval.evaluate(model.read(trained), facts, splits, [1e4, 1e6, 1e5])  # all weights nearly 0
+    result = linear_eval.evaluate(
+        model.read(trained), facts, splits, penalties=[1e4, 1e6, 1e5]
+    )  # all weights nearly 0
     assert result["penalty"] == 1e6
 
 
@@ -81,21 +83,21 @@ def test_a_tie_goes_to_the_larger_penalty(digits, trained):
 def test_top_accuracy_is_scikit_learns(k):
     random = np.random.default_rng(0)
     scores, labels = random.normal(size=(200, 7)), random.integers(0, 7, 200)
-    ours = linear_eval.top_accuracy(torch.from_numpy(scores), torch.from_numpy(labels), k)
+    ours = probes.top_accuracy(torch.from_numpy(scores), torch.from_numpy(labels), k)
     assert ours == pytest.approx(top_k_accuracy_score(labels, scores, k=k, labels=range(7)))
 
 
 def test_top_five_of_three_classes_is_always_right():
     scores, labels = torch.rand(20, 3), torch.randint(0, 3, (20,))
-    assert linear_eval.top_accuracy(scores, labels, 5) == 1
+    assert probes.top_accuracy(scores, labels, 5) == 1
 
 
 def test_batches_do_not_change_the_features(digits, trained, monkeypatch):
     facts, (split,) = store.read(digits, "test")
     network = model.read(trained)
-    whole = linear_eval.trunk_features(network, split, facts)
-    monkeypatch.setattr(linear_eval, "BATCH", 7)
-    assert torch.allclose(linear_eval.trunk_features(network, split, facts), whole, rtol=1e-4, atol=1e-6)
+    whole = probes.features(network, split, facts)
+    monkeypatch.setattr(probes, "BATCH", 7)
+    assert torch.allclose(probes.features(network, split, facts), whole, rtol=1e-4, atol=1e-6)
 
 
 def test_the_stage_writes_a_file_for_each_model(digits, trained, tmp_path, result):

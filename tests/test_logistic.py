@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from sklearn.linear_model import LogisticRegression
 
-from feature_diversity.logistic import fit_path
+from feature_diversity.logistic import fit_grid
 
 PENALTIES = [1.0, 0.1, 1e-2, 1e-3]
 
@@ -25,7 +25,7 @@ def problem():
 def fitted(problem):
     """Our classifiers, and scikit-learn's coefficients (D x classes) and intercepts, for each penalty."""
     x, labels = problem
-    ours = fit_path(x, labels, 4, PENALTIES)
+    ours = fit_grid(x, labels, 4, PENALTIES)
     theirs = []
     for penalty in PENALTIES:
         # scikit-learn minimises C x the sum of the losses + half the sum of squares
@@ -65,7 +65,7 @@ def test_the_gradient_is_zero_at_the_end(problem, fitted):
 def test_single_precision_finds_the_same_minimum(problem, fitted):
     x, labels = problem
     for classifier, theirs, penalty in zip(
-        fit_path(x.float(), labels, 4, PENALTIES), fitted[1], PENALTIES, strict=True
+        fit_grid(x.float(), labels, 4, PENALTIES), fitted[1], PENALTIES, strict=True
     ):
         double = [part.double() for part in classifier]
         assert objective(problem, double, penalty) == pytest.approx(
@@ -74,12 +74,12 @@ def test_single_precision_finds_the_same_minimum(problem, fitted):
 
 
 def test_a_penalty_alone_gives_what_it_gives_after_others(problem, fitted):
-    [(weight, _)] = fit_path(*problem, 4, PENALTIES[-1:])
+    [(weight, _)] = fit_grid(*problem, 4, PENALTIES[-1:])
     assert torch.allclose(weight, fitted[0][-1][0], atol=1e-2)
 
 
 def test_fitting_leaves_no_gradient_on_the_result(problem):
-    [(weight, bias)] = fit_path(*problem, 4, [1.0])
+    [(weight, bias)] = fit_grid(*problem, 4, [1.0])
     assert not weight.requires_grad
     assert not bias.requires_grad
 
@@ -87,11 +87,11 @@ def test_fitting_leaves_no_gradient_on_the_result(problem):
 def test_a_feature_that_never_varies_gets_no_weight(problem):
     x, labels = problem
     constant = torch.cat([x, torch.zeros(len(x), 1, dtype=x.dtype)], dim=1)
-    [(weight, _)] = fit_path(constant, labels, 4, [0.01])
+    [(weight, _)] = fit_grid(constant, labels, 4, [0.01])
     assert weight[-1].abs().max() == 0
 
 
 def test_a_class_without_rows_is_never_chosen(problem):
     x, labels = problem
-    [(weight, bias)] = fit_path(x, labels, 5, [0.01])
+    [(weight, bias)] = fit_grid(x, labels, 5, [0.01])
     assert ((x @ weight + bias).argmax(dim=1) != 4).all()

@@ -8,14 +8,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from feature_diversity import model
+from feature_diversity import model, vissl_linear
 from feature_diversity.data import store
-from feature_diversity.data.loader import evaluation_batches
-from feature_diversity.files import atomic_write
-from feature_diversity.logistic import fit_path
+from feature_diversity.files import InputError, atomic_write
+from feature_diversity.knn import knn_scores
+from feature_diversity.logistic import fit_grid
+from feature_diversity.probes import error, features, judge
 from feature_diversity.progress import announce_ready
 
-BATCH = 256  # images through the trunk at a time; results do not depend on it
+SPLITS = ("train", "validation", "test")
 
 
 def main(argv: list[str]) -> None:
@@ -33,10 +34,13 @@ def main(argv: list[str]) -> None:
     arguments = parser.parse_args(argv)
     torch.set_num_threads(arguments.threads)
 
-    facts, splits = store.read(arguments.data, "train", "validation", "test")
+    facts, splits = store.read(arguments.data, *SPLITS)
+    for name, split in zip(SPLITS, splits, strict=True):
+        if not len(split.labels):
+            raise InputError(f"{arguments.data} has no {name} images, which linear evaluation needs")
     announce_ready()
     for path, output in zip(arguments.models, arguments.outputs, strict=True):
-        result = evaluate(model.read(path), facts, splits, arguments.options["penalties"])
+        result = evaluate(model.read(path), facts, splits, **arguments.options)
         with atomic_write(output) as temporary:
             temporary.write_text(json.dumps(result, indent=2) + "\n")
         print(
@@ -46,55 +50,61 @@ def main(argv: list[str]) -> None:
 
 
 def evaluate(
-    network: model.Model, facts: store.Facts, splits: list[store.Split], penalties: list[float]
+    network: model.Model,
+    facts: store.Facts,
+    splits: list[store.Split],
+    *,
+    protocol: str = "cached",
+    layers: list[str] | None = None,
+    penalties: list[float],
+    **training: Any,
 ) -> dict[str, Any]:
-    """Linear evaluation with cached features: every penalty is tried, validation chooses, test reports.
+    """Linear evaluation of the trunk and, if asked for, of other layers; validation chooses, test reports.
 
-    splits: train, validation, test. Features are the pooled trunk's, each standardised by its mean
-    and deviation over the training images. A tie in validation error goes to the larger penalty.
+    splits: train, validation, test. protocol: "cached", features once without augmentation and converged
+    classifiers for all penalties, or "vissl". layers: beside the trunk. training: of the protocol vissl,
+    `vissl_linear.train`'s options. Also the errors of weighted k nearest neighbours, on the trunk's features.
     """
-    features = [trunk_features(network, split, facts) for split in splits]
-    std, mean = torch.std_mean(features[0], dim=0)
-    features = [(x - mean) / torch.where(std > 0, std, 1) for x in features]
+    layers = ["trunk", *[layer for layer in layers or [] if layer != "trunk"]]
     labels = [split.labels.to(model.device()) for split in splits]
-    penalties = sorted(penalties, reverse=True)
-    classifiers = fit_path(features[0], labels[0], len(facts.class_names), penalties)
-    scores = [[x @ weight + bias for x in features[1:]] for weight, bias in classifiers]
-    errors = [error(validation, labels[1]) for validation, _ in scores]
-    best = min(range(len(penalties)), key=lambda i: errors[i])
-    validation, test = scores[best]
+    trunk = [features(network, split, facts) for split in splits]
+    if protocol == "vissl":
+        classifiers = vissl_linear.train(network, splits[0], facts, layers, **training)
+        validation, test = (vissl_linear.scores(classifiers, network, split, facts) for split in splits[1:])
+        found = {layer: judge(validation[layer], test[layer], labels[1:]) for layer in layers}
+    else:
+        found = {}
+        for layer in layers:
+            x = trunk if layer == "trunk" else [features(network, split, facts, layer) for split in splits]
+            found[layer] = cached(x, labels, len(facts.class_names), penalties)
+    neighbours = [knn_scores(trunk[0], labels[0], x, len(facts.class_names)) for x in trunk[1:]]
     return {
-        "protocol": "cached",
+        "protocol": protocol,
         "layer": "trunk",
-        "penalty": penalties[best],
-        "penalties": penalties,
-        "val_error": errors[best],
-        "val_top1": top_accuracy(validation, labels[1], 1),
-        "val_top5": top_accuracy(validation, labels[1], 5),
-        "test_error": error(test, labels[2]),
-        "test_top1": top_accuracy(test, labels[2], 1),
-        "test_top5": top_accuracy(test, labels[2], 5),
+        "penalty": None,
+        **found["trunk"],
+        "layers": found,
+        "knn_val_error": error(neighbours[0], labels[1]),
+        "knn_test_error": error(neighbours[1], labels[2]),
         "n_train": len(labels[0]),
         "n_val": len(labels[1]),
         "n_test": len(labels[2]),
     }
 
 
-@torch.no_grad()
-def trunk_features(network: model.Model, split: store.Split, facts: store.Facts) -> Tensor:
-    """Pooled features, float32, N x channels, of all images, in eval mode and without augmentation."""
-    batches = evaluation_batches(split.to(model.device()), facts.image_size, BATCH)
-    return torch.cat(
-        [network.trunk(store.normalise(store.to_unit(images), facts)) for images, _, _ in batches]
-    )
+def cached(
+    features: list[Tensor], labels: list[Tensor], classes: int, penalties: list[float]
+) -> dict[str, Any]:
+    """Converged classifiers for all penalties; the one with the least validation error, and its errors.
 
-
-def top_accuracy(scores: Tensor, labels: Tensor, k: int) -> float:
-    """Share of rows whose label is among the k highest scores (N x classes)."""
-    k = min(k, scores.shape[1])
-    return (scores.topk(k, dim=1).indices == labels[:, None]).any(dim=1).double().mean().item()
-
-
-def error(scores: Tensor, labels: Tensor) -> float:
-    """Share of rows whose label does not have the highest score."""
-    return (scores.argmax(dim=1) != labels).double().mean().item()
+    features, labels: of train, validation, test. Each feature is standardised by its mean and deviation over
+    the training images. A tie in validation error goes to the larger penalty.
+    """
+    std, mean = torch.std_mean(features[0], dim=0)
+    features = [(x - mean) / torch.where(std > 0, std, 1) for x in features]
+    penalties = sorted(penalties, reverse=True)
+    classifiers = fit_grid(features[0], labels[0], classes, penalties)
+    scores = [[x @ weight + bias for x in features[1:]] for weight, bias in classifiers]
+    errors = [error(validation, labels[1]) for validation, _ in scores]
+    best = min(range(len(penalties)), key=lambda i: errors[i])
+    return {"penalty": penalties[best], "penalties": penalties, **judge(*scores[best], labels[1:])}
