@@ -24,7 +24,7 @@ CLOSURES = {
     "linear_eval": f"{LOADING} augment knn linear_eval logistic optim probes readings vissl_linear",
     "diversity": "approximate directions diversity energy files gram measures progress readings "
     "special_functions uniform_sphere",
-    "tabulate": "files progress run tabulate",
+    "tabulate": "early_stopping files progress run tabulate",
     "figures": "captions figures figures.drawing figures.further figures.heat_map figures.paper "
     "figures.relations figures.seeds figures.size files progress results_table style",
     "claims": "bootstrap claims files permutation progress results_table verdicts verdicts.algorithms "

@@ -27,6 +27,8 @@ BEFORE = [
     "error_source",
     *("test_error", "val_error", "test_top1", "test_top5", "val_top1", "val_top5", "protocol", "penalty"),
 ]
+STOPPING = ["knn_test_error", "early_stopped", "stopping_rule"]
+LAST = ["layer_test_error", "layer_val_error"]
 
 
 def write_run(folder, run):
@@ -43,7 +45,8 @@ def write_run(folder, run):
     head = build(run.algorithm, values, trunk.out_channels, 64, 10).head
     model.write(folder / "model.safetensors", trunk, head, facts)
     linear = dict.fromkeys(BEFORE[-8:-2], 0.5) | {"protocol": "cached", "penalty": 0.1}
-    linear |= {"test_error": run.epochs / 10, "n_test": 80}
+    linear |= {"test_error": run.epochs / 10, "n_test": 80, "knn_test_error": 0.7}
+    linear["layers"] = {"conv1": {"test_error": 0.8, "val_error": 0.9}}
     (folder / "linear.json").write_text(json.dumps(linear))
     layers = [("conv1", "flatten"), ("conv1", "gap"), ("head", "flatten")]
     readings = itertools.product(layers, (False, True), (0, 1, 2))
@@ -66,10 +69,13 @@ def write_run(folder, run):
 
 def arguments(results, **changes):
     """Arguments of the stage."""
-    values = {"figures": FIGURES, "runs": [GRID], "error_source": "measured"} | changes
+    values = {"figures": FIGURES, "runs": [GRID], "error_source": "measured"}
+    values |= {"early_stopping": {"rule": "validation", "patience": 1}}
+    values |= changes
     return [
         *("--results", str(results), "--csv", str(results / "results.csv")),
         *("--parquet", str(results / "results.parquet")),
+        *("--early-stopping", json.dumps(values["early_stopping"])),
         *("--figures", json.dumps(values["figures"]), "--runs", json.dumps(values["runs"])),
         *("--error-source", values["error_source"]),
     ]
@@ -99,7 +105,18 @@ def test_the_table_has_a_row_for_each_run_layer_vector_centring_and_power(table)
 
 
 def test_the_columns_name_the_run_then_its_errors_then_the_reading(table):
-    assert list(table) == [*BEFORE, "layer", "vector", "centred", "s", "energy", "mean_cosine", "rankme"]
+    assert list(table) == [
+        *BEFORE,
+        *STOPPING,
+        "layer",
+        "vector",
+        "centred",
+        "s",
+        "energy",
+        "mean_cosine",
+        "rankme",
+        *LAST,
+    ]
 
 
 def test_a_run_is_named_in_each_of_its_rows(table):
@@ -194,4 +211,47 @@ def test_a_missing_model_is_named(command, results):
 def test_a_file_that_is_no_model_is_named(results, content):
     (results / RUN.folder / "model.safetensors").write_bytes(content)
     with pytest.raises(InputError, match=r"model\.safetensors is not a model of this package"):
+        tabulate.main(arguments(results))
+
+
+def test_the_error_of_a_layer_stands_in_its_rows_alone(table):
+    assert set(table.loc[table["layer"] == "conv1", "layer_test_error"]) == {0.8}
+    assert set(table.loc[table["layer"] == "conv1", "layer_val_error"]) == {0.9}
+    assert table.loc[table["layer"] != "conv1", "layer_test_error"].isna().all()
+
+
+def test_the_run_at_which_a_training_is_stopped_is_marked_with_the_rule(results):
+    tabulate.main(arguments(results, early_stopping={"rule": "patience", "patience": 2}))
+    table = pd.read_csv(results / "results.csv")
+    assert (table["early_stopped"] == (table["epochs"] == 5)).all()
+    assert set(table["stopping_rule"]) == {"patience 2"}
+
+
+@pytest.mark.parametrize("lines", [1, 2, 5, 13])
+@pytest.mark.parametrize("name", ["energy.csv", "measures.csv"])
+def test_a_table_cut_off_at_a_line_is_named(results, name, lines):
+    path = results / RUN.folder / name
+    text = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(text[: min(lines, len(text) - 1)]))
+    with pytest.raises(InputError, match=r"\.csv has \d+ rows, expected \d+; delete it"):
+        tabulate.main(arguments(results))
+
+
+def test_a_linear_evaluation_without_its_keys_is_named(results):
+    (results / RUN.folder / "linear.json").write_text("{}")
+    with pytest.raises(InputError, match=r"linear\.json has no test_error, val_error, .*delete it"):
+        tabulate.main(arguments(results))
+
+
+def test_a_model_without_its_facts_is_named(results):
+    path = results / RUN.folder / "model.safetensors"
+    model.write(path, resnet(14, 1 / 64), resnet(14, 1 / 64), {"run": {}})
+    with pytest.raises(InputError, match=r"model\.safetensors .* metadata have no dataset, engine, epochs"):
+        tabulate.main(arguments(results))
+
+
+def test_a_table_without_a_column_is_named(results):
+    path = results / RUN.folder / "energy.csv"
+    pd.read_csv(path).drop(columns="energy").to_csv(path, index=False)
+    with pytest.raises(InputError, match=r"energy\.csv has no column energy"):
         tabulate.main(arguments(results))

@@ -64,6 +64,7 @@ class Study:
     layers: list[str]
     energy: dict[str, Any]
     linear_evaluation: dict[str, Any]
+    early_stopping: dict[str, Any]
 
     @classmethod
     def load(cls, path: str | Path) -> "Study":

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 from safetensors import SafetensorError, safe_open
 
+from feature_diversity.early_stopping import stop_early
 from feature_diversity.files import InputError, atomic_write
 from feature_diversity.progress import announce_ready
 from feature_diversity.run import Run, expand
@@ -24,11 +25,15 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--figures", type=json.loads, required=True, help="figure: its grids (JSON)")
     parser.add_argument("--runs", type=json.loads, required=True, help="grids of all runs to collect (JSON)")
     parser.add_argument("--error-source", choices=["measured", "published"], required=True)
+    parser.add_argument(
+        "--early-stopping", type=json.loads, required=True, help="a study's block `early_stopping` (JSON)"
+    )
     parser.add_argument("--csv", type=Path, required=True)
     parser.add_argument("--parquet", type=Path, required=True)
     arguments = parser.parse_args(argv)
 
     announce_ready()
+    rule = arguments.early_stopping
     shown: dict[Run, list[str]] = {}
     for figure, grids in arguments.figures.items():
         for run in sorted({run for grid in grids for run in expand(grid)}):
@@ -37,6 +42,10 @@ def main(argv: list[str]) -> None:
     table = pd.concat(
         [read_run(arguments.results / run.folder, shown.get(run, []), arguments.error_source) for run in runs]
     )
+    table = table.reset_index(drop=True)
+    place = table.columns.get_loc("layer")
+    table.insert(place, "early_stopped", stop_early(table, rule["rule"], rule["patience"]))
+    table.insert(place + 1, "stopping_rule", rule_text(**rule))
     with atomic_write(arguments.csv) as path:
         table.to_csv(path, index=False)
     with atomic_write(arguments.parquet) as path:
@@ -57,15 +66,24 @@ def read_run(folder: Path, figures: list[str], error_source: str) -> pd.DataFram
     else:
         linear = read_part(folder / "linear.json", lambda path: json.loads(path.read_text()))
     energy = read_part(folder / "energy.csv", pd.read_csv)
-    measures = read_part(folder / "measures.csv", pd.read_csv).drop(columns="mean_cosine")
+    measures = read_part(folder / "measures.csv", pd.read_csv).drop(columns="mean_cosine", errors="ignore")
+    check_complete(folder, energy, measures)
     rows = energy.merge(measures, on=["layer", "vector"], how="left", validate="many_to_one")
     run = facts["run"] | {"epochs": facts["epochs"]}
     before = {"dataset": facts["dataset"]["name"]} | {name: run[name] for name in Run.__dataclass_fields__}
     before |= {"engine": facts["engine"], "n_params": facts["n_params"], "figures": " ".join(figures)}
     before |= {"error_source": error_source}
-    before |= {name: linear[name] for name in LINEAR}
+    if missing := [name for name in LINEAR if name not in linear]:
+        raise InputError(
+            f"{folder / 'linear.json'} has no {', '.join(missing)}; delete it, and the workflow makes it anew"
+        )
+    before |= {name: linear[name] for name in LINEAR} | {"knn_test_error": linear.get("knn_test_error")}
     for position, (name, value) in enumerate(before.items()):
         rows.insert(position, name, value)
+    for error in ("test_error", "val_error"):
+        rows[f"layer_{error}"] = rows["layer"].map(
+            {layer: found[error] for layer, found in linear.get("layers", {}).items()}
+        )
     return rows
 
 
@@ -76,11 +94,36 @@ def published(facts: dict[str, Any]) -> dict[str, Any]:
     return dict.fromkeys(LINEAR, math.nan) | known
 
 
+def check_complete(folder: Path, energy: pd.DataFrame, measures: pd.DataFrame) -> None:
+    """InputError naming the file if energy.csv or measures.csv lacks columns or rows, as when cut off."""
+    again = "delete it, and the workflow makes it anew"
+    needed = ["layer", "vector", "centred", "s", "energy"]
+    for name, table, columns in (("energy.csv", energy, needed), ("measures.csv", measures, needed[:2])):
+        if missing := [column for column in columns if column not in table]:
+            raise InputError(f"{folder / name} has no column {', '.join(missing)}; {again}")
+    of_energy, of_measures = (
+        set(zip(part["layer"], part["vector"], strict=True)) for part in (energy, measures)
+    )
+    each = energy["centred"].nunique() * energy["s"].nunique()
+    readings = max(len(of_energy | of_measures), 1)
+    for name, table, expected in (
+        ("energy.csv", energy, readings * max(each, 1)),
+        ("measures.csv", measures, readings),
+    ):
+        if len(table) != expected:
+            raise InputError(f"{folder / name} has {len(table)} rows, expected {expected}; {again}")
+
+
+def rule_text(rule: str, patience: int) -> str:
+    """The early-stopping rule as the table says it."""
+    return f"patience {patience}" if rule == "patience" else rule
+
+
 def read_part(path: Path, reader: Callable[[Path], Any]) -> Any:
     """What `reader` makes of a file of a run; InputError naming the file if it cannot."""
     try:
         return reader(path)
-    except (OSError, ValueError) as error:  # JSON and CSV errors are ValueErrors
+    except (OSError, ValueError, KeyError) as error:  # JSON and CSV errors are ValueErrors
         raise InputError(
             f"{path} cannot be read ({error}); delete it, and the workflow makes it anew"
         ) from None
@@ -96,4 +139,7 @@ def model_facts(path: Path) -> dict[str, Any]:
             sizes = [file.get_slice(key).get_shape() for key in trunk if not key.endswith(statistics)]
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path} is not a model of this package: {error}") from None
+    needed = {"dataset", "engine", "epochs", "run"}
+    if missing := sorted(needed - set(facts)):
+        raise InputError(f"{path} is not a model of this package: its metadata have no {', '.join(missing)}")
     return facts | {"n_params": sum(math.prod(shape) for shape in sizes)}

@@ -28,8 +28,11 @@ rule tabulate:
         figures=as_json(study.figures),
         runs=as_json(study.grids()),
         error_source=study.error_source,
+        early_stopping=as_json(study.early_stopping),
         code=code_digest("tabulate"),
         environment=environment("analysis"),
     shell:
         "python -m feature_diversity tabulate --results {params.results:q} --figures {params.figures:q} "
-        "--runs {params.runs:q} --error-source {params.error_source:q} --csv {output.csv:q} --parquet {output.parquet:q} > {log:q} 2>&1"
+        "--runs {params.runs:q} --error-source {params.error_source:q} "
+        "--early-stopping {params.early_stopping:q} "
+        "--csv {output.csv:q} --parquet {output.parquet:q} > {log:q} 2>&1"
