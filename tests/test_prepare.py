@@ -166,6 +166,11 @@ def test_a_cache_of_images_in_memory_is_refused(prepared):
         prepared(cache=True)
 
 
+def test_all_test_images_can_be_held_out(prepared):
+    path = prepared(held_out=30)
+    assert np.array_equal(rows_of(path, "held_out"), rows_of(path, "test"))
+
+
 def test_the_held_out_images_are_listed(tmp_path):
     output, listed = tmp_path / "data.safetensors", tmp_path / "held_out.csv"
     dataset = json.dumps(OPTIONS | {"held_out_2": 5})

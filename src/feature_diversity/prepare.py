@@ -156,7 +156,7 @@ def write(
     for split in SPLITS:
         tensors |= {f"{split}.{key}": value for key, value in parts[split].items()}
         tensors[f"{split}.labels"] = torch.from_numpy(labels[rows[split]])
-        tensors[f"{split}.rows"] = torch.from_numpy(rows[split])
+        tensors[f"{split}.rows"] = torch.tensor(rows[split])  # a copy: two splits may be one
     with atomic_write(path) as temporary:
         save_file(tensors, temporary, metadata={"facts": json.dumps(asdict(facts))})
 
