@@ -16,10 +16,11 @@ PACKAGE = Path(feature_diversity.__file__).parent
 # What a result depends on. A module that enters one of these sets makes every result of that stage anew
 # whenever it changes: training costs days, so widen these with care.
 LOADING = (
-    "algorithms data data.image_files data.loader data.parallel data.store draws files model progress resnet"
+    "algorithms convolution data data.image_files data.loader data.parallel data.store draws files model "
+    "progress resnet"
 )
 CLOSURES = {
-    "pretrain": f"{LOADING} checkpoint engine interruption monitor optim pretrain",
+    "pretrain": f"{LOADING} checkpoint engine interruption machine monitor optim pretrain recompute",
     "extract": f"{LOADING} augment extract",
     "linear_eval": f"{LOADING} augment knn linear_eval logistic optim probes readings vissl_linear",
     "diversity": "approximate directions diversity energy files gram measures progress readings "

@@ -1,4 +1,6 @@
 import copy
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ from torch import nn
 
 from feature_diversity.optim import (
     LARC,
+    SGD,
     learning_rate,
     make_optimizer,
     parameter_groups,
@@ -148,7 +151,7 @@ class Golden:
     def tensor(self, name: str) -> torch.Tensor:
         return torch.from_numpy(self.arrays[f"{self.case}/{name}"]).to(self.dtype)
 
-    def optimizer(self) -> torch.optim.Optimizer:
+    def optimizer(self) -> SGD:
         return make_optimizer(
             [{"params": self.parameters, "weight_decay": self.settings["weight_decay"]}],
             optimizer=self.case.split("_")[0],
@@ -158,7 +161,7 @@ class Golden:
             larc_clip=self.settings.get("clip", False),
         )
 
-    def step(self, optimizer: torch.optim.Optimizer, step: int) -> None:
+    def step(self, optimizer: SGD, step: int) -> None:
         for i, parameter in enumerate(self.parameters):
             parameter.grad = self.tensor(f"step{step}_grad{i}")
         for group in optimizer.param_groups:
@@ -205,7 +208,7 @@ def test_larc_leaves_the_gradients_as_they_are():
 def test_larc_skips_parameters_without_a_gradient():
     used, unused = nn.Parameter(torch.ones(3)), nn.Parameter(torch.ones(3))
     used.grad = torch.ones(3)
-    LARC([used, unused], lr=1.0).step()
+    LARC([{"params": [used, unused], "lr": 1.0}]).step()
     assert (used < 1).all()
     assert torch.equal(unused, torch.ones(3))
 
@@ -213,7 +216,7 @@ def test_larc_skips_parameters_without_a_gradient():
 def test_larc_never_waits_for_a_value_from_the_device():
     parameter = nn.Parameter(torch.empty(4, 3, device="meta"))  # has no values: reading one raises
     parameter.grad = torch.empty_like(parameter)
-    LARC([parameter], lr=0.1, weight_decay=1e-6, clip=True, nesterov=True).step()
+    LARC([{"params": [parameter], "lr": 0.1, "weight_decay": 1e-6}], clip=True, nesterov=True).step()
 
 
 def test_a_step_of_larc_does_not_depend_on_the_scale_of_the_gradient():
@@ -221,9 +224,41 @@ def test_a_step_of_larc_does_not_depend_on_the_scale_of_the_gradient():
     for scale in (1e-3, 1e3):
         parameter = nn.Parameter(torch.arange(1.0, 5, dtype=torch.float64))
         parameter.grad = scale * torch.tensor([1.0, -2, 3, 4], dtype=torch.float64)
-        LARC([parameter], lr=1.0, eps=0.0).step()
+        LARC([{"params": [parameter], "lr": 1.0}], eps=0.0).step()
         steps.append(parameter.detach())
     torch.testing.assert_close(*steps)
+
+
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_sgd_gives_the_bits_of_torchs(nesterov):
+    ours, theirs = (nn.Linear(40, 30) for _ in range(2))
+    theirs.load_state_dict(ours.state_dict())
+    optimizer = SGD(
+        [{"params": list(ours.parameters()), "weight_decay": 0.01}], momentum=0.9, nesterov=nesterov
+    )
+    reference = torch.optim.SGD(
+        theirs.parameters(), lr=0.1, momentum=0.9, nesterov=nesterov, weight_decay=0.01, fused=True
+    )
+    for _ in range(5):
+        x = torch.randn(7, 40)
+        for network, chosen in ((ours, optimizer), (theirs, reference)):
+            chosen.zero_grad()
+            network(x).square().mean().backward()
+            optimizer.param_groups[0]["lr"] = 0.1
+            chosen.step()
+    assert all(torch.equal(a, b) for a, b in zip(ours.parameters(), theirs.parameters(), strict=True))
+
+
+def test_building_and_stepping_does_not_load_torchs_compiler():
+    program = """if True:
+        import sys, torch
+        from feature_diversity.optim import LARC
+        parameter = torch.ones(3, requires_grad=True)
+        parameter.grad = torch.ones(3)
+        LARC([{"params": [parameter], "lr": 0.1}]).step()
+        sys.exit("torch._dynamo" in sys.modules)
+    """
+    assert subprocess.run([sys.executable, "-c", program]).returncode == 0
 
 
 @pytest.mark.parametrize("name", ["sgd", "larc"])

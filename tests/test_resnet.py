@@ -130,11 +130,11 @@ def test_initialisation_is_vissls():
 
 @pytest.mark.parametrize("depth", [14, 50, 101, 152, 200])
 def test_same_function_as_torchvisions_network(depth):
-    trunk = resnet(depth)
-    theirs = torchvision.models.ResNet(torchvision.models.resnet.Bottleneck, list(BLOCKS[depth]))
+    trunk = resnet(depth).double()  # float32's rounding would hide a small mistake in so many layers
+    theirs = torchvision.models.ResNet(torchvision.models.resnet.Bottleneck, list(BLOCKS[depth])).double()
     theirs.fc = nn.Identity()
     theirs.load_state_dict(trunk.state_dict(), strict=True)
-    x = torch.randn(2, 3, 64, 64)
+    x = torch.randn(2, 3, 64, 64, dtype=torch.float64)
     with torch.no_grad():
         torch.testing.assert_close(trunk(x), theirs(x))
         torch.testing.assert_close(trunk.state_dict(), theirs.state_dict())  # running statistics
@@ -142,15 +142,15 @@ def test_same_function_as_torchvisions_network(depth):
 
 
 def test_same_gradients_as_torchvisions_network():
-    trunk, theirs = resnet(50), torchvision.models.resnet50()
+    trunk, theirs = resnet(50).double(), torchvision.models.resnet50().double()
     theirs.load_state_dict(trunk.state_dict(), strict=False)
     theirs.fc = nn.Identity()
-    x = torch.randn(4, 3, 32, 32)
+    x = torch.randn(4, 3, 32, 32, dtype=torch.float64)
     for network in (trunk, theirs):
         network(x).square().sum().backward()
     gradients = dict(theirs.named_parameters())
     for name, parameter in trunk.named_parameters():
-        torch.testing.assert_close(parameter.grad, gradients[name].grad)
+        torch.testing.assert_close(parameter.grad, gradients[name].grad, rtol=1e-6, atol=1e-6)
 
 
 # --- what is ours ---

@@ -12,13 +12,15 @@ from feature_diversity.algorithms import Algorithm, Batch, build
 from feature_diversity.data import store
 from feature_diversity.draws import generator, seeded
 from feature_diversity.files import InputError
-from feature_diversity.optim import learning_rate, make_optimizer, parameter_groups, scaled_learning_rate
+from feature_diversity.machine import Machine
+from feature_diversity.optim import SGD, learning_rate, make_optimizer, parameter_groups, scaled_learning_rate
+from feature_diversity.recompute import in_parts, recompute_in_backward
 from feature_diversity.resnet import ResNet, resnet
 
 
 @dataclass
 class Training:
-    """All that changes while a network is trained, and how the trunk's input is normalised.
+    """All that changes while a network is trained, with the data set's facts and how to compute.
 
     epoch: number of epochs done. losses: of the steps done in the present epoch; the latest may still be
     on the device. seconds: spent on the present epoch. history: a row for each epoch done.
@@ -26,8 +28,9 @@ class Training:
 
     trunk: ResNet
     algorithm: Algorithm
-    optimizer: torch.optim.Optimizer
+    optimizer: SGD
     facts: store.Facts
+    machine: Machine
     epoch: int = 0
     losses: list[float | Tensor] = field(default_factory=list)
     seconds: float = 0.0
@@ -85,7 +88,7 @@ class Training:
         return losses
 
 
-def initialise(options: dict[str, Any], facts: store.Facts, device: torch.device) -> Training:
+def initialise(options: dict[str, Any], facts: store.Facts, machine: Machine) -> Training:
     """The untrained network and its optimiser. Runs of one seed and shape begin with the same trunk."""
     run, recipe = options["run"], options["recipe"]
     with seeded(run["seed"], "trunk"):
@@ -94,8 +97,12 @@ def initialise(options: dict[str, Any], facts: store.Facts, device: torch.device
         algorithm = build(
             run["algorithm"], recipe, trunk.out_channels, options["train_images"], options["classes"]
         )
-    trunk.to(device, memory_format=torch.channels_last).train()
-    algorithm.to(device).train()
+    trunk.to(machine.device, memory_format=torch.channels_last).train()
+    algorithm.to(machine.device).train()
+    if machine.recompute:
+        recompute_in_backward(trunk.blocks())
+    if machine.compile:
+        trunk.compile()
     groups = parameter_groups(
         nn.ModuleList([trunk, algorithm]),
         recipe["weight_decay"],
@@ -105,7 +112,7 @@ def initialise(options: dict[str, Any], facts: store.Facts, device: torch.device
     optimizer = make_optimizer(
         groups, optimizer=recipe["optimizer"], momentum=recipe["momentum"], nesterov=recipe["nesterov"]
     )
-    return Training(trunk, algorithm, optimizer, facts)
+    return Training(trunk, algorithm, optimizer, facts, machine)
 
 
 def rate_at(recipe: dict[str, Any], epoch: int, step: int, epochs: int, steps: int) -> float:
@@ -134,8 +141,13 @@ def inputs(training: Training, batch: Batch, draws: torch.Generator) -> tuple[li
 
 
 def encode(training: Training, x: list[Tensor]) -> list[Tensor]:
-    """The trunk's features, V x channels, of each of the inputs."""
-    return [training.trunk(images) for images in x]
+    """The trunk's features, V x channels, of each of the inputs. Only the trunk computes in bfloat16."""
+    trunk, machine = training.trunk, training.machine
+    low = machine.precision == "bfloat16"
+    with torch.autocast(machine.device.type, torch.bfloat16, enabled=low):
+        rows = machine.micro_batch
+        features = [in_parts(trunk, images, rows) if rows else trunk(images) for images in x]
+    return [output.float() for output in features] if low else features
 
 
 def one_pass(
@@ -163,7 +175,7 @@ def take_step(
     ended("data")
     loss = training.algorithm.loss(encode(training, x), targets, generator(seed, "loss", *when))
     ended("forward")
-    training.optimizer.zero_grad(set_to_none=True)
+    training.optimizer.zero_grad()
     loss.backward()
     ended("backward")
     for group in training.optimizer.param_groups:

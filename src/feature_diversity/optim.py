@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 
 import torch
 from torch import nn
+from torch.optim.sgd import sgd
 
 # VISSL decides "warm-up over?" and "milestone passed?" at where + 1e-6, so that neither comes a step late
 # because a share such as 30 / 105 was rounded
@@ -85,27 +86,78 @@ def make_optimizer(
     nesterov: bool = False,
     trust_coefficient: float = 0.001,
     larc_clip: bool = False,
-) -> torch.optim.Optimizer:
+) -> "SGD":
     """The optimiser "sgd" or "larc" over `groups` (from `parameter_groups`).
 
     Its learning rate is 0 until the training loop sets `group["lr"]` of every group, before each step.
     Raises ValueError for another optimiser.
     """
     if optimizer == "sgd":
-        return torch.optim.SGD(groups, lr=0.0, momentum=momentum, nesterov=nesterov)
+        return SGD(groups, momentum=momentum, nesterov=nesterov)
     if optimizer == "larc":
         return LARC(
-            groups,
-            lr=0.0,
-            momentum=momentum,
-            nesterov=nesterov,
-            trust_coefficient=trust_coefficient,
-            clip=larc_clip,
+            groups, momentum=momentum, nesterov=nesterov, trust_coefficient=trust_coefficient, clip=larc_clip
         )
     raise ValueError(f"optimizer must be larc or sgd, not {optimizer!r}")
 
 
-class LARC(torch.optim.Optimizer):
+class SGD:
+    """SGD with momentum: PyTorch's fused kernel, one pass over parameters, gradients and momentum.
+
+    groups: dictionaries with `params` and perhaps `weight_decay`; `param_groups` has them, with `lr`. The
+    class around PyTorch's kernel is this one because importing `torch.optim.SGD`'s takes a second.
+    """
+
+    def __init__(self, groups: Iterable[dict], *, momentum: float = 0.0, nesterov: bool = False):
+        self.momentum, self.nesterov = momentum, nesterov
+        self.param_groups = [{"lr": 0.0, "weight_decay": 0.0} | group for group in groups]
+        parameters = [parameter for group in self.param_groups for parameter in group["params"]]
+        # a buffer of zeros is the usual start: after one step it holds the first gradient
+        self.buffers = {parameter: torch.zeros_like(parameter) for parameter in parameters}
+
+    def zero_grad(self) -> None:
+        """Forget all gradients."""
+        for parameter in self.buffers:
+            parameter.grad = None
+
+    def state_dict(self) -> dict[str, list[torch.Tensor]]:
+        """The momentum of every parameter."""
+        return {"momentum": [buffer.detach() for buffer in self.buffers.values()]}
+
+    def load_state_dict(self, state: dict[str, list[torch.Tensor]]) -> None:
+        """Take over the momentum of a `state_dict`; ValueError if it is of another number of parameters."""
+        for buffer, saved in zip(self.buffers.values(), state["momentum"], strict=True):
+            buffer.copy_(saved)
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """Update every parameter that has a gradient; the gradients stay as they are."""
+        for group in self.param_groups:
+            params = [parameter for parameter in group["params"] if parameter.grad is not None]
+            if params:
+                self._update(params, group)
+
+    def _update(self, params: list[torch.Tensor], group: dict) -> None:
+        self._sgd(params, [parameter.grad for parameter in params], group["lr"], group["weight_decay"])
+
+    def _sgd(
+        self, params: list[torch.Tensor], grads: list[torch.Tensor], rate: float, weight_decay: float
+    ) -> None:
+        sgd(
+            params,
+            grads,
+            [self.buffers[parameter] for parameter in params],
+            fused=params[0].device.type in ("cpu", "cuda"),
+            weight_decay=weight_decay,
+            momentum=self.momentum,
+            lr=rate,
+            dampening=0.0,
+            nesterov=self.nesterov,
+            maximize=False,
+        )
+
+
+class LARC(SGD):
     """SGD with momentum and a rate of its own for each tensor (You et al. 2017, as NVIDIA apex has it).
 
     The gradient g of a parameter p becomes a (g + weight_decay p), with
@@ -116,62 +168,27 @@ class LARC(torch.optim.Optimizer):
 
     def __init__(
         self,
-        params: Iterable[torch.Tensor] | Iterable[dict],
-        lr: float,
+        groups: Iterable[dict],
         *,
         momentum: float = 0.9,
         nesterov: bool = False,
-        weight_decay: float = 0.0,
         trust_coefficient: float = 0.001,
         clip: bool = False,
         eps: float = 1e-8,
     ):
-        defaults = {
-            "lr": lr,
-            "momentum": momentum,
-            "nesterov": nesterov,
-            "weight_decay": weight_decay,
-            "trust_coefficient": trust_coefficient,
-            "clip": clip,
-            "eps": eps,
-        }
-        super().__init__(params, defaults)
+        super().__init__(groups, momentum=momentum, nesterov=nesterov)
+        self.trust_coefficient, self.clip, self.eps = trust_coefficient, clip, eps
 
-    @torch.no_grad()
-    def step(self) -> None:
-        """Update every parameter that has a gradient; the gradients stay as they are."""
-        for group in self.param_groups:
-            params = [parameter for parameter in group["params"] if parameter.grad is not None]
-            if params:
-                self._step_group(group, params)
-
-    def _step_group(self, group: dict, params: list[torch.Tensor]) -> None:
-        grads = _adapted_gradients(params, group)
-        for parameter in params:
-            # a buffer of zeros is SGD's usual start: after one step it holds the first gradient
-            if "momentum_buffer" not in self.state[parameter]:
-                self.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
-        buffers = [self.state[parameter]["momentum_buffer"] for parameter in params]
-        torch._foreach_mul_(buffers, group["momentum"])
-        torch._foreach_add_(buffers, grads)
-        if group["nesterov"]:
-            torch._foreach_add_(grads, buffers, alpha=group["momentum"])
-        else:
-            grads = buffers
-        torch._foreach_add_(params, grads, alpha=-group["lr"])
-
-
-def _adapted_gradients(params: list[torch.Tensor], group: dict) -> list[torch.Tensor]:
-    """New tensors a (g + weight_decay p), a gradient left as it is where p or g is all zeros."""
-    weight_decay = group["weight_decay"]
-    grads = [parameter.grad for parameter in params]
-    param_norm = torch.stack(torch._foreach_norm(params))
-    grad_norm = torch.stack(torch._foreach_norm(grads))
-    rate = group["trust_coefficient"] * param_norm / (grad_norm + weight_decay * param_norm + group["eps"])
-    if group["clip"]:
-        rate = (rate / group["lr"]).clamp(max=1)
-    rate = torch.where(param_norm == 0, 1, rate)  # and weight_decay p adds nothing
-    rate = torch.where(grad_norm == 0, 0, rate)  # takes the weight decay back out
-    adapted = torch._foreach_add(grads, params, alpha=weight_decay)
-    torch._foreach_mul_(adapted, rate.unbind())
-    return adapted
+    def _update(self, params: list[torch.Tensor], group: dict) -> None:
+        weight_decay = group["weight_decay"]
+        grads = [parameter.grad for parameter in params]
+        param_norm = torch.stack(torch._foreach_norm(params))
+        grad_norm = torch.stack(torch._foreach_norm(grads))
+        rate = self.trust_coefficient * param_norm / (grad_norm + weight_decay * param_norm + self.eps)
+        if self.clip:
+            rate = (rate / group["lr"]).clamp(max=1)
+        rate = torch.where(param_norm == 0, 1, rate)  # and weight_decay p adds nothing
+        rate = torch.where(grad_norm == 0, 0, rate)  # takes the weight decay back out
+        adapted = torch._foreach_add(grads, params, alpha=weight_decay)
+        torch._foreach_mul_(adapted, rate.unbind())
+        self._sgd(params, adapted, group["lr"], weight_decay=0.0)

@@ -24,6 +24,7 @@ from feature_diversity.draws import generator
 from feature_diversity.engine import Training, initialise, one_pass, rate_at, take_step
 from feature_diversity.files import InputError, atomic_write
 from feature_diversity.interruption import Interruption
+from feature_diversity.machine import Machine, add_options, from_options, prepare
 from feature_diversity.monitor import Monitor
 from feature_diversity.progress import announce_ready
 
@@ -48,24 +49,24 @@ def main(argv: list[str]) -> None:
     )
     parser.add_argument("--recipe", type=json.loads, required=True, help="hyper-parameters (JSON)")
     parser.add_argument("--code", default="unknown", help="digest of the code, kept with the results")
-    machine = parser.add_argument_group("the machine; nothing here is part of a study")
-    machine.add_argument("--threads", type=int, default=1)
-    machine.add_argument(
+    add_options(parser)
+    parser.add_argument(
         "--save-minutes",
         type=float,
         default=10,
         help="save the state this often within an epoch (default 10); always after one",
     )
-    machine.add_argument("--tensorboard", type=Path, help="folder for TensorBoard's files")
+    parser.add_argument("--tensorboard", type=Path, help="folder for TensorBoard's files")
     arguments = parser.parse_args(argv)
-    torch.set_num_threads(arguments.threads)
-    torch.use_deterministic_algorithms(True)
+    machine = from_options(arguments)
+    prepare(machine.device, arguments.threads)
 
     facts, (data,) = store.read(arguments.data, "train")
     options = {
         "run": arguments.run,
         "recipe": arguments.recipe,
         "engine": "native",
+        "precision": machine.precision,
         "code": arguments.code,
         "version": __version__,
         "dataset": asdict(facts),
@@ -86,6 +87,7 @@ def main(argv: list[str]) -> None:
             facts,
             sorted(outputs),
             resume,
+            machine=machine,
             save_minutes=arguments.save_minutes,
             tensorboard=arguments.tensorboard,
         )
@@ -103,6 +105,7 @@ def train(
     snapshots: list[int],
     folder: Path,
     *,
+    machine: Machine,
     save_minutes: float = 10,
     tensorboard: Path | None = None,
 ) -> None:
@@ -120,13 +123,12 @@ def train(
             f"to {len(data.labels)}, the number of training images"
         )
     steps = len(data.labels) // batch_size
-    device = model.device()
-    data = data.to(device)
-    training = initialise(options, facts, device)
+    data = data.to(machine.device)
+    training = initialise(options, facts, machine)
     saves = Saves(folder, json.dumps(options | {"snapshots": snapshots}, sort_keys=True), steps, save_minutes)
     saves.resume(training, snapshots)
     monitor = Monitor(
-        device,
+        machine.device,
         images=epochs * steps * batch_size,
         done=saves.steps_done(training) * batch_size,
         batch_size=batch_size,

@@ -7,6 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from feature_diversity.convolution import BatchNorm2d, Conv2d
+
 # Bottleneck blocks of the four stages. 50 to 152: He et al. 2016, table 1; 200: VISSL; 14 and 26 are
 # this project's small networks: one and two blocks a stage, named like the others (3 x blocks + 2).
 BLOCKS = {
@@ -20,7 +22,7 @@ BLOCKS = {
 
 # VISSL's "LayerNorm": one group over (C, H, W) of each image, an affine per channel
 NORMS: dict[str, Callable[[int], nn.Module]] = {
-    "batchnorm": nn.BatchNorm2d,
+    "batchnorm": BatchNorm2d,
     "layernorm": partial(nn.GroupNorm, 1),
 }
 
@@ -62,15 +64,15 @@ class Bottleneck(nn.Module):
     def __init__(self, in_channels: int, channels: int, stride: int, norm: Callable[[int], nn.Module]):
         super().__init__()
         out_channels = self.expansion * channels
-        self.conv1 = nn.Conv2d(in_channels, channels, 1, bias=False)
+        self.conv1 = Conv2d(in_channels, channels, 1, bias=False)
         self.bn1 = norm(channels)
-        self.conv2 = nn.Conv2d(channels, channels, 3, stride, padding=1, bias=False)
+        self.conv2 = Conv2d(channels, channels, 3, stride, padding=1, bias=False)
         self.bn2 = norm(channels)
-        self.conv3 = nn.Conv2d(channels, out_channels, 1, bias=False)
+        self.conv3 = Conv2d(channels, out_channels, 1, bias=False)
         self.bn3 = norm(out_channels)
         self.downsample = None
         if stride != 1 or in_channels != out_channels:
-            projection = nn.Conv2d(in_channels, out_channels, 1, stride, bias=False)
+            projection = Conv2d(in_channels, out_channels, 1, stride, bias=False)
             self.downsample = nn.Sequential(projection, norm(out_channels))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -91,13 +93,17 @@ class ResNet(nn.Module):
 
     def __init__(self, blocks: tuple[int, int, int, int], channels: int, norm: Callable[[int], nn.Module]):
         super().__init__()
-        self.conv1 = nn.Conv2d(3, channels, 7, stride=2, padding=3, bias=False)
+        self.conv1 = Conv2d(3, channels, 7, stride=2, padding=3, bias=False)
         self.bn1 = norm(channels)
         self.layer1 = _stage(channels, channels, blocks[0], 1, norm)
         self.layer2 = _stage(4 * channels, 2 * channels, blocks[1], 2, norm)
         self.layer3 = _stage(8 * channels, 4 * channels, blocks[2], 2, norm)
         self.layer4 = _stage(16 * channels, 8 * channels, blocks[3], 2, norm)
         self.out_channels = 32 * channels
+
+    def blocks(self) -> list[Bottleneck]:
+        """All bottlenecks in network order."""
+        return [block for stage in (self.layer1, self.layer2, self.layer3, self.layer4) for block in stage]
 
     def forward(self, x: Tensor) -> Tensor:
         """Pooled features, N x C, of images N x 3 x H x W (H, W of 32 or more; any floating type)."""

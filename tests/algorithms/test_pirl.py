@@ -40,7 +40,10 @@ def test_the_network_is_vissls():
     head = tiny("pirl", channels=2048, grid=3, patch_size=10).head
     network = GoldenNetwork("pirl", head, [head.patches.each, head.patches.together, head.image])
     patches, images = network.input(18, 2)
-    network.check(lambda patches, images: [head.puzzle(patches), head(images)], patches, images)
+    # one layer of BatchNorm after the other over two images makes rounding errors ten million times larger
+    network.check(
+        lambda patches, images: [head.puzzle(patches), head(images)], patches, images, tolerance=1e-5
+    )
 
 
 def test_patches_and_images_are_ordered_as_vissl_collates_them():

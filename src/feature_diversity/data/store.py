@@ -126,6 +126,11 @@ def normalise(images: Tensor, facts: Facts) -> Tensor:
 
     A grey image (C = 1) is repeated in all three channels, so that every data set has the same network.
     """
-    mean = torch.tensor(facts.mean, device=images.device).view(-1, 1, 1)
-    std = torch.tensor(facts.std, device=images.device).view(-1, 1, 1)
-    return ((images - mean) / std).expand(-1, 3, -1, -1).contiguous(memory_format=torch.channels_last)
+    mean, std = (
+        torch.tensor(values).view(-1, 1, 1).to(images.device, non_blocking=True)
+        for values in (facts.mean, facts.std)
+    )
+    x = torch.empty(
+        (len(images), 3, *images.shape[2:]), device=images.device, memory_format=torch.channels_last
+    )
+    return torch.sub(images.expand_as(x), mean, out=x).div_(std)
