@@ -27,8 +27,10 @@ $(VENV)/installed: envs/uv.lock $(ENVIRONMENTS:%=envs/%.lock) pyproject.toml
 plan: install
 	python -m feature_diversity plan $(if $(STUDY),--study $(STUDY))
 
+# The page that the study makes, and Snakemake's own with the figures, rules and times of all jobs.
 report: study
-	$(SNAKEMAKE) --report results/$(or $(STUDY),demo)/report.html
+	$(SNAKEMAKE) --report results/$(or $(STUDY),demo)/snakemake.html
+	@echo "results/$(or $(STUDY),demo)/report.html and snakemake.html"
 
 test: install
 	python -m pytest -n 2 --dist loadfile

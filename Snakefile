@@ -24,6 +24,7 @@ include: "workflow/rules/linear_eval.smk"
 include: "workflow/rules/tabulate.smk"
 include: "workflow/rules/claims.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/report.smk"
 
 
 rule all:
@@ -31,6 +32,7 @@ rule all:
     input:
         rules.figures.output,
         rules.claims.output,
+        rules.report.output,
         rules.summary.output,
         # named here as well, so that one that was lost is made anew, and what hangs on it with it
         of_study("model.safetensors"),

@@ -26,6 +26,9 @@ CLOSURES = {
     "diversity": "approximate directions diversity energy files gram measures progress readings "
     "special_functions uniform_sphere",
     "tabulate": "early_stopping files progress run tabulate",
+    "report": "captions files progress report report.behind report.chart report.columns report.links "
+    "report.missing report.page report.provenance report.verdicts results_table run style verdicts "
+    "verdicts.paper",
     "figures": "captions figures figures.drawing figures.further figures.heat_map figures.paper "
     "figures.relations figures.seeds figures.size files progress results_table style",
     "claims": "bootstrap claims files permutation progress results_table verdicts verdicts.algorithms "

@@ -18,6 +18,7 @@ STAGES = {
     "tabulate": "collect all runs of a study in one table",
     "claims": "judge the claims of the paper on the table",
     "figures": "draw the figures from the table",
+    "report": "write the page: figures, verdicts, runs, provenance",
     "summary": "print what a study found and where to look",
 }
 MODULES = {

@@ -42,6 +42,11 @@ def lock_digest(path: str | Path) -> str:
     return hashlib.sha256("\n".join(kept).encode()).hexdigest()[:16]
 
 
+def files_digest(*paths: Path) -> str:
+    """Digest of the bytes of files that the code reads, such as a template."""
+    return hashlib.sha256(b"\0".join(path.read_bytes() for path in paths)).hexdigest()[:16]
+
+
 def _source(name: str) -> Path | None:
     base = PACKAGE.joinpath(*name.split("."))
     return next((path for path in (base.with_suffix(".py"), base / "__init__.py") if path.exists()), None)

@@ -11,7 +11,7 @@ from checkout import Checkout
 
 pytestmark = pytest.mark.workflow
 EXAMPLE = Path(__file__).parents[1] / "algorithms" / "example" / "mirrored.py"
-TABLES = {"tabulate": 1, "claims": 1, "figures": 1, "summary": 1}
+TABLES = {"tabulate": 1, "claims": 1, "figures": 1, "report": 1, "summary": 1}
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +101,12 @@ def test_a_new_seed_adds_only_its_own_runs(checkout: Checkout):
 
 def test_another_style_of_the_figures_redraws_them_alone(checkout: Checkout):
     checkout.edit("src/feature_diversity/figures/drawing.py", "WIDE = 10", "WIDE = 20")
-    assert checkout.planned() == {"figures": 1}
+    assert checkout.planned() == {"figures": 1, "report": 1}
+
+
+def test_another_look_of_the_page_makes_the_page_alone(checkout: Checkout):
+    checkout.edit("src/feature_diversity/report/page.css", "max-width: 78rem", "max-width: 70rem")
+    assert checkout.planned() == {"report": 1}
 
 
 def test_new_packages_for_the_analysis_retrain_nothing(checkout: Checkout):

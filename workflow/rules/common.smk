@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(workflow.basedir) / "src"))
 from snakemake.exceptions import WorkflowError
 
 from feature_diversity.captions import CAPTIONS, TITLES
-from feature_diversity.digest import code_digest, lock_digest
+from feature_diversity.digest import code_digest, files_digest, lock_digest
 from feature_diversity.files import InputError
 from feature_diversity.run import RUN_FOLDER, Run
 from feature_diversity.study import Study, as_json, validate

@@ -1,0 +1,112 @@
+"""The numbers behind the page's chart and its table of runs, as compact columns.
+
+A column of numbers is float32 in base64, 5.3 bytes a number, which a browser decodes at once; a column
+with few different values is a list of them and a number for each run. All are in the order of the runs.
+"""
+
+from base64 import b64encode
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from feature_diversity.results_table import HEADLINE, RUN, reading
+from feature_diversity.style import ALGORITHMS, NAMES, in_order
+
+MOST = 1_600_000  # numbers on a page: 8.5 MB
+READING = ["vector", "centred", "s"]
+OF_RUNS = ["test_error", "val_error", "knn_test_error", "n_params"]
+OF_LAYERS = [
+    *(
+        "energy_se",
+        "excess",
+        "effective_dimension",
+        "mean_cosine",
+        "resultant_length",
+        "uniformity",
+        "rankme",
+    ),
+    *("effective_rank", "alpha_req", "nesum", "stable_rank", "participation_ratio", "vendi_q1", "vendi_q2"),
+    *("vendi_qinf", "wasserstein_uniformity", "alignment", "linear_cka_with_head", "layer_test_error"),
+]
+
+
+def columns_of(table: pd.DataFrame, runs: pd.DataFrame) -> tuple[dict[str, Any], list[str]]:
+    """The page's columns, and sentences on what found no room in them.
+
+    runs: one row for each run, in the order of the columns. Keys: `names`, the axes of the grid and what else
+    has few values; `numbers`, of a run; `layers`, layer -> measure -> numbers of the headline reading; and
+    `diversity`, layer -> reading -> numbers.
+    """
+    names = {column: few(runs[column]) for column in [*RUN, "dataset", "error_source"] if column in runs}
+    numbers = {column: many(runs[column]) for column in OF_RUNS if column in runs}
+    place = pd.Series(range(len(runs)), index=pd.MultiIndex.from_frame(runs[RUN]))
+    rows = table.assign(place=place.reindex(pd.MultiIndex.from_frame(table[RUN])).to_numpy())
+
+    left = MOST
+    headline = reading(rows)
+    layers: dict[str, dict[str, str]] = {}
+    for layer, mine in headline.groupby("layer"):
+        layers[layer] = {}
+        for measure in OF_LAYERS:
+            if measure in mine and mine[measure].notna().any() and left >= len(runs):
+                layers[layer][measure] = many(spread(mine, measure, len(runs)))
+                left -= len(runs)
+    diversity: dict[str, dict[str, str]] = {layer: {} for layer in rows["layer"].dropna().unique()}
+    absent = 0
+    # the headline first: it must not fall to the limit
+    key = [
+        name
+        for name, _ in sorted(rows.groupby(READING), key=lambda pair: pair[0] != tuple(HEADLINE.values()))
+    ]
+    for vector, centred, s in key:
+        chosen = reading(rows, vector=vector, centred=centred, s=s)
+        for layer, mine in chosen.groupby("layer"):
+            if left < len(runs) and (vector, centred, s) != tuple(HEADLINE.values()):
+                absent += 1
+                continue
+            diversity[layer][name_of(vector, centred, s)] = many(spread(mine, "diversity", len(runs)))
+            left -= len(runs)
+    sentences = []
+    if absent:
+        sentences.append(
+            f"{absent:,} combinations of layer and reading are not in the chart, to keep the page small; "
+            "results.csv has them."
+        )
+    order = in_order(set(diversity))
+    return {
+        "n": len(runs),
+        "words": NAMES,
+        # black would not be seen on a dark page
+        "colours": {
+            name: "#999999" if colour == "#000000" else colour for name, (colour, _) in ALGORITHMS.items()
+        },
+        "names": names,
+        "numbers": numbers,
+        "layers": {layer: layers.get(layer, {}) for layer in order},
+        "diversity": {layer: diversity[layer] for layer in order},
+    }, sentences
+
+
+def name_of(vector: str, centred: bool, s: float) -> str:
+    """A reading in words, such as "flatten, not centred, s = 1"."""
+    return f"{vector}, {'centred' if centred else 'not centred'}, s = {s:g}"
+
+
+def spread(rows: pd.DataFrame, column: str, n: int) -> np.ndarray:
+    """The column's numbers at the places of their runs; NaN where a run has none."""
+    values = np.full(n, np.nan)
+    values[rows["place"].to_numpy(dtype=int)] = rows[column]
+    return values
+
+
+def many(values: pd.Series | np.ndarray) -> str:
+    """Numbers as little-endian float32 in base64."""
+    return b64encode(np.asarray(values, dtype="<f4").tobytes()).decode()
+
+
+def few(values: pd.Series) -> dict[str, Any]:
+    """The different values and, as uint16 in base64, which of them each run has; 65535 for none."""
+    codes, levels = pd.factorize(values, sort=True)
+    codes = np.where(codes < 0, 65535, codes).astype("<u2")
+    return {"levels": levels.tolist(), "codes": b64encode(codes.tobytes()).decode()}

@@ -1,0 +1,54 @@
+"""Which files of each run lie beside the page, to be linked to."""
+
+from base64 import b64encode
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from feature_diversity.results_table import RUN
+from feature_diversity.run import Run
+
+FILES = ["history.csv", "linear.json", "energy.csv", "measures.csv"]
+LOGS = ["pretrain", "fetch", "extract", "energy", "linear_eval"]
+
+
+def links_of(runs: pd.DataFrame, folder: Path) -> dict[str, Any]:
+    """The folder of each run, what could be linked, and which of that there is.
+
+    Returns `folders`, a path relative to the page for each run; `templates`, name -> path with {run} or, for
+    files that all snapshots of a training share, {training} in it; `there`, uint16 in base64 whose bit i says
+    that a run has the i-th of them.
+    """
+    folders = [folder_of(run) for run in runs[RUN].itertuples(index=False)]
+    templates = {name: "{run}/" + name for name in FILES}
+    for stage in LOGS:
+        templates[f"log of {stage}"] = f"logs/{stage}/{{run}}.log"
+        templates[f"log of {stage} of the training"] = f"logs/{stage}/{{training}}.log"
+    # looked up once: 10,000 runs would be 140,000 questions to the disk
+    files = {path.relative_to(folder).as_posix() for path in (folder / "logs").rglob("*.log")}
+    there = np.zeros(len(runs), dtype="<u2")
+    for place, (run, training) in enumerate(folders):
+        if not run:
+            continue
+        files_of_run = {path.name for path in (folder / run).iterdir()} if (folder / run).is_dir() else set()
+        for bit, template in enumerate(templates.values()):
+            path = template.format(run=run, training=training)
+            if path in files or (template.startswith("{run}/") and template[6:] in files_of_run):
+                there[place] |= 1 << bit
+    return {
+        "folders": [run for run, _ in folders],
+        "templates": templates,
+        "there": b64encode(there.tobytes()).decode(),
+        "without_history": int((there & 1 == 0).sum()),
+    }
+
+
+def folder_of(values: tuple) -> tuple[str, str]:
+    """Folder of a run and of its training; empty for a run whose name has holes."""
+    if pd.isna(list(values)).any():
+        return "", ""
+    algorithm, depth, width, norm, epochs, seed = values
+    run = Run(algorithm, int(depth), float(width), norm, int(epochs), int(seed)).folder
+    return run, run.replace(f"_ep{int(epochs)}_", "_")
