@@ -4,6 +4,7 @@
 # value reruns the jobs that use it and no others. The same holds for the code and the environment: they
 # enter as digests of their meaning.
 
+import math
 from pathlib import Path
 from shlex import quote
 
@@ -11,10 +12,11 @@ sys.path.insert(0, str(Path(workflow.basedir) / "src"))
 
 from snakemake.exceptions import WorkflowError
 
+from feature_diversity import cost
 from feature_diversity.captions import CAPTIONS, TITLES
 from feature_diversity.digest import code_digest, files_digest, lock_digest
 from feature_diversity.files import InputError
-from feature_diversity.run import RUN_FOLDER, Run
+from feature_diversity.run import RUN_FOLDER
 from feature_diversity.study import Study, as_json, validate
 
 ROOT = Path(workflow.basedir)
@@ -90,3 +92,34 @@ def network(wildcards):
 def recipe(wildcards):
     """The hyper-parameters of the training's algorithm, as JSON."""
     return as_json(study.recipe_of(wildcards.algorithm))
+
+
+def training_memory(wildcards, attempt):
+    """Memory that a training asks for, in MB; more when it is tried again."""
+    if study.train_images is None:
+        return 8000 * attempt
+    needed = cost.training_memory(
+        wildcards.algorithm,
+        int(wildcards.depth),
+        float(wildcards.width),
+        study.recipe_of(wildcards.algorithm),
+        images=study.train_images,
+        size=study.dataset["image_size"],
+    )
+    return math.ceil(1.25 * needed / 1e6) * attempt
+
+
+def training_minutes(wildcards, attempt):
+    """Time that a training asks for, in minutes: three times the estimate; more when it is tried again."""
+    if study.train_images is None:
+        return 1440 * attempt
+    operations = cost.training_operations(
+        wildcards.algorithm,
+        int(wildcards.depth),
+        float(wildcards.width),
+        study.recipe_of(wildcards.algorithm),
+        images=study.train_images,
+        size=study.dataset["image_size"],
+        epochs=study.epochs[-1] if study.schedule == "trajectory" else int(wildcards.epochs),
+    )
+    return math.ceil(10 + 3 * operations / (config["device_tflops"] * 1e12) / 60) * attempt

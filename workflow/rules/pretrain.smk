@@ -16,8 +16,8 @@ rule pretrain:
         "../../envs/train.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=240,
+        mem_mb=training_memory,
+        runtime=training_minutes,
     params:
         network=network,
         recipe=recipe,
