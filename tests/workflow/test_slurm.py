@@ -1,4 +1,4 @@
-"""The profile `slurm` on a real SLURM: submission to figures, and trainings that are cancelled or run out of time.
+"""The profile `slurm` on a real SLURM: submission to figures; a training that is cancelled and runs out of time.
 
 The cluster is thrown away afterwards. It needs root and Debian's packages, which are installed if missing.
 """
@@ -34,13 +34,18 @@ class Cluster:
     folder: Path
 
     def run(self, *command: str, folder: Path | None = None, check: bool = True) -> str:
-        """What a command prints that is run on the cluster's login node, or a command of the sandbox itself."""
+        """What a command of the sandbox prints; `exec` runs any other as if on a login node."""
         environment = os.environ | {"SLURM_SANDBOX_DIR": str(self.folder), "SLURM_SANDBOX_PORT": "17300"}
         environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
         result = subprocess.run(
             ["bash", str(SANDBOX), *command],
-            cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
-        )  # fmt: skip
+            cwd=folder,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
         assert result.returncode == 0 or not check, result.stdout
         return result.stdout
 
@@ -92,13 +97,13 @@ def test_a_study_runs_on_the_cluster_from_submission_to_figures(cluster: Cluster
 
 
 def test_a_training_that_is_cancelled_and_then_runs_out_of_time_ends_with_the_same_bits(
-    cluster: Cluster, checkout: Checkout, tmp_path: Path
+    cluster: Cluster, checkout: Checkout, tmp_path_factory: pytest.TempPathFactory
 ):
     history = "results/tiny/simclr/resnet14_w0.125_batchnorm_ep{}_seed1/history.csv"
     assert checkout.snakemake(history.format(2)).returncode == 0
     speed = pd.read_csv(checkout.folder / history.format(2))["images_per_second"].iloc[-1]
     epochs = int(SECONDS * speed / 128)  # the tiny study has 128 training images
-    undisturbed = Checkout.make(tmp_path / "undisturbed")
+    undisturbed = Checkout.make(tmp_path_factory.mktemp("undisturbed"))
     for each in (checkout, undisturbed):
         each.edit("workflow/studies/tiny.yaml", "epochs: [0, 2]", f"epochs: [0, {epochs}]")
         each.edit("workflow/studies/tiny.yaml", "epochs: 2", f"epochs: {epochs}")
