@@ -99,6 +99,26 @@ def test_a_new_seed_adds_only_its_own_runs(checkout: Checkout):
     assert checkout.planned() == {"pretrain": 1, "extract": 1, "linear_eval": 1, "energy": 1} | TABLES
 
 
+def test_a_new_width_adds_only_its_own_runs(checkout: Checkout):
+    checkout.edit(
+        "workflow/studies/tiny.yaml", "width: 0.125\n    norm: batchnorm\n    epochs: [0",
+        "width: [0.125, 0.25]\n    norm: batchnorm\n    epochs: [0",
+    )  # fmt: skip
+    assert checkout.planned() == {"pretrain": 1, "extract": 1, "linear_eval": 1, "energy": 1} | TABLES
+
+
+def test_a_new_meaning_of_the_energy_reruns_energies_alone(checkout: Checkout):
+    checkout.edit("src/feature_diversity/energy.py", "CROWDED = 8", "CROWDED = 9")
+    assert checkout.planned() == {"energy": 2} | TABLES
+
+
+def test_a_fresh_checkout_that_is_given_the_results_has_nothing_to_do(finished: Checkout, tmp_path: Path):
+    fresh = Checkout.make(tmp_path)
+    shutil.copytree(finished.folder / "results", tmp_path / "results")
+    shutil.copytree(finished.folder / ".snakemake" / "metadata", tmp_path / ".snakemake" / "metadata")
+    assert fresh.planned() == {}
+
+
 def test_another_style_of_the_figures_redraws_them_alone(checkout: Checkout):
     checkout.edit("src/feature_diversity/figures/drawing.py", "WIDE = 10", "WIDE = 20")
     assert checkout.planned() == {"figures": 1, "report": 1}

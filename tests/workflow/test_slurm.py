@@ -1,4 +1,4 @@
-"""The profile `slurm` on a real SLURM: submission to figures; a training that is cancelled and runs out of time.
+"""The profile `slurm` on a real SLURM, from submission to figures and through interruptions.
 
 The cluster is thrown away afterwards. It needs root and Debian's packages, which are installed if missing.
 """
