@@ -33,6 +33,12 @@ def test_training_batches_hold_the_rows_of_the_order_with_their_labels(kind, req
     assert torch.equal(torch.cat([labels for _, labels, _ in batches]), split.labels[order])
 
 
+@pytest.mark.parametrize("kind", ["in_memory", "in_files"])
+def test_of_no_rows_there_are_no_batches(kind, request):
+    nothing = torch.arange(0)
+    assert list(loader.training_batches(request.getfixturevalue(kind), nothing, 5, (1, 0))) == []
+
+
 def test_images_in_memory_come_as_they_are(in_memory):
     order = torch.tensor([3, 1, 4, 0, 5])
     images = torch.cat([images for images, _, _ in loader.training_batches(in_memory, order, 2, (1, 0))])

@@ -7,8 +7,7 @@ localrules:
 
 rule claims:
     input:
-        table=f"{RESULTS}/results.csv",
-        sentences=ROOT / "src/feature_diversity/verdicts/claims.yaml",
+        f"{RESULTS}/results.csv",
     output:
         f"{RESULTS}/claims.csv",
     log:
@@ -22,6 +21,7 @@ rule claims:
         runtime=30,
     params:
         code=code_digest("claims"),
+        sentences=files_digest(ROOT / "src/feature_diversity/verdicts/claims.yaml"),
         environment=environment("analysis"),
     shell:
-        "python -m feature_diversity claims --table {input.table:q} --output {output:q} > {log:q} 2>&1"
+        "python -m feature_diversity claims --table {input:q} --output {output:q} > {log:q} 2>&1"

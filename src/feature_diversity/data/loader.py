@@ -24,7 +24,7 @@ def training_batches(split: Split, order: Tensor, batch_size: int, draw: tuple[i
     of one size are batched on the device instead. The last batch may be smaller.
     """
     if isinstance(split.images, Tensor):
-        for rows in order.to(split.labels.device).split(batch_size):
+        for rows in _parts(order.to(split.labels.device), batch_size):
             yield split.images[rows], split.labels[rows], rows
     else:
         seed, epoch = draw
@@ -40,7 +40,7 @@ def evaluation_batches(split: Split, size: int, batch_size: int) -> Batches:
     """
     order = torch.arange(len(split.labels))
     if isinstance(split.images, Tensor):
-        for rows in order.to(split.labels.device).split(batch_size):
+        for rows in _parts(order.to(split.labels.device), batch_size):
             yield resize(split.images[rows], size), split.labels[rows], rows
     else:
         yield from _decoded(split, order, batch_size, split.images.evaluation)
@@ -51,6 +51,11 @@ def evaluation_images(split: Split, size: int) -> Tensor:
     return torch.cat([images for images, _, _ in evaluation_batches(split, size, batch_size=256)])
 
 
+def _parts(order: Tensor, batch_size: int) -> tuple[Tensor, ...]:
+    """`order` in parts of `batch_size`; none if it is empty, of which torch would make an empty one."""
+    return order.split(batch_size) if len(order) else ()
+
+
 def _decoded(split: Split, order: Tensor, batch_size: int, read: Callable[[int], np.ndarray]) -> Batches:
     """Batches of read(row), decoded by as many threads as torch uses, AHEAD batches ahead.
 
@@ -59,7 +64,7 @@ def _decoded(split: Split, order: Tensor, batch_size: int, read: Callable[[int],
     device = split.labels.device
     order = order.cpu()
     decoded = in_order(read, order.tolist(), threads=torch.get_num_threads(), ahead=AHEAD * batch_size)
-    for rows in order.split(batch_size):
+    for rows in _parts(order, batch_size):
         batch = np.stack([next(decoded) for _ in rows])
         images = torch.from_numpy(batch)
         if device.type == "cuda":
