@@ -35,15 +35,15 @@ def runs(
     snapshots: runs of one seed at several numbers of epochs are one training, whose noise wanders.
     """
     grid = pd.DataFrame(itertools.product(*(AXES | axes).values()), columns=list(AXES))
-    grid["n_params"] = 1e6 * grid["depth"] * grid["width"] ** 2
+    grid = grid.assign(n_params=1e6 * grid["depth"] * grid["width"] ** 2)
     rng = np.random.default_rng(draw)
-    training = grid.drop(columns="epochs").groupby(list(AXES.keys() - {"epochs"})).ngroup()
 
     def noisy(mean: np.ndarray | float) -> np.ndarray:
-        drawn = pd.Series(rng.standard_normal(len(grid)))
+        drawn = rng.standard_normal(len(grid))
         if snapshots:
-            drawn = drawn.groupby(training.to_numpy()).cumsum()
-        return np.broadcast_to(mean, len(grid)) + noise * drawn.to_numpy()
+            training = [grid[axis] for axis in AXES if axis != "epochs"]
+            drawn = pd.Series(drawn).groupby(training).cumsum().to_numpy()
+        return np.broadcast_to(mean, len(grid)) + noise * drawn
 
     columns = {"error": noisy(error(grid))} | {layer: noisy(diversity(grid, layer)) for layer in LAYERS}
     facts = {"dataset": "digits", "figures": figures, "published": False}

@@ -49,7 +49,8 @@ def codes(table: pd.DataFrame, columns: list[str]) -> np.ndarray:
     result = np.zeros(len(table), dtype=np.int64)
     for column in columns:
         values = pd.factorize(table[column], sort=True)[0]
-        result = np.unique(result * (values.max() + 1) + values, return_inverse=True)[1]
+        if values.max() > 0:
+            result = np.unique(result * (values.max() + 1) + values, return_inverse=True)[1]
     return result
 
 

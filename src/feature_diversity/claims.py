@@ -22,7 +22,7 @@ from feature_diversity.verdicts.evidence import (
     seeds_needed,
 )
 from feature_diversity.verdicts.paper import FIGURES, claims, needs_diversity, paper
-from feature_diversity.verdicts.runs import FACTS, READING, RUN, Runs, diversities, runs_of
+from feature_diversity.verdicts.runs import FACTS, READING, RUN, Runs, belongs_to, diversities, runs_of
 
 HEADLINE = ("flatten", False, 1)
 JUDGES = epochs.CLAIMS | parameters.CLAIMS | algorithms.CLAIMS | small_scale.CLAIMS | overall.CLAIMS
@@ -96,8 +96,7 @@ def evidence_of(claim: str, runs: Runs) -> tuple[Evidence | None, str]:
             raise NotTestable("the table does not say which figure a run belongs to")
         if needs_diversity(claim) and runs.rows is None:
             raise NotTestable("the table has no energies")
-        shown = runs.table["figures"].fillna("").str.split()
-        chosen = shown.map(lambda figures: bool(set(figures) & set(FIGURES[family])))
+        chosen = belongs_to(runs.table["figures"], FIGURES[family])
         runs = runs.where(chosen, f"no trained run belongs to {' or '.join(FIGURES[family])}")
         return JUDGES[claim](runs), f"judged on {subject(runs.table, family)}"
     except NotTestable as reason:

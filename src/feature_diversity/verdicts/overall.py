@@ -20,12 +20,12 @@ from feature_diversity.verdicts.evidence import (
     every,
 )
 from feature_diversity.verdicts.paper import FIGURES, LAYERS
-from feature_diversity.verdicts.runs import RUN, Runs
+from feature_diversity.verdicts.runs import RUN, Runs, belongs_to
 
 
 def diversity_is_proportional_to_width(runs: Runs) -> Evidence:
     """C33, read as "rises with width", in all four layers of the runs of figure 1."""
-    shown = runs.table["figures"].fillna("").str.split().map(lambda names: "figure1" in names)
+    shown = belongs_to(runs.table["figures"], FIGURES["epochs"])
     runs = runs.where(shown, "no trained run belongs to figure1")
     evidence = wider_is_more_diverse(runs, tuple(LAYERS))
     misfit = max(_lack_of_fit(runs.complete(layer).table, layer) for layer in LAYERS)
@@ -87,9 +87,9 @@ def diversity_goes_with_accuracy(runs: Runs) -> Evidence:
 def _by_figure(table: pd.DataFrame, cells: pd.DataFrame, strata: np.ndarray, layer: str) -> list[Part]:
     """The same within the cells of each figure that has some network with three or more."""
     parts = []
-    figures = cells.merge(table.drop_duplicates(CELL)[[*CELL, "figures"]], on=CELL)["figures"].fillna("")
+    figures = cells.merge(table.drop_duplicates(CELL)[[*CELL, "figures"]], on=CELL)["figures"]
     for figure in FIGURES["overall"]:
-        shown = figures.str.split().map(lambda names, figure=figure: figure in names).to_numpy()
+        shown = belongs_to(figures, [figure]).to_numpy()
         if shown.any() and np.bincount(strata[shown]).max() >= 3:
             x, y = (cells.loc[shown, column].to_numpy() for column in (layer, "error"))
             rho, _, negative = rank_correlation(x, y, strata[shown])

@@ -1,6 +1,7 @@
 """The runs of one family of claims in one reading of the energy, a row each."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -55,12 +56,12 @@ class Runs:
             raise NotTestable(f"needs {fewest} values of {column} or more, the runs have {found or 'none'}")
         return values
 
-    @property
+    @cached_property
     def training(self) -> np.ndarray:
         """A number for each run that tells its training: snapshots of one training share it."""
         return codes(self.table, [*NETWORK, "seed"])
 
-    @property
+    @cached_property
     def published(self) -> bool:
         """Whether all errors are published numbers, one a cell."""
         return bool(self.table["published"].all()) and not self.table.duplicated([*NETWORK, "epochs"]).any()
@@ -69,15 +70,15 @@ class Runs:
     def n(self) -> int:
         return len(self.table)
 
-    @property
+    @cached_property
     def n_seeds(self) -> int:
         """Seeds of the cell that has fewest."""
-        return int(self.table.groupby([*NETWORK, "epochs"])["seed"].nunique().min())
+        return int(np.bincount(codes(self.table, [*NETWORK, "epochs"])).min())
 
-    @property
+    @cached_property
     def n_networks(self) -> int:
         """Different networks, each trained from every seed."""
-        return len(self.table.drop_duplicates(NETWORK))
+        return int(codes(self.table, NETWORK).max()) + 1
 
     def cells(self, columns: list[str], by: list[str]) -> tuple[pd.DataFrame, np.ndarray]:
         """Means over seeds and their bootstrap draws; see `bootstrap.cell_means`."""
@@ -93,6 +94,12 @@ def runs_of(table: pd.DataFrame) -> pd.DataFrame:
     source = runs["error_source"] if "error_source" in runs else pd.Series("measured", runs.index)
     runs = runs.assign(error=100 * runs["test_error"], published=source.eq("published"))
     return runs[RUN + [name for name in FACTS if name in runs]]
+
+
+def belongs_to(shown: pd.Series, figures: list[str]) -> pd.Series:
+    """Whether each text of figures' names, separated by blanks, holds one of `figures`."""
+    known = {text: bool(set(str(text).split()) & set(figures)) for text in shown.unique()}
+    return shown.map(known).astype(bool)
 
 
 def diversities(table: pd.DataFrame) -> dict[tuple, pd.DataFrame]:

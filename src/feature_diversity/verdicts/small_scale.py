@@ -79,9 +79,8 @@ def deeper_needs_more_epochs(runs: Runs) -> Evidence:
         raise NotTestable("no training has all numbers of epochs")
     log_epochs = np.log2(matrix.columns.to_numpy(dtype=float))
     centred = log_epochs - log_epochs.mean()
-    trainings = matrix.index.to_frame(index=False).assign(
-        slope=matrix.to_numpy() @ centred / (centred**2).sum()
-    )
+    known = trends.trainings(runs).loc[matrix.index]
+    trainings = known.assign(slope=matrix.to_numpy() @ centred / (centred**2).sum())
     strata = codes(trainings, ["norm", "width"])
     values, groups = trainings["slope"].to_numpy(), trainings["depth"].to_numpy()
     kept = Runs(trainings.assign(epochs=0), runs.left_out)

@@ -21,11 +21,9 @@ def between_networks(runs: Runs, column: str, factor: str) -> tuple[float, float
     Trainings are permuted, each with its values at all numbers of epochs; values are compared at equal
     epochs, among networks that are equal but for the factor.
     """
-    values = by_training(runs, column)
-    known = values.index.to_frame(index=False)
+    known = trainings(runs)
     strata = codes(known, [name for name in NETWORK if name != factor])
-    groups = known[factor].to_numpy()
-    return jonckheere_terpstra(values.to_numpy(), groups, strata)
+    return jonckheere_terpstra(by_training(runs, column).to_numpy(), known[factor].to_numpy(), strata)
 
 
 def over_epochs(runs: Runs, column: str) -> tuple[float, float]:
@@ -46,9 +44,17 @@ def over_epochs(runs: Runs, column: str) -> tuple[float, float]:
 
 
 def by_training(runs: Runs, column: str) -> pd.DataFrame:
-    """A row for each training (NETWORK and seed), a column for each number of epochs."""
-    values = runs.table.set_index([*NETWORK, "seed", "epochs"])[column]
-    return values.unstack("epochs")  # noqa: PD010  a pivot table would average, and takes five times as long
+    """A row for each training, in the order of `trainings`, a column for each number of epochs."""
+    epochs, place = np.unique(runs.table["epochs"], return_inverse=True)
+    matrix = np.full((runs.training.max() + 1, len(epochs)), np.nan)
+    matrix[runs.training, place] = runs.table[column]
+    return pd.DataFrame(matrix, columns=epochs)
+
+
+def trainings(runs: Runs) -> pd.DataFrame:
+    """NETWORK and seed of each training."""
+    first = np.unique(runs.training, return_index=True)[1]
+    return runs.table.iloc[first][[*NETWORK, "seed"]].reset_index(drop=True)
 
 
 def steps(runs: Runs, column: str) -> tuple[list[Part], float]:
