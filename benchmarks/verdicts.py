@@ -1,11 +1,11 @@
 """False positives and power of every claim's test with five seeds: python benchmarks/verdicts.py [TABLES]
 
-Synthetic tables (tests/claims_scenarios.py) whose truth is known: TABLES (500) of each kind without an effect,
-a fifth of them of snapshots, a tenth for power. Prints a row for each claim: how often p <= 0.05 for the claim
-and for its opposite where all true values are equal, or lie on the edge of the claim ("null"), where they lie
-on an edge less favourable than that, and where runs of a seed are snapshots of one training whose noise
-wanders; then the power against an effect of one and of two standard deviations between seeds, and of two in the
-opposite direction, for the claim alone and at worst after Holm's correction in its family.
+Synthetic tables (tests/claims_scenarios.py) whose truth is known: TABLES (500) of each kind without an
+effect, a fifth of them of snapshots, a tenth for power. Prints a row for each claim: how often p <= 0.05 for
+the claim and for its opposite where all true values are equal, or lie on the edge of the claim ("null"),
+where they lie on an edge less favourable than that, and where runs of a seed are snapshots of one training
+whose noise wanders; then the power against an effect of one and of two standard deviations between seeds, and
+of two in the opposite direction, for the claim alone and at worst after Holm's correction in its family.
 """
 
 import sys

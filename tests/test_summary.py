@@ -35,9 +35,28 @@ def test_the_summary_says_where_to_look(csv):
     assert str(csv.parent / "figures") in text
 
 
-def test_the_summary_is_written_or_printed(csv, tmp_path, capsys):
-    arguments = ["--table", str(csv), "--figures", "figures"]
+@pytest.fixture
+def claims(tmp_path):
+    """Verdicts on two claims, the first in two readings."""
+    rows = [("C01", "supported", True), ("C01", "undecided", False), ("C02", "not testable here", True)]
+    table = pd.DataFrame(rows, columns=["claim", "verdict", "headline"])
+    table.assign(text="A sentence of the paper " * 6).to_csv(tmp_path / "claims.csv", index=False)
+    return tmp_path / "claims.csv"
+
+
+def test_the_summary_is_written_or_printed(csv, claims, tmp_path, capsys):
+    arguments = ["--table", str(csv), "--figures", "figures", "--claims", str(claims)]
     summary.main([*arguments, "--output", str(tmp_path / "summary.txt")])
     assert capsys.readouterr().out == ""
     summary.main(arguments)
     assert capsys.readouterr().out.strip() == (tmp_path / "summary.txt").read_text().strip()
+
+
+def test_verdicts_are_counted_and_each_claim_has_a_line(claims):
+    lines = summary.verdicts(pd.read_csv(claims), claims).splitlines()
+    assert lines[0] == "The paper's 2 claims: 1 supported, 1 not testable here"
+    first, second = (line for line in lines if line.startswith("C0"))
+    assert first.split()[:3] == ["C01", "supported", "1/2"]  # in one of two readings
+    assert second.split()[:5] == ["C02", "not", "testable", "here", "A"]
+    assert max(map(len, lines)) <= 100
+    assert str(claims) in lines[-1]

@@ -46,7 +46,8 @@ rule figures:
 
 rule summary:
     input:
-        f"{RESULTS}/results.csv",
+        table=f"{RESULTS}/results.csv",
+        claims=f"{RESULTS}/claims.csv",
     output:
         f"{RESULTS}/summary.txt",
     log:
@@ -63,5 +64,5 @@ rule summary:
         code=code_digest("summary"),
         environment=environment("analysis"),
     shell:
-        "python -m feature_diversity summary --table {input:q} --figures {params.figures:q} "
-        "--output {output:q} > {log:q} 2>&1"
+        "python -m feature_diversity summary --table {input.table:q} --figures {params.figures:q} "
+        "--claims {input.claims:q} --output {output:q} > {log:q} 2>&1"
