@@ -1,12 +1,8 @@
 import csv
 import json
-import multiprocessing
 import os
-import random
-import signal
+import re
 import statistics
-import time
-from pathlib import Path
 
 import pytest
 import torch
@@ -15,40 +11,11 @@ from safetensors.torch import load_file
 
 from feature_diversity import pretrain
 from feature_diversity.algorithms import build
-from feature_diversity.checkpoint import locked
+from feature_diversity.checkpoint import locked, save_state
 from feature_diversity.draws import seeded
 from feature_diversity.files import InputError
 from feature_diversity.recipe import recipe
 from feature_diversity.resnet import resnet
-
-
-@pytest.fixture(scope="module")
-def interrupt():
-    """Start a training, wait for its next state, and kill it some seconds later; returns its exit code.
-
-    The process is forked from one in which torch is loaded already.
-    """
-    context = multiprocessing.get_context("forkserver")
-    modules = ["feature_diversity.pretrain", "feature_diversity.algorithms.simclr", "torch._dynamo"]
-    context.set_forkserver_preload(modules)
-
-    def run(arguments: list[str], resume: Path, seconds: float = 0) -> int:
-        before = newest_state(resume)
-        started = context.Process(target=pretrain.main, args=(arguments,))
-        started.start()
-        while started.is_alive() and newest_state(resume) == before:
-            time.sleep(0.001)
-        time.sleep(seconds)
-        started.kill()
-        started.join()
-        return started.exitcode
-
-    return run
-
-
-def newest_state(resume: Path) -> str | None:
-    """Name of the newest state in a folder."""
-    return max((path.name for path in resume.glob("state_*.pt")), default=None)
 
 
 def history(model):
@@ -79,42 +46,12 @@ def test_a_training_does_not_depend_on_what_was_drawn_before(train, tmp_path):
     assert first.read_bytes() == second.read_bytes()
 
 
-def test_a_training_killed_at_random_moments_ends_with_the_same_bits(train, training, interrupt, tmp_path):
-    [undisturbed] = train(tmp_path / "undisturbed", 20)
-    seconds = 64 / statistics.median(float(row["images_per_second"]) for row in history(undisturbed))
-    arguments = training(tmp_path / "killed", 20)
-    killed = tmp_path / "killed" / "ep20" / "model.safetensors"
-    moments = random.Random(0)
-    exits = []
-    while len(exits) < 5 and 0 not in exits:  # 0 where a slow machine did not kill it in time
-        exits.append(interrupt(arguments, killed.parent / "resume", moments.uniform(0, 2 * seconds)))
-    assert exits[:2] == [-signal.SIGKILL] * 2
-    pretrain.main(arguments)
-    assert killed.read_bytes() == undisturbed.read_bytes()
-    assert [row["loss"] for row in history(killed)] == [row["loss"] for row in history(undisturbed)]
-
-
-def test_a_damaged_newest_state_costs_an_epoch_and_not_the_result(
-    train, training, interrupt, tmp_path, capfd
-):
-    [undisturbed] = train(tmp_path / "undisturbed", 10)
-    arguments = training(tmp_path / "damaged", 10)
-    folder = tmp_path / "damaged" / "ep10"
-    for _ in range(2):
-        interrupt(arguments, folder / "resume")
-    newest = folder / "resume" / newest_state(folder / "resume")
-    newest.write_bytes(newest.read_bytes()[:-1])
-    pretrain.main(arguments)
-    assert f"{newest} is damaged" in capfd.readouterr().err
-    assert (folder / "model.safetensors").read_bytes() == undisturbed.read_bytes()
-
-
 # --- budget and trajectory ---
 
 
 def test_the_end_of_a_trajectory_is_the_budget_of_that_many_epochs(train, tmp_path):
-    *_, last = train(tmp_path / "trajectory", 0, 1, 3)
-    [budget] = train(tmp_path / "budget", 3)
+    *_, last = train(tmp_path / "trajectory", 0, 1, 10)
+    [budget] = train(tmp_path / "budget", 10)
     assert last.read_bytes() == budget.read_bytes()
 
 
@@ -202,7 +139,7 @@ def test_a_loss_that_is_not_finite_stops_the_training(command, training, tmp_pat
     )
     assert "Traceback" not in done.stderr
     assert not list(tmp_path.glob("ep*/model.safetensors"))
-    assert newest_state(tmp_path / "ep5" / "resume") == "state_000000001.pt"
+    assert [path.name for path in (tmp_path / "ep5").glob("resume/state*")] == ["state_000000001.pt"]
 
 
 def test_the_step_of_a_bad_loss_is_counted_within_its_epoch(train, tmp_path):
@@ -242,16 +179,99 @@ def test_a_second_process_on_the_same_run_is_refused(command, training, tmp_path
     assert not (tmp_path / "ep2" / "model.safetensors").exists()
 
 
+@pytest.fixture
+def stop_after_an_epoch(monkeypatch):
+    """Run the stage until its first state is saved."""
+
+    def run(arguments: list[str]) -> None:
+        def save_and_stop(*state):
+            save_state(*state)
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(pretrain, "save_state", save_and_stop)
+            with pytest.raises(KeyboardInterrupt):
+                pretrain.main(arguments)
+
+    return run
+
+
 @pytest.mark.parametrize("code", ["same", "other"])
-def test_only_a_state_of_the_same_code_is_continued(training, interrupt, tmp_path, capfd, code):
-    arguments = training(tmp_path, 10)
-    interrupt([*arguments, "--code", "same"], tmp_path / "ep10" / "resume")
+def test_only_a_state_of_the_same_code_is_continued(training, stop_after_an_epoch, tmp_path, capfd, code):
+    arguments = training(tmp_path, 2)
+    stop_after_an_epoch([*arguments, "--code", "same"])
     capfd.readouterr()
     pretrain.main([*arguments, "--code", code])
     assert ("going on after epoch" in capfd.readouterr().err) == (code == "same")
 
 
-def test_a_state_of_other_options_is_not_continued(training, train, interrupt, tmp_path):
-    interrupt(training(tmp_path / "a", 6), tmp_path / "a" / "ep6" / "resume")
-    [after], [alone] = (train(tmp_path / name, 6, learning_rate=0.05) for name in "ab")
+def test_a_state_of_other_options_is_not_continued(training, train, stop_after_an_epoch, tmp_path):
+    stop_after_an_epoch(training(tmp_path / "a", 3))
+    [after], [alone] = (train(tmp_path / name, 3, learning_rate=0.05) for name in "ab")
     assert after.read_bytes() == alone.read_bytes()
+
+
+# --- the machine ---
+
+
+def test_a_gpu_that_is_not_there_is_said_at_once(training, tmp_path, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    with pytest.raises(InputError, match="--device is cuda, but PyTorch finds no GPU here"):
+        pretrain.main([*training(tmp_path, 1), "--device", "cuda"])
+
+
+def test_recomputing_activations_changes_no_bit(train, training, tmp_path):
+    [kept] = train(tmp_path / "kept", 2)
+    pretrain.main([*training(tmp_path / "recomputed", 2), "--recompute"])
+    assert (tmp_path / "recomputed" / "ep2" / "model.safetensors").read_bytes() == kept.read_bytes()
+
+
+def of_layernorm(arguments: list[str]) -> list[str]:
+    """The arguments, of a network with LayerNorm."""
+    return [argument.replace('"batchnorm"', '"layernorm"') for argument in arguments]
+
+
+@pytest.mark.parametrize("algorithm", ["simclr", "jigsaw"])
+def test_micro_batches_change_nothing_but_rounding(training, tmp_path, algorithm):
+    models = []
+    for name, more in {"whole": [], "parts": ["--micro-batch", "5"]}.items():
+        pretrain.main([*of_layernorm(training(tmp_path / name, 1, algorithm=algorithm)), *more])
+        models.append(load_file(tmp_path / name / "ep1" / "model.safetensors"))
+    whole, parts = models
+    assert all(torch.allclose(whole[key], parts[key], rtol=1e-3, atol=1e-5) for key in whole)
+
+
+def test_micro_batches_are_refused_where_batchnorm_would_make_them_inexact(training, tmp_path):
+    with pytest.raises(
+        InputError, match="--micro-batch: BatchNorm takes its statistics over the whole batch"
+    ):
+        pretrain.main([*training(tmp_path, 1), "--micro-batch", "4"])
+
+
+def test_bfloat16_is_kept_with_the_model(training, tmp_path):
+    pretrain.main([*training(tmp_path, 1), "--precision", "bfloat16"])
+    with safe_open(tmp_path / "ep1" / "model.safetensors", framework="np") as file:
+        assert json.loads(file.metadata()["facts"])["precision"] == "bfloat16"
+        assert file.get_tensor("trunk.conv1.weight").dtype == "float32"
+
+
+# --- watching ---
+
+
+def test_the_end_says_how_fast_it_was_and_where_the_time_went(train, tmp_path, capfd):
+    train(tmp_path, 2)
+    line = capfd.readouterr().err.splitlines()[-1]
+    assert re.match(r"128 images in [0-9.]+ s: [0-9,]+ images/s; data ", line)
+    shares = [float(share) for share in re.findall(r"([0-9.]+) %", line)]
+    assert len(shares) == 5
+    assert sum(shares) == pytest.approx(100, abs=0.3)
+
+
+def test_tensorboard_gets_every_steps_loss(training, tmp_path):
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    pretrain.main([*training(tmp_path, 2), "--tensorboard", str(tmp_path / "events")])
+    events = accumulator.EventAccumulator(str(tmp_path / "events")).Reload()
+    losses = events.Scalars("loss")
+    assert [event.step for event in losses] == list(range(1, 9))
+    mean = statistics.fmean(event.value for event in losses[4:])
+    assert mean == pytest.approx(float(history(tmp_path / "ep2" / "model.safetensors")[1]["loss"]))

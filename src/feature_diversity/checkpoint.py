@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from feature_diversity.files import InputError, atomic_write
+from feature_diversity.files import InputError, atomic_write, cannot_write
 
 KEPT = 2  # the newest state, and the one before it in case the newest is damaged
 
@@ -53,10 +53,17 @@ def load_state(folder: Path, key: str) -> dict[str, Any] | None:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold the folder for this process; InputError naming the holder if another process has it."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Hold the folder, made if need be, for this process.
+
+    Raises InputError naming the holder if another process has it, and where nothing may be written.
+    """
     path = folder / "lock"
-    with open(path, "a+") as file:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = open(path, "a+")  # noqa: SIM115  closed below
+    except OSError as error:
+        raise cannot_write(path, error) from None
+    with file:
         try:
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

@@ -1,5 +1,6 @@
 """Writing files so that a reader never sees half of one, and the error for bad input."""
 
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
@@ -21,10 +22,14 @@ def atomic_write(path: str | os.PathLike) -> Iterator[Path]:
 
     The rename happens after the bytes have reached the disk, so after a crash `path` holds
     either its old content or all of the new. If the block raises, nothing is left behind.
+    Raises InputError where nothing may be written and where the disk is full.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    except OSError as error:
+        raise cannot_write(path, error) from None
     os.close(handle)
     try:
         yield Path(name)
@@ -35,5 +40,14 @@ def atomic_write(path: str | os.PathLike) -> Iterator[Path]:
         with open(name, "rb+") as file:
             os.fsync(file.fileno())
         os.replace(name, path)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise cannot_write(path, error) from None
+        raise
     finally:
         Path(name).unlink(missing_ok=True)
+
+
+def cannot_write(path: str | os.PathLike, error: OSError) -> InputError:
+    """The error for a file or folder that the system does not let us write."""
+    return InputError(f"{path} cannot be written: {error.strerror}")

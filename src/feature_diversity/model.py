@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from feature_diversity.algorithms import build
@@ -44,7 +44,7 @@ def write(path: str | Path, trunk: nn.Module, head: nn.Module | None, facts: dic
     tensors = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
     with atomic_write(path) as temporary:
         # one entry: safetensors writes several in an order that changes from process to process
-        save_file(tensors, temporary, metadata={"facts": json.dumps(facts, sort_keys=True)})
+        temporary.write_bytes(save(tensors, metadata={"facts": json.dumps(facts, sort_keys=True)}))
 
 
 def read(path: str | Path) -> Model:

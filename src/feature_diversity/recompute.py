@@ -45,9 +45,15 @@ def _recomputed(block: nn.Module, forward: partial, x: Tensor) -> Tensor:
 
 @contextmanager
 def _without_statistics(block: nn.Module) -> Iterator[None]:
+    """Let BatchNorm update copies of its running statistics, which are then forgotten."""
     norms = [module for module in block.modules() if isinstance(module, _BatchNorm)]
-    for norm in norms:
-        norm.track_running_stats = False
-    yield
-    for norm in norms:
-        norm.track_running_stats = True
+    kept = [dict(norm.named_buffers(recurse=False)) for norm in norms]
+    for norm, buffers in zip(norms, kept, strict=True):
+        for name, buffer in buffers.items():
+            setattr(norm, name, buffer.clone())
+    try:
+        yield
+    finally:  # the computation is broken off by an exception once backward has what it needs
+        for norm, buffers in zip(norms, kept, strict=True):
+            for name, buffer in buffers.items():
+                setattr(norm, name, buffer)
