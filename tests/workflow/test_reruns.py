@@ -50,6 +50,15 @@ def test_a_study_runs_from_nothing_to_figures(finished: Checkout):
     assert "results/tiny/figures" in (finished.results / "summary.txt").read_text()
 
 
+def test_the_report_and_snakemakes_own_carry_the_figures(finished: Checkout):
+    assert "data:image/svg+xml;base64," in (finished.results / "report.html").read_text()
+    result = finished.snakemake("--report", "snakemake.html")
+    assert result.returncode == 0, result.stdout
+    text = (finished.folder / "snakemake.html").read_text()
+    assert "Diversity and test error over training" in text
+    assert "lines join the numbers of epochs of one width" in text
+
+
 def test_a_finished_study_has_nothing_to_do(checkout: Checkout):
     assert checkout.planned() == {}
 
