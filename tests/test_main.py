@@ -14,4 +14,4 @@ def test_help_lists_the_stages(command):
 def test_an_unknown_stage_names_those_there_are(command):
     done = command("pretrian")
     assert done.returncode == 2
-    assert done.stderr.startswith("error: unknown stage 'pretrian'; choose from data, pretrain,")
+    assert done.stderr.startswith("error: unknown stage 'pretrian'; choose from plan, data, pretrain,")

@@ -20,6 +20,7 @@ STAGES = {
     "figures": "draw the figures from the table",
     "report": "write the page: figures, verdicts, runs, provenance",
     "summary": "print what a study found and where to look",
+    "export": "write a trunk for torchvision, timm or VISSL",
 }
 MODULES = {
     "energy": "diversity",
