@@ -56,6 +56,7 @@ class Study:
     description: str
     engine: str
     error_source: str
+    keep_features: str
     dataset: dict[str, Any]
     schedule: str
     recipe: str

@@ -179,6 +179,14 @@ def test_nothing_was_trained_or_evaluated_and_nothing_is_left_to_do(finished: Ch
     assert {path.name for path in logs.iterdir() if path.is_dir()} == {"fetch", "extract", "energy"}
 
 
+def test_large_maps_are_gone_and_what_is_pooled_stays(finished: Checkout):
+    folders = list((finished.folder / "results" / "imagenet_zoo").rglob("features"))
+    assert len(folders) == 7
+    for folder in folders:
+        files = {path.name for path in folder.iterdir()}
+        assert files == {"trunk.npy", "head.npy", "views_trunk.npy", "views_head.npy"}
+
+
 def test_offline_a_lost_model_is_made_from_the_cache(site: FileServer, finished: Checkout):
     before = len(site.requests)
     finished.edit("config.yaml", "offline: false", "offline: true")

@@ -4,12 +4,24 @@ FEATURES = [f"{layer}.npy" for layer in study.layers]
 FEATURES += [f"views_{layer}.npy" for layer in ("trunk", "head") if layer in study.layers]
 
 
+# Large maps are the one thing that a study may not want to keep
+MAPS = (
+    {"conv1.npy", "res2.npy", "res3.npy", "res4.npy", "res5.npy"}
+    if study.keep_features == "pooled"
+    else set()
+)
+
+
 rule extract:
     input:
         data=DATA,
         models=of_training("model.safetensors"),
     output:
-        [path for file in FEATURES for path in of_training(f"features/{file}")],
+        [
+            temp(path) if file in MAPS else path
+            for file in FEATURES
+            for path in of_training(f"features/{file}")
+        ],
     log:
         f"{RESULTS}/logs/extract/{TRAINING}.log",
     benchmark:
