@@ -5,6 +5,7 @@ import json
 from dataclasses import asdict
 
 from feature_diversity.released import of_run
+from feature_diversity.run import Run
 
 
 def released(wildcards):
