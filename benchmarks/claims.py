@@ -63,7 +63,7 @@ def results(grids: list[pd.DataFrame]) -> pd.DataFrame:
 
 def main() -> None:
     """Print a line for each shape of table."""
-    print(f"{'table':<24} {'runs':>7} {'rows':>9} {'wall s':>7} {'peak MB':>8}")
+    print(f"{'table':<24} {'runs':>7} {'rows':>9} {'wall s':>7} {'CPU s':>7} {'peak MB':>8}")
     for name, grids in SHAPES.items():
         with tempfile.TemporaryDirectory() as folder:
             table = Path(folder, "results.csv")
@@ -71,15 +71,15 @@ def main() -> None:
             rows.to_csv(table, index=False)
             command = [sys.executable, "-m", "feature_diversity", "claims", "--table", table]
             done = subprocess.run(
-                ["/usr/bin/time", "-f", "%e %M", *command, "--output", Path(folder, "claims.csv")],
+                ["/usr/bin/time", "-f", "%e %U %M", *command, "--output", Path(folder, "claims.csv")],
                 env=os.environ | {"PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"},
                 capture_output=True,
                 text=True,
                 check=True,
             )
-            wall, peak = re.search(r"([0-9.]+) ([0-9]+)\s*$", done.stderr).groups()
+            wall, cpu, peak = map(float, re.search(r"([0-9.]+) ([0-9.]+) ([0-9]+)\s*$", done.stderr).groups())
             size = f"{len(rows) // 72:>7,} {len(rows):>9,}"
-            print(f"{name:<24} {size} {float(wall):>7.1f} {int(peak) / 1024:>8.0f}")
+            print(f"{name:<24} {size} {wall:>7.1f} {cpu:>7.1f} {peak / 1024:>8.0f}")
 
 
 if __name__ == "__main__":
