@@ -20,7 +20,8 @@ LOADING = (
     "progress resnet"
 )
 CLOSURES = {
-    "pretrain": f"{LOADING} checkpoint engine interruption machine monitor optim pretrain recompute",
+    "pretrain": f"{LOADING} batchnorm checkpoint distributed engine interruption launch machine monitor "
+    "optim pretrain recompute",
     "extract": f"{LOADING} augment extract",
     "linear_eval": f"{LOADING} augment knn linear_eval logistic optim probes readings vissl_linear",
     "diversity": "approximate directions diversity energy files gram measures progress readings "

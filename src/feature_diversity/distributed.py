@@ -6,7 +6,9 @@ and the mean of the ranks' gradients its gradient. Without a process group there
 nothing here does or costs anything.
 """
 
-from collections.abc import Iterable
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from types import EllipsisType
 from typing import Any
 
@@ -23,6 +25,36 @@ def world_size() -> int:
 def rank() -> int:
     """Number of this rank, 0 ... W - 1."""
     return dist.get_rank() if dist.is_initialized() else 0
+
+
+def share() -> tuple[int, int]:
+    """(rank, W), as `draws.generator` and slices take it."""
+    return rank(), world_size()
+
+
+def say(text: str) -> None:
+    """Tell standard error, on rank 0 alone."""
+    if rank() == 0:
+        print(text, file=sys.stderr)
+
+
+def agree(*numbers: int) -> list[int]:
+    """Of each number, the largest that a rank has. The ranks wait for each other."""
+    if world_size() == 1:
+        return list(numbers)
+    largest = torch.tensor(numbers)
+    dist.all_reduce(largest, dist.ReduceOp.MAX)
+    return largest.tolist()
+
+
+@contextmanager
+def rank_0_first() -> Iterator[None]:
+    """Rank 0 goes through the block before the others, which find files as it left them."""
+    if rank() > 0:
+        agree(0)
+    yield
+    if rank() == 0:
+        agree(0)
 
 
 # --- batches ---
@@ -51,13 +83,24 @@ def total(x: Tensor) -> Tensor:
     return x
 
 
-def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
-    """Make every gradient the mean of the ranks' gradients."""
-    if world_size() == 1:
-        return
-    for parameter in parameters:
-        if parameter.grad is not None:
-            dist.all_reduce(parameter.grad.div_(world_size()))
+def average_gradients(parameters: Iterable[nn.Parameter]) -> Callable[[], None]:
+    """From now on, backward sends each gradient as soon as it has it, while it computes others.
+
+    Returns what to call after backward: it waits until every gradient is the mean of the ranks'.
+    """
+    travelling = []
+
+    def send(parameter: nn.Parameter) -> None:
+        travelling.append(dist.all_reduce(parameter.grad.div_(world_size()), async_op=True))
+
+    def wait() -> None:
+        while travelling:
+            travelling.pop().wait()
+
+    if world_size() > 1:
+        for parameter in parameters:
+            parameter.register_post_accumulate_grad_hook(send)
+    return wait
 
 
 class _Gather(torch.autograd.Function):

@@ -9,7 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from feature_diversity.algorithms import Algorithm, Batch, build
+from feature_diversity.batchnorm import synchronise
 from feature_diversity.data import store
+from feature_diversity.distributed import average_gradients, share, total, world_size
 from feature_diversity.draws import generator, seeded
 from feature_diversity.files import InputError
 from feature_diversity.machine import Machine
@@ -31,6 +33,7 @@ class Training:
     optimizer: SGD
     facts: store.Facts
     machine: Machine
+    wait_for_gradients: Callable[[], None]
     epoch: int = 0
     losses: list[float | Tensor] = field(default_factory=list)
     seconds: float = 0.0
@@ -60,7 +63,9 @@ class Training:
         """
         known = [loss for loss in self.losses if isinstance(loss, float)]
         waiting = self.losses[len(known) :]
-        self.losses = known + (torch.stack(waiting).double().tolist() if waiting else [])
+        if waiting:
+            known += (total(torch.stack(waiting).double()) / world_size()).tolist()
+        self.losses = known
         bad = [step for step, loss in enumerate(self.losses) if not abs(loss) < float("inf")]
         if bad:
             raise InputError(
@@ -99,12 +104,14 @@ def initialise(options: dict[str, Any], facts: store.Facts, machine: Machine) ->
         )
     trunk.to(machine.device, memory_format=torch.channels_last).train()
     algorithm.to(machine.device).train()
+    network = nn.ModuleList([trunk, algorithm])
+    synchronise(network)
     if machine.recompute:
         recompute_in_backward(trunk.blocks())
     if machine.compile:
         trunk.compile()
     groups = parameter_groups(
-        nn.ModuleList([trunk, algorithm]),
+        network,
         recipe["weight_decay"],
         decay_norm=recipe["decay_norm"],
         decay_bias=recipe["decay_bias"],
@@ -112,7 +119,8 @@ def initialise(options: dict[str, Any], facts: store.Facts, machine: Machine) ->
     optimizer = make_optimizer(
         groups, optimizer=recipe["optimizer"], momentum=recipe["momentum"], nesterov=recipe["nesterov"]
     )
-    return Training(trunk, algorithm, optimizer, facts, machine)
+    wait = average_gradients(parameter for group in groups for parameter in group["params"])
+    return Training(trunk, algorithm, optimizer, facts, machine, wait)
 
 
 def rate_at(recipe: dict[str, Any], epoch: int, step: int, epochs: int, steps: int) -> float:
@@ -171,12 +179,13 @@ def take_step(
     draw: (seed, epoch, step). ended: told the name of each phase of the step when it is over.
     """
     seed, *when = draw
-    x, targets = inputs(training, batch, generator(seed, "views", *when))
+    x, targets = inputs(training, batch, generator(seed, "views", *when, share=share()))
     ended("data")
     loss = training.algorithm.loss(encode(training, x), targets, generator(seed, "loss", *when))
     ended("forward")
     training.optimizer.zero_grad()
     loss.backward()
+    training.wait_for_gradients()
     ended("backward")
     for group in training.optimizer.param_groups:
         group["lr"] = rate

@@ -14,8 +14,8 @@ class Interruption:
 
     @property
     def exit_code(self) -> int:
-        """What a shell reports for a process that this signal ended."""
-        return 128 + self.signal
+        """What a shell reports for a process that this signal ended; 0 until it comes."""
+        return 128 + self.signal if self.signal else 0
 
     def _note(self, number: int, frame: object) -> None:
         self.signal = number

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
+from feature_diversity.distributed import rank, say
 from feature_diversity.files import InputError
 
 PHASES = ("data", "forward", "backward", "optimiser", "other")
@@ -44,7 +45,8 @@ class PhaseClock:
 class Monitor:
     """Tells standard error, and TensorBoard if a folder is given, how a training goes.
 
-    images, done: of the whole training, and before this process. batch_size: images a step.
+    Of several ranks, the first speaks. images, done: of the whole training, and before this process.
+    batch_size: images a step of all ranks.
     Raises InputError where TensorBoard is asked for and not installed.
     """
 
@@ -56,9 +58,14 @@ class Monitor:
         self.batch_size = batch_size
         self.steps = done // batch_size
         self.images = 0
-        self.writer = summary_writer(tensorboard, self.steps) if tensorboard else None
+        self.writer = summary_writer(tensorboard, self.steps) if tensorboard and rank() == 0 else None
         self.bar = tqdm(
-            total=images, initial=done, unit=" images", unit_scale=True, disable=None, file=sys.stderr
+            total=images,
+            initial=done,
+            unit=" images",
+            unit_scale=True,
+            disable=None if rank() == 0 else True,
+            file=sys.stderr,
         )
 
     def step(self) -> None:
@@ -71,7 +78,7 @@ class Monitor:
         text = f"epoch {row['epoch']}/{epochs}: loss {row['loss']:.4f}"
         self.bar.set_description_str(text)
         if self.bar.disable:
-            print(f"{text}, {row['images_per_second']:,.0f} images/s", file=sys.stderr)
+            say(f"{text}, {row['images_per_second']:,.0f} images/s")
         self.clock.read()
         if self.writer:
             last = row["epoch"] * len(losses)
@@ -89,10 +96,7 @@ class Monitor:
         total = sum(seconds.values())
         if self.images:
             shares = ", ".join(f"{phase} {100 * spent / total:.1f} %" for phase, spent in seconds.items())
-            print(
-                f"{self.images:,} images in {total:.1f} s: {self.images / total:,.0f} images/s; {shares}",
-                file=sys.stderr,
-            )
+            say(f"{self.images:,} images in {total:.1f} s: {self.images / total:,.0f} images/s; {shares}")
         if self.writer:
             self.writer.close()
 

@@ -4,9 +4,9 @@ import argparse
 import csv
 import json
 import shutil
-import sys
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -20,10 +20,12 @@ from feature_diversity.algorithms import Batch
 from feature_diversity.checkpoint import load_state, locked, save_state
 from feature_diversity.data import store
 from feature_diversity.data.loader import training_batches
+from feature_diversity.distributed import agree, rank, rank_0_first, say, share, world_size
 from feature_diversity.draws import generator
 from feature_diversity.engine import Training, initialise, one_pass, rate_at, take_step
 from feature_diversity.files import InputError, atomic_write
 from feature_diversity.interruption import Interruption
+from feature_diversity.launch import joined
 from feature_diversity.machine import Machine, add_options, from_options, prepare
 from feature_diversity.monitor import Monitor
 from feature_diversity.progress import announce_ready
@@ -31,6 +33,7 @@ from feature_diversity.progress import announce_ready
 HISTORY = ("epoch", "loss", "learning_rate", "images_per_second")
 
 
+@joined()
 def main(argv: list[str]) -> None:
     """Command line of the stage; see --help."""
     parser = argparse.ArgumentParser(prog="feature_diversity pretrain", description=__doc__)
@@ -80,7 +83,7 @@ def main(argv: list[str]) -> None:
     )
     # The state lies beside the outputs and not among them: Snakemake removes a failed job's outputs.
     resume = outputs[max(outputs)][0].parent / "resume"
-    with locked(resume):
+    with locked(resume) if rank() == 0 else nullcontext():
         train(
             options,
             data,
@@ -91,11 +94,17 @@ def main(argv: list[str]) -> None:
             save_minutes=arguments.save_minutes,
             tensorboard=arguments.tensorboard,
         )
-        for epoch, paths in outputs.items():
-            for name, path in zip(("model.safetensors", "history.csv"), paths, strict=True):
-                with atomic_write(path) as temporary:
-                    shutil.copyfile(resume / f"snapshot_{epoch:06d}" / name, temporary)
-        shutil.rmtree(resume)
+        if rank() == 0:
+            publish(outputs, resume)
+
+
+def publish(outputs: dict[int, tuple[Path, Path]], folder: Path) -> None:
+    """Copy the snapshots to where they were asked for, and remove the folder."""
+    for epoch, paths in outputs.items():
+        for name, path in zip(("model.safetensors", "history.csv"), paths, strict=True):
+            with atomic_write(path) as temporary:
+                shutil.copyfile(folder / f"snapshot_{epoch:06d}" / name, temporary)
+    shutil.rmtree(folder)
 
 
 def train(
@@ -112,8 +121,9 @@ def train(
     """Train to the last of `snapshots`, numbers of epochs, writing a model to `folder` at each of them.
 
     options: what the model's metadata say, and what a state in `folder` must agree with to be
-    continued. Raises InputError for a batch of fewer than two images or of more than there are, and
-    for a loss that is not finite; SystemExit on SIGTERM and SIGINT, when the state is saved.
+    continued. Raises InputError for a batch of fewer than two images, of more than there are or that
+    the ranks cannot share out evenly, and for a loss that is not finite; SystemExit on SIGTERM and
+    SIGINT, when the state is saved.
     """
     run, recipe = options["run"], options["recipe"]
     epochs, batch_size = snapshots[-1], recipe["batch_size"]
@@ -121,6 +131,11 @@ def train(
         raise InputError(
             f"recipes: {run['algorithm']}: batch_size is {batch_size}, expected 2 (BatchNorm needs them) "
             f"to {len(data.labels)}, the number of training images"
+        )
+    if batch_size % world_size():
+        raise InputError(
+            f"recipes: {run['algorithm']}: batch_size is {batch_size}, expected a multiple of the number of "
+            f"processes, {world_size()}"
         )
     steps = len(data.labels) // batch_size
     data = data.to(machine.device)
@@ -134,23 +149,22 @@ def train(
         batch_size=batch_size,
         tensorboard=tensorboard,
     )
-    announce_ready()
+    if rank() == 0:
+        announce_ready()
     with Interruption() as interruption:
         for epoch in range(training.epoch, epochs + 1):
-            if epoch in snapshots and not training.losses:
+            if rank() == 0 and epoch in snapshots and not training.losses:
                 write_snapshot(training, options | {"epochs": epoch}, folder / f"snapshot_{epoch:06d}")
             if epoch == epochs:
                 break
             for _ in train_epoch(training, data, recipe, run["seed"], epochs, monitor):
-                if interruption.signal or saves.due():
+                stop, due = agree(interruption.exit_code, saves.due())
+                if stop or due:
                     saves.save(training)
                     monitor.ended("other")
-                if interruption.signal:
-                    print(
-                        f"asked to stop: epoch {epoch + 1}, step {len(training.losses)} is saved",
-                        file=sys.stderr,
-                    )
-                    raise SystemExit(interruption.exit_code)
+                if stop:
+                    say(f"asked to stop: epoch {epoch + 1}, step {len(training.losses)} is saved")
+                    raise SystemExit(stop)
             rate = rate_at(recipe, epoch, steps - 1, epochs, steps)
             losses = training.finish_epoch(rate, steps * batch_size)
             monitor.epoch(training.history[-1], epochs, losses)
@@ -173,7 +187,7 @@ def train_epoch(
                 one_pass(
                     training,
                     batches(all_rows(len(data.labels), batch_size)),
-                    lambda number: generator(seed, "pass", epoch, number),
+                    lambda number: generator(seed, "pass", epoch, number, share=share()),
                 ),
                 generator(seed, "epoch", epoch),
             )
@@ -197,9 +211,10 @@ def batches_of(
 ) -> Iterator[Batch]:
     """Batches of the images in this order (rows, int64), to become views of `size` pixels a side.
 
-    draw: (seed, epoch) of what the loader draws for images in files.
+    Of each batch come this rank's images. draw: (seed, epoch) of what the loader draws for files.
     """
-    for images, labels, rows in training_batches(data, order, batch_size, draw):
+    first, ranks = share()
+    for images, labels, rows in training_batches(data, order[first::ranks], batch_size // ranks, draw):
         yield Batch(store.to_unit(images), labels, rows, size)
 
 
@@ -235,24 +250,41 @@ class Saves:
 
     def save(self, training: Training) -> None:
         """Save the state; InputError, and nothing saved, if a loss was not finite."""
-        save_state(self.folder, self.key, self.steps_done(training), training.state())
+        state = training.state() | {"ranks": world_size()}
+        if rank() == 0:
+            save_state(self.folder, self.key, self.steps_done(training), state)
         self.last = time.monotonic()
 
     def resume(self, training: Training, snapshots: list[int]) -> None:
-        """Put the training into its newest saved state, unless a snapshot from before it is missing."""
-        state = load_state(self.folder, self.key)
-        if state is None:
-            return
+        """Put the training into its newest saved state, if there is one that can be continued."""
+        with rank_0_first():
+            state = load_state(self.folder, self.key)
+        if state is not None and self.continues(state, snapshots):
+            training.restore(state)
+            say(f"going on after epoch {training.epoch}, step {len(training.losses)}")
+        steps = self.steps_done(training)
+        if agree(steps, -steps) != [steps, -steps]:
+            raise InputError(f"the processes find different states in {self.folder}; is it on a shared disk?")
+
+    def continues(self, state: dict[str, Any], snapshots: list[int]) -> bool:
+        """Whether the snapshots from before a state are there.
+
+        Raises InputError if the state is from within an epoch and of another number of ranks.
+        """
+        if state["losses"] and state["ranks"] != world_size():
+            raise InputError(
+                f"{self.folder} has a state from within an epoch, of {state['ranks']} processes, not "
+                f"{world_size()}: go on with {state['ranks']} at least until the epoch is over"
+            )
         begun = state["epoch"] + bool(state["losses"])
-        if not all(
+        if all(
             (self.folder / f"snapshot_{epoch:06d}" / "model.safetensors").exists()
             for epoch in snapshots
             if epoch < begun
         ):
-            print(f"warning: a snapshot is missing in {self.folder}; training begins anew", file=sys.stderr)
-            return
-        training.restore(state)
-        print(f"going on after epoch {training.epoch}, step {len(training.losses)}", file=sys.stderr)
+            return True
+        say(f"warning: a snapshot is missing in {self.folder}; training begins anew")
+        return False
 
 
 def write_snapshot(training: Training, facts: dict[str, Any], folder: Path) -> None:

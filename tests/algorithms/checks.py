@@ -89,7 +89,12 @@ class GoldenNetwork:
         np.testing.assert_allclose(norms, expected, rtol=1e-6)
 
 
-def train(name: str, folder: Path, *, epochs: int = 4, save_minutes: float = 10, **changes) -> None:
+CPU = Machine(torch.device("cpu"))
+
+
+def train(
+    name: str, folder: Path, *, epochs: int = 4, save_minutes: float = 10, machine: Machine = CPU, **changes
+) -> None:
     """Train on random images with the stage's own loop; the states are in `folder`."""
     torch.manual_seed(2)
     data = store.Split(torch.randint(256, (IMAGES, 1, 32, 32), dtype=torch.uint8), torch.arange(IMAGES) % 10)
@@ -102,7 +107,7 @@ def train(name: str, folder: Path, *, epochs: int = 4, save_minutes: float = 10,
         facts,
         [0, epochs],
         folder,
-        machine=Machine(torch.device("cpu")),
+        machine=machine,
         save_minutes=save_minutes,
     )
 

@@ -49,12 +49,17 @@ class Algorithm(nn.Module):
     def views(self, batch: Batch, generator: torch.Generator) -> tuple[list[Tensor], Tensor]:
         """Inputs made from a batch, in 0 ... 1, and the targets.
 
-        The inputs are V x C x H x W, one list entry for each size of image.
+        The inputs are V x C x H x W, one list entry for each size of image. Draws with a row for each
+        image are made by `rand` and `randint` of `draws.py`.
         """
         raise NotImplementedError
 
     def loss(self, features: list[Tensor], targets: Tensor, generator: torch.Generator) -> Tensor:
-        """The scalar to minimise, given the trunk's features, V x channels, of each of the inputs."""
+        """The scalar to minimise, given the trunk's features, V x channels, of each of the inputs.
+
+        On several ranks, each has its part of the batch, and the mean of what they return counts:
+        see `distributed.py` for what they exchange.
+        """
         raise NotImplementedError
 
     def start_epoch(

@@ -117,8 +117,8 @@ def resize(images: Tensor, size: int) -> Tensor:
 
 
 def to_unit(images: Tensor) -> Tensor:
-    """uint8 images as float32 in 0 ... 1, same shape."""
-    return images.to(torch.float32).div_(255)
+    """uint8 images as torch's default float type, float32 as a rule, in 0 ... 1, same shape."""
+    return images.to(torch.get_default_dtype()).div_(255)
 
 
 def normalise(images: Tensor, facts: Facts) -> Tensor:
