@@ -19,9 +19,7 @@ def added(monkeypatch):
     """As if the example's file were in the package's folder of algorithms."""
     monkeypatch.setattr(algorithms, "__path__", [*algorithms.__path__, str(EXAMPLE)])
     monkeypatch.setattr(recipe, "FOLDER", EXAMPLE)
-    recipe._literal.cache_clear()
     yield
-    recipe._literal.cache_clear()
     sys.modules.pop("feature_diversity.algorithms.mirrored", None)
 
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from feature_diversity.algorithms import Algorithm, Batch
 from feature_diversity.augment import mirror
+from feature_diversity.draws import rand
 
 RECIPE = {
     # what the training loop reads, see algorithms/__init__.py
@@ -51,7 +52,7 @@ class Mirrored(Algorithm):
 
     def views(self, batch: Batch, generator: torch.Generator) -> tuple[list[Tensor], Tensor]:
         """Every random number comes from `generator`, so that a resumed training draws the same."""
-        mirrored = torch.rand(len(batch.images), generator=generator) < self.recipe["mirror_probability"]
+        mirrored = rand(len(batch.images), generator) < self.recipe["mirror_probability"]
         return [mirror(batch.images, mirrored)], mirrored.long().to(batch.images.device)
 
     def loss(self, features: list[Tensor], targets: Tensor, generator: torch.Generator) -> Tensor:
