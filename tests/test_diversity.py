@@ -248,3 +248,26 @@ def test_stage_runs_from_the_command_line(folder):
     assert failed.returncode == 1
     assert re.search(r"^error: .*conv1\.npy.*row 4 is zero.*\n\Z", failed.stderr, re.MULTILINE)
     assert "Traceback" not in failed.stderr
+
+
+def test_energies_of_a_second_set_of_images_stand_beside_the_first(folder):
+    (folder / "second").mkdir()
+    random = np.random.default_rng(5)
+    for path in folder.glob("*.npy"):
+        values = np.load(path)
+        if not path.name.startswith("views"):
+            np.save(folder / "second" / path.name, random.uniform(1, 2, values.shape).astype(np.float32))
+    arguments = ["--features", str(folder), "--options", json.dumps(OPTIONS), "--second"]
+    arguments += ["--energy", str(folder / "e.csv"), "--measures", str(folder / "m.csv")]
+    diversity.main(arguments)
+    rows = list(csv.DictReader((folder / "e.csv").open()))
+    for row in rows:
+        maps = np.load(folder / "second" / f"{row['layer']}.npy")
+        x, s = readings.READINGS[row["vector"]](maps), float(row["s"])
+        expected = hyperspherical_energy(x, [s], center=row["centred"] == "true").value[s]
+        assert float(row["energy_2"]) == pytest.approx(expected, rel=1e-9)
+
+
+def test_without_second_images_there_is_no_second_energy(folder):
+    energies, _ = run(folder)
+    assert all(row["energy_2"] in ("", "nan") for row in energies)

@@ -3,7 +3,8 @@
     python -m feature_diversity energy --features DIR... --options JSON --energy FILE... --measures FILE...
 
 Each DIR holds `{layer}.npy`, N x C x H x W or N x C, and perhaps `views_{layer}.npy`, 2 x N x C, two random
-augmentations of each of N images, from which the alignment is computed.
+augmentations of each of N images, from which the alignment is computed. With --second, it also holds
+`second/{layer}.npy`: features of other images, whose energy stands beside in the column energy_2.
 """
 
 import argparse
@@ -27,7 +28,7 @@ VECTORS = ("flatten", "gap", "vissl")  # the readings with one vector per image
 EXACT_IMAGES = 5000  # with more images a random subset of so many is used: time grows as their square
 ENERGY_COLUMNS = [
     *("layer", "vector", "centred", "s", "energy", "diversity", "energy_se", "excess"),
-    *("effective_dimension", "mean_cosine", "n_images", "n_dim", "n_duplicates", "approximate"),
+    *("effective_dimension", "mean_cosine", "n_images", "n_dim", "n_duplicates", "approximate", "energy_2"),
 ]
 MEASURES = {
     "mean_cosine": measures.mean_cosine,
@@ -54,6 +55,7 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--options", required=True, help="JSON: layers, powers, vectors, centred")
     parser.add_argument("--energy", required=True, type=Path, nargs="+", help="energy.csv of each")
     parser.add_argument("--measures", required=True, type=Path, nargs="+", help="measures.csv of each")
+    parser.add_argument("--second", action="store_true", help="also energies of the features in `second`")
     arguments = parser.parse_args(argv)
     if not len(arguments.features) == len(arguments.energy) == len(arguments.measures):
         parser.error("--features, --energy and --measures must name as many runs")
@@ -62,7 +64,7 @@ def main(argv: list[str]) -> None:
     for folder, energy, measured in zip(
         arguments.features, arguments.energy, arguments.measures, strict=True
     ):
-        energies, companions = energies_and_measures(folder, **options)
+        energies, companions = energies_and_measures(folder, **options, second=arguments.second)
         _write(energy, ENERGY_COLUMNS, energies)
         _write(measured, MEASURE_COLUMNS, companions)
 
@@ -100,9 +102,14 @@ def _is_power(value) -> bool:
 
 
 def energies_and_measures(
-    folder: Path, layers: list[str], powers: list[float], vectors: list[str], centred: list[bool]
+    folder: Path,
+    layers: list[str],
+    powers: list[float],
+    vectors: list[str],
+    centred: list[bool],
+    second: bool = False,
 ) -> tuple[list[dict], list[dict]]:
-    """Rows of energy.csv and of measures.csv."""
+    """Rows of energy.csv and of measures.csv. second: whether energy_2 is computed, from other images."""
     maps = {layer: _load_maps(folder / f"{layer}.npy") for layer in layers}
     n = len(maps[layers[0]])
     for layer in layers:
@@ -125,6 +132,8 @@ def energies_and_measures(
                 features = Features(x)
                 energy_rows = _energy_rows(features, powers, centred, where)
                 head = features if layer == "head" else head
+                if second:
+                    add_second(energy_rows, folder / "second" / f"{layer}.npy", vector, powers, centred)
                 done[x.shape[1]] = energy_rows, _measure_row(features, head, where) | extra
             energy_rows, measure_row = done[x.shape[1]]
             name = {"layer": layer, "vector": vector}
@@ -132,6 +141,17 @@ def energies_and_measures(
             companions[layer, vector] = name | measure_row
     order = [(layer, vector) for layer in layers for vector in vectors]
     return [row for key in order for row in energies[key]], [companions[key] for key in order]
+
+
+def add_second(rows: list[dict], path: Path, vector: str, powers: list[float], centred: list[bool]) -> None:
+    """Add to the rows of a layer and vector the energies of the other images' features in `path`."""
+    maps = _load_maps(path)
+    if len(maps) > EXACT_IMAGES:
+        maps = maps[random_rows(len(maps), EXACT_IMAGES, seed=0)]
+    features = Features(READINGS[vector](maps))
+    others = _energy_rows(features, powers, centred, f"{path}: vector {vector}")
+    for row, other in zip(rows, others, strict=True):
+        row["energy_2"] = other["energy"]
 
 
 def _load_maps(path: Path) -> np.ndarray:
@@ -165,6 +185,7 @@ def _energy_rows(features: Features, powers: list[float], centred: list[bool], w
                     "n_images": result.n,
                     "n_dim": result.dim,
                     "n_duplicates": len(result.duplicates),
+                    "energy_2": math.nan,
                 }
             )
     return rows

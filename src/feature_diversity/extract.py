@@ -38,7 +38,7 @@ def main(argv: list[str]) -> None:
     arguments = parser.parse_args(argv)
     torch.set_num_threads(arguments.threads)
 
-    facts, (held_out,) = store.read(arguments.data, "held_out")
+    facts, (held_out, second) = store.read(arguments.data, "held_out", "held_out_2")
     images = evaluation_images(held_out, facts.image_size)
     announce_ready()
     for path in arguments.models:
@@ -46,6 +46,9 @@ def main(argv: list[str]) -> None:
         if network.head is None and "head" in arguments.layers:
             raise InputError(f"{path} was released without its head; leave head out of the study's layers")
         extract(network, images, facts, arguments.layers, path.parent / "features")
+        if len(second.labels):
+            others = evaluation_images(second, facts.image_size)
+            extract(network, others, facts, arguments.layers, path.parent / "features" / "second")
         print(f"{path.parent.name}: {len(images)} images, layers {', '.join(arguments.layers)}")
 
 

@@ -65,6 +65,9 @@ def test_its_two_step_variant_goes_from_the_archive_to_the_figure(tmp_path):
     table = pd.read_csv(checkout.folder / "results" / "cifar100" / "results.csv")
     assert set(table["norm"]) == {"batchnorm", "layernorm"}
     assert set(table["protocol"]) == {"vissl"}
+    headline = table[(table["vector"] == "flatten") & ~table["centred"] & (table["s"] == 1)]
+    assert (headline["energy"] != headline["energy_2"]).all()  # of other images
+    assert headline["energy_2"].notna().all()
     assert (checkout.folder / "results" / "cifar100" / "figures" / "figure4.svg").exists()
     held_out = pd.read_csv(checkout.folder / "results" / "cifar100" / "held_out.csv")
     assert held_out["draw"].value_counts().to_dict() == {1: 8, 2: 8}

@@ -19,8 +19,9 @@ rule energy:
     params:
         features=lambda wildcards, output: [str(Path(path).parent / "features") for path in output.energy],
         options=as_json(study.energy | {"layers": study.layers}),
+        second="--second" if study.dataset["held_out_2"] else "",
         code=code_digest("diversity"),
         environment=environment("analysis"),
     shell:
         "python -m feature_diversity energy --features {params.features:q} --options {params.options:q} "
-        "--energy {output.energy:q} --measures {output.measures:q} > {log:q} 2>&1"
+        "{params.second} --energy {output.energy:q} --measures {output.measures:q} > {log:q} 2>&1"

@@ -2,6 +2,8 @@
 
 FEATURES = [f"{layer}.npy" for layer in study.layers]
 FEATURES += [f"views_{layer}.npy" for layer in ("trunk", "head") if layer in study.layers]
+if study.dataset["held_out_2"]:
+    FEATURES += [f"second/{file}" for file in FEATURES]
 
 
 # Large maps are the one thing that a study may not want to keep
