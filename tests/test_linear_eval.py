@@ -1,13 +1,16 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import top_k_accuracy_score
+from sklearn.preprocessing import StandardScaler
 
 from feature_diversity import linear_eval, model, probes
 from feature_diversity.data import store
+from feature_diversity.data.sources import fashion_mnist
 
 PENALTIES = [0.01, 1.0, 0.1]
 
@@ -109,3 +112,29 @@ def test_the_stage_writes_a_file_for_each_model(digits, trained, tmp_path, resul
         ]
     )
     assert [json.loads(path.read_text()) for path in outputs] == [result, result]
+
+
+# --- Fashion-MNIST ---
+
+
+@pytest.fixture(scope="module")
+def clothes():
+    """Raw pixels, standardised, and labels of 3,000 training, 500 validation and 2,000 test images."""
+    if not all((fashion_mnist.DEBIAN / name).exists() for name in fashion_mnist.FILES):
+        pytest.skip("needs Debian's package dataset-fashion-mnist")
+    source = fashion_mnist.load(Path("nowhere"))
+    x = torch.from_numpy(source.images).flatten(1).float()
+    parts = [slice(0, 3000), slice(3000, 3500), slice(60_000, 62_000)]
+    return [x[part] for part in parts], [torch.from_numpy(source.labels[part]) for part in parts]
+
+
+@pytest.mark.parametrize("penalty", [1.0, 0.01])
+def test_the_error_on_raw_pixels_of_fashion_mnist_is_scikit_learns(clothes, penalty):
+    pixels, labels = clothes
+    result = linear_eval.cached(pixels, labels, 10, [penalty])
+    scaler = StandardScaler().fit(pixels[0])
+    classifier = LogisticRegression(C=1 / (penalty * 3000), max_iter=1000)
+    classifier.fit(scaler.transform(pixels[0]), labels[0])
+    for x, truth, name in zip(pixels[1:], labels[1:], ("val", "test"), strict=True):
+        error = 1 - classifier.score(scaler.transform(x), truth)
+        assert result[f"{name}_error"] == pytest.approx(error, abs=0.005)  # half a percentage point

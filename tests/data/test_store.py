@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import save_file
 
 from feature_diversity.data import store
@@ -87,3 +88,11 @@ def test_a_file_that_is_no_data_set_is_refused(not_a_data_set):
 def test_a_split_that_the_file_lacks_is_refused(digits):
     with pytest.raises(InputError, match="is not a prepared data set"):
         store.read(digits, "extra")
+
+
+@pytest.mark.parametrize("size", [20, 96])
+def test_images_are_resized_as_pillow_does(size):
+    image = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    ours = store.resize(torch.from_numpy(image).permute(2, 0, 1)[None], size)[0].permute(1, 2, 0)
+    theirs = Image.fromarray(image).resize((size, size), Image.Resampling.BILINEAR)
+    assert np.abs(ours.numpy().astype(int) - np.asarray(theirs)).max() <= 1  # in 255
