@@ -32,8 +32,7 @@ def test_the_optimiser_is_vissls():
         decays[id(classifier.linear.weight)] == decays[id(classifier.linear.bias)] == golden["weight_decay"]
     )
     assert decays[id(classifier.channel_bn.weight)] == 0
-    for group in optimizer.param_groups:
-        assert (group["momentum"], group["nesterov"]) == (golden["momentum"], golden["nesterov"])
+    assert (optimizer.momentum, optimizer.nesterov) == (golden["momentum"], golden["nesterov"])
 
 
 def test_two_steps_are_those_computed_by_hand():

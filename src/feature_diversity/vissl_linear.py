@@ -11,7 +11,7 @@ from feature_diversity.augment import mirror, random_resized_crop
 from feature_diversity.data import store
 from feature_diversity.data.loader import training_batches
 from feature_diversity.draws import generator, seeded
-from feature_diversity.optim import learning_rate, make_optimizer, parameter_groups, scaled_learning_rate
+from feature_diversity.optim import SGD, learning_rate, make_optimizer, parameter_groups, scaled_learning_rate
 from feature_diversity.probes import layers_of, pool
 
 # VISSL, benchmark/linear_image_classification/imagenet1k/eval_resnet_8gpu_transfer_in1k_linear, and
@@ -44,7 +44,7 @@ def rate(epoch: int, epochs: int, batch_size: int) -> float:
     )
 
 
-def optimizer_of(classifiers: nn.ModuleDict) -> torch.optim.Optimizer:
+def optimizer_of(classifiers: nn.ModuleDict) -> SGD:
     """VISSL's SGD: Nesterov momentum, and weight decay of everything but BatchNorm's parameters."""
     groups = parameter_groups(classifiers, WEIGHT_DECAY, decay_norm=False, decay_bias=True)
     return make_optimizer(groups, optimizer="sgd", momentum=MOMENTUM, nesterov=True)
@@ -52,13 +52,13 @@ def optimizer_of(classifiers: nn.ModuleDict) -> torch.optim.Optimizer:
 
 def step(
     classifiers: nn.ModuleDict,
-    optimizer: torch.optim.Optimizer,
+    optimizer: SGD,
     maps: dict[str, Tensor],
     labels: Tensor,
     lr: float,
 ) -> None:
     """One update of all classifiers: the losses of all layers are summed (each has weights of its own)."""
-    optimizer.zero_grad(set_to_none=True)
+    optimizer.zero_grad()
     loss = sum(F.cross_entropy(classifiers[layer](maps[layer]), labels) for layer in classifiers)
     loss.backward()
     for group in optimizer.param_groups:
