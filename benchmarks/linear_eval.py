@@ -1,6 +1,6 @@
 """Linear evaluation beside scikit-learn, on Fashion-MNIST: error and time of both in one run.
 
-    python benchmarks/linear_eval.py [--train 10000] [--epochs 3]
+    python benchmarks/linear_eval.py [--train 2000] [--epochs 3]
 
 On raw pixels and on the features of a supervised trunk: one penalty, then five, ours fitted at once, theirs
 one by one. Then the supervised network's own classifier beside the protocol cached on its trunk.
@@ -28,7 +28,7 @@ def main() -> None:
     """Print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--folder", default="data")
-    parser.add_argument("--train", type=int, default=10_000)
+    parser.add_argument("--train", type=int, default=2000)
     parser.add_argument("--epochs", type=int, default=3, help="of the supervised training")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
