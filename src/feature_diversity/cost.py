@@ -76,7 +76,8 @@ def kept_values(depth: int, width: float, size: int) -> int:
     """Numbers that the forward pass of one image keeps for the backward pass.
 
     They are each convolution's output, before its norm and after its ReLU (a shortcut's before its norm
-    alone), and the max-pool's output with the 64-bit places of its maxima.
+    alone), and the max-pool's output with the 64-bit places of its maxima. Of images as small as 32 x 32
+    pixels up to a quarter more is kept, see `convolution.py`.
     """
     stem, *others = convolutions(depth, width, size)
     pooled = stem.outputs * math.ceil(stem.side / 2) ** 2

@@ -96,6 +96,7 @@ def test_a_study_runs_on_the_cluster_from_submission_to_figures(cluster: Cluster
     assert "Nothing to be done" in snakemake(cluster, checkout, *asked)
 
 
+@pytest.mark.slow
 def test_a_training_that_is_cancelled_and_then_runs_out_of_time_ends_with_the_same_bits(
     cluster: Cluster, checkout: Checkout, tmp_path_factory: pytest.TempPathFactory
 ):
