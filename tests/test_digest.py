@@ -21,7 +21,7 @@ LOADING = (
 )
 CLOSURES = {
     "pretrain": f"{LOADING} batchnorm checkpoint distributed engine interruption launch machine monitor "
-    "optim pretrain recompute",
+    "optim pretrain recompute run",
     "extract": f"{LOADING} augment extract",
     "linear_eval": f"{LOADING} augment knn linear_eval logistic optim probes readings vissl_linear",
     "diversity": "approximate directions diversity energy files gram measures progress readings "

@@ -270,7 +270,8 @@ def test_the_end_says_how_fast_it_was_and_where_the_time_went(train, tmp_path, c
 def test_tensorboard_gets_every_steps_loss(training, tmp_path):
     accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     pretrain.main([*training(tmp_path, 2), "--tensorboard", str(tmp_path / "events")])
-    events = accumulator.EventAccumulator(str(tmp_path / "events")).Reload()
+    folder = next((tmp_path / "events").glob("simclr/*_ep2_*"))
+    events = accumulator.EventAccumulator(str(folder)).Reload()
     losses = events.Scalars("loss")
     assert [event.step for event in losses] == list(range(1, 9))
     mean = statistics.fmean(event.value for event in losses[4:])

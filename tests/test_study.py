@@ -309,7 +309,7 @@ def test_an_empty_config_has_the_defaults():
     config = {}
     validate(config, "config")
     places = {"study": "demo", "results": "results", "data": "data", "mirror": "", "offline": False}
-    assert config == places | {"device_tflops": 0.03}
+    assert config == places | {"device_tflops": 0.03, "gpus": 0, "nodes": 1, "training_options": ""}
 
 
 @pytest.mark.parametrize(
@@ -318,12 +318,30 @@ def test_an_empty_config_has_the_defaults():
         ({"studdy": "demo"}, r"'studdy' was unexpected.*only study, results, data"),
         ({"study": 3}, r"study: 3 is not of type 'string'.*the name of a file in workflow/studies"),
         ({"results": ""}, r"results: .*the folder that results go to"),
+        ({"gpus": -1}, r"gpus: -1 is less than the minimum of 0.*how many GPUs train one network"),
+        (
+            {"training_options": "--recipe {}"},
+            r"training_options: '--recipe {}' does not match .*any of --device",
+        ),
+        ({"training_options": "--compile; date"}, r"training_options: '--compile; date' does not match"),
     ],
     ids=json.dumps,
 )
 def test_a_wrong_config_names_the_key_and_what_is_allowed(config, message):
     with pytest.raises(InputError, match=message):
         validate(config, "config")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        "--compile",
+        "--precision bfloat16 --micro-batch 64 --recompute",
+        "--tensorboard=runs/1 --save-minutes 0.5",
+    ],
+)
+def test_a_training_may_be_told_how_to_compute(options):
+    validate({"training_options": options}, "config")
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ from feature_diversity.launch import joined
 from feature_diversity.machine import Machine, add_options, from_options, prepare
 from feature_diversity.monitor import Monitor
 from feature_diversity.progress import announce_ready
+from feature_diversity.run import Run
 
 HISTORY = ("epoch", "loss", "learning_rate", "images_per_second")
 
@@ -59,7 +60,7 @@ def main(argv: list[str]) -> None:
         default=10,
         help="save the state this often within an epoch (default 10); always after one",
     )
-    parser.add_argument("--tensorboard", type=Path, help="folder for TensorBoard's files")
+    parser.add_argument("--tensorboard", type=Path, help="folder of all trainings' TensorBoard files")
     arguments = parser.parse_args(argv)
     machine = from_options(arguments)
     prepare(machine.device, arguments.threads)
@@ -92,7 +93,8 @@ def main(argv: list[str]) -> None:
             resume,
             machine=machine,
             save_minutes=arguments.save_minutes,
-            tensorboard=arguments.tensorboard,
+            tensorboard=arguments.tensorboard
+            and arguments.tensorboard / Run(**arguments.run, epochs=max(outputs)).folder,
         )
         if rank() == 0:
             publish(outputs, resume)

@@ -73,8 +73,10 @@ def test_the_plan_tells_what_is_done_and_what_would_run_and_why(checkout: Checko
     assert "pretrain 2 1 missing output files, 1 params have changed since last execution" in plan
 
 
-def test_another_place_of_the_data_sets_reruns_nothing(checkout: Checkout):
+def test_another_place_of_the_data_sets_and_another_machine_rerun_nothing(checkout: Checkout):
     checkout.edit("config.yaml", "data: data", "data: elsewhere")
+    checkout.edit("config.yaml", "gpus: 0\nnodes: 1", "gpus: 8\nnodes: 2")
+    checkout.edit("config.yaml", 'training_options: ""', 'training_options: "--precision bfloat16"')
     assert checkout.planned() == {}
 
 

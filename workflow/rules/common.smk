@@ -28,13 +28,23 @@ try:
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
+# One training is as many processes, on as many machines. One machine starts them with torchrun, several with srun.
+PROCESSES, NODES = max(1, config["gpus"]), config["nodes"]
+if PROCESSES % NODES:
+    raise WorkflowError(f"gpus is {config['gpus']}, expected a multiple of nodes, {NODES}")
+SRUN = f"srun --nodes {NODES} --ntasks {PROCESSES} --cpu-bind=none --kill-on-bad-exit=1"
+TORCHRUN = f"torch.distributed.run --standalone --nproc-per-node {PROCESSES} -m --"
+
 # Jobs run this checkout's code, the code whose digest they carry, whatever else is installed. Where data sets
-# and checkpoints are looked for is no param: another place does not make others.
+# and checkpoints are looked for is no param: another place does not make others. Nor is how a machine trains.
 PLACES = {
     "PYTHONPATH": str(ROOT / "src"),
     "DATA_FOLDER": config["data"],
     "ZOO_MIRROR": config["mirror"],
     "ZOO_OFFLINE": "--offline" if config["offline"] else "",
+    "TRAINING_OPTIONS": config["training_options"],
+    "SRUN": SRUN if NODES > 1 else "",
+    "TORCHRUN": TORCHRUN if PROCESSES > NODES == 1 else "",
 }
 shell.prefix(f"export {' '.join(f'{name}={quote(place)}' for name, place in PLACES.items())}; ")
 
@@ -95,18 +105,19 @@ def recipe(wildcards):
 
 
 def training_memory(wildcards, attempt):
-    """Memory that a training asks for, in MB; more when it is tried again."""
+    """Memory that a training asks for on each machine, in MB; more when it is tried again."""
     if study.train_images is None:
         return 8000 * attempt
-    needed = cost.training_memory(
+    recipe = study.recipe_of(wildcards.algorithm)
+    of_one_process = cost.training_memory(
         wildcards.algorithm,
         int(wildcards.depth),
         float(wildcards.width),
-        study.recipe_of(wildcards.algorithm),
+        recipe | {"batch_size": recipe["batch_size"] / PROCESSES},
         images=study.train_images,
         size=study.dataset["image_size"],
     )
-    return math.ceil(1.25 * needed / 1e6) * attempt
+    return math.ceil(1.25 * PROCESSES / NODES * of_one_process / 1e6) * attempt
 
 
 def training_minutes(wildcards, attempt):
@@ -122,4 +133,5 @@ def training_minutes(wildcards, attempt):
         size=study.dataset["image_size"],
         epochs=study.epochs[-1] if study.schedule == "trajectory" else int(wildcards.epochs),
     )
-    return math.ceil(10 + 3 * operations / (config["device_tflops"] * 1e12) / 60) * attempt
+    seconds = operations / (PROCESSES * config["device_tflops"] * 1e12)
+    return math.ceil(10 + 3 * seconds / 60) * attempt
