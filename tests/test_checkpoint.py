@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from feature_diversity.checkpoint import load_state, locked, save_state
+from feature_diversity.checkpoint import load_state, save_state
 
 KEY = "a run"
 
@@ -75,10 +75,3 @@ def test_an_older_state_of_the_right_key_is_found_behind_others(tmp_path):
     save(tmp_path, 2, key="other options")
     assert load_state(tmp_path, KEY)["history"] == [{"step": 1}]
     assert names(tmp_path) == ["state_000000001.pt"]
-
-
-def test_a_folder_can_be_locked_again_after_its_holder_is_done(tmp_path):
-    with locked(tmp_path):
-        pass
-    with locked(tmp_path):
-        pass

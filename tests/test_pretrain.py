@@ -11,9 +11,10 @@ from safetensors.torch import load_file
 
 from feature_diversity import pretrain
 from feature_diversity.algorithms import build
-from feature_diversity.checkpoint import locked, save_state
+from feature_diversity.checkpoint import save_state
 from feature_diversity.draws import seeded
 from feature_diversity.files import InputError
+from feature_diversity.lock import locked
 from feature_diversity.recipe import recipe
 from feature_diversity.resnet import resnet
 
@@ -172,7 +173,7 @@ def test_a_missing_data_set_is_named(training, tmp_path):
 
 
 def test_a_second_process_on_the_same_run_is_refused(command, training, tmp_path):
-    with locked(tmp_path / "ep2" / "resume"):
+    with locked(tmp_path / "ep2" / "resume" / "lock"):
         done = command("pretrain", *training(tmp_path, 2))
     assert done.returncode == 1
     assert done.stderr.startswith(f"error: another process trains this run: process {os.getpid()} on ")

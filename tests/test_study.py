@@ -309,7 +309,13 @@ def test_an_empty_config_has_the_defaults():
     config = {}
     validate(config, "config")
     places = {"study": "demo", "results": "results", "data": "data", "mirror": "", "offline": False}
-    assert config == places | {"device_tflops": 0.03, "gpus": 0, "nodes": 1, "training_options": ""}
+    assert config == places | {
+        "device_tflops": 0.03,
+        "gpus": 0,
+        "nodes": 1,
+        "training_options": "",
+        "shared_trainings": "",
+    }
 
 
 @pytest.mark.parametrize(

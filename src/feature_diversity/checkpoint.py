@@ -1,19 +1,14 @@
-"""Training state on disk: saved atomically, checked when read, kept from being used twice at once."""
+"""Training state on disk: saved atomically, checked when read."""
 
-import fcntl
 import hashlib
 import io
-import os
-import socket
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from feature_diversity.files import InputError, atomic_write, cannot_write
+from feature_diversity.files import atomic_write
 
 KEPT = 2  # the newest state, and the one before it in case the newest is damaged
 
@@ -49,27 +44,3 @@ def load_state(folder: Path, key: str) -> dict[str, Any] | None:
             return saved["state"]
         path.unlink()
     return None
-
-
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Hold the folder, made if need be, for this process.
-
-    Raises InputError naming the holder if another process has it, and where nothing may be written.
-    """
-    path = folder / "lock"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        file = open(path, "a+")  # noqa: SIM115  closed below
-    except OSError as error:
-        raise cannot_write(path, error) from None
-    with file:
-        try:
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            file.seek(0)
-            raise InputError(f"another process trains this run: {file.read().strip()} holds {path}") from None
-        file.truncate(0)
-        file.write(f"process {os.getpid()} on {socket.gethostname()}")
-        file.flush()
-        yield

@@ -1,6 +1,5 @@
 """Large files from the network: downloads that go on where they broke off, kept and verified by SHA-256."""
 
-import fcntl
 import hashlib
 import http.client
 import os
@@ -9,13 +8,13 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 from tqdm import tqdm
 
 from feature_diversity.files import InputError, atomic_write
+from feature_diversity.lock import locked
 
 CHUNK = 2**20  # bytes
 TIMEOUT = 60  # seconds without a byte
@@ -45,8 +44,7 @@ def cached(
     then but the part of a broken download, with which the next one goes on.
     """
     record = path.with_name(f"{path.name}.sha256")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with _waiting_lock(path.with_name(f".{path.name}.lock")):
+    with locked(path.with_name(f".{path.name}.lock"), wait=True):
         if path.exists():
             recorded = record.read_text().split()[0] if record.exists() else sha256
             found = sha256_of(path)
@@ -141,15 +139,3 @@ def _receive(url: str, part: Path) -> None:
     if total is not None and done < total:
         raise ConnectionError(f"the connection ended after {done:,} of {total:,} bytes")
     tag_file.unlink(missing_ok=True)
-
-
-@contextmanager
-def _waiting_lock(path: Path) -> Iterator[None]:
-    """Hold a lock file, after waiting for the process that holds it."""
-    with open(path, "w") as file:
-        try:
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            print(f"waiting for another process that holds {path}", file=sys.stderr)
-            fcntl.lockf(file, fcntl.LOCK_EX)
-        yield

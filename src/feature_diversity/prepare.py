@@ -2,6 +2,7 @@
 
 import argparse
 import csv
+import hashlib
 import json
 import sys
 from dataclasses import asdict
@@ -60,13 +61,18 @@ def main(argv: list[str]) -> None:
     if in_files:
         mean, std = IMAGENET_MEAN, IMAGENET_STD
         parts = {split: where_they_lie(source, rows[split]) for split in SPLITS}
+        kept = b"".join(contents[rows["train"]])
         if cache:
             parts["train"] = {"cached": write_cache(arguments, parts["train"], size, stored_size)}
+            with open(store.cache_path(arguments.output), "rb") as file:
+                kept = hashlib.file_digest(file, "blake2b").digest()
     else:
         pixels = store.resize(torch.from_numpy(images), stored_size)
         mean, std = mean_and_std(pixels[rows["train"]])
         parts = {split: {"images": pixels[rows[split]]} for split in SPLITS}
-    facts = Facts(name, mean, std, size, stored_size, source.class_names)
+        kept = parts["train"]["images"].numpy()
+    digest = digest_of(kept, source.labels[rows["train"]])
+    facts = Facts(name, mean, std, size, stored_size, source.class_names, digest)
     write(arguments.output, facts, parts, source.labels, rows)
     if arguments.held_out:
         write_held_out(arguments.held_out, source, images, rows)
@@ -121,6 +127,13 @@ def mean_and_std(images: Tensor) -> tuple[list[float], list[float]]:
     """Mean and standard deviation of each channel of uint8 images, as shares of 255."""
     std, mean = torch.std_mean(images.to(torch.float64) / 255, dim=(0, 2, 3))
     return mean.tolist(), std.tolist()
+
+
+def digest_of(kept: bytes | np.ndarray, labels: np.ndarray) -> str:
+    """Digest of images, or of their digests, and labels: 32 hexadecimal digits."""
+    digest = hashlib.blake2b(kept, digest_size=16)
+    digest.update(labels.astype("<i8"))
+    return digest.hexdigest()
 
 
 def where_they_lie(source: sources.Source, rows: np.ndarray) -> dict[str, Tensor]:

@@ -15,9 +15,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from feature_diversity import __version__, model
+from feature_diversity import __version__, model, shared
 from feature_diversity.algorithms import Batch
-from feature_diversity.checkpoint import load_state, locked, save_state
+from feature_diversity.checkpoint import load_state, save_state
 from feature_diversity.data import store
 from feature_diversity.data.loader import training_batches
 from feature_diversity.distributed import agree, rank, rank_0_first, say, share, world_size
@@ -26,17 +26,73 @@ from feature_diversity.engine import Training, initialise, one_pass, rate_at, ta
 from feature_diversity.files import InputError, atomic_write
 from feature_diversity.interruption import Interruption
 from feature_diversity.launch import joined
+from feature_diversity.lock import locked
 from feature_diversity.machine import Machine, add_options, from_options, prepare
 from feature_diversity.monitor import Monitor
+from feature_diversity.origin import versions
 from feature_diversity.progress import announce_ready
 from feature_diversity.run import Run
 
 HISTORY = ("epoch", "loss", "learning_rate", "images_per_second")
+PACKAGES = ("numpy", "pillow", "torch", "torchvision")  # that the bits of a network depend on
 
 
 @joined()
 def main(argv: list[str]) -> None:
     """Command line of the stage; see --help."""
+    parser = command_line()
+    arguments = parser.parse_args(argv)
+    if not len(arguments.epochs) == len(arguments.models) == len(arguments.histories):
+        parser.error("--epochs, --models and --histories must name as many snapshots")
+    if arguments.shared and not arguments.code:
+        parser.error("--shared needs --code: other code trains other networks")
+    outputs = dict(
+        zip(arguments.epochs, zip(arguments.models, arguments.histories, strict=True), strict=True)
+    )
+    machine = from_options(arguments)
+    prepare(machine.device, arguments.threads)
+
+    facts, (data,) = store.read(arguments.data, "train")
+    if arguments.shared and not facts.digest:
+        raise InputError(f"{arguments.data} has no digest of its images, as sharing needs; prepare it anew")
+    options = {
+        "run": arguments.run,
+        "recipe": arguments.recipe,
+        "schedule_epochs": max(outputs),
+        "engine": "native",
+        "precision": machine.precision,
+        "code": arguments.code or "unknown",
+        "version": __version__,
+        "packages": versions(*PACKAGES),
+        "dataset": asdict(facts),
+        "train_images": len(data.labels),
+        "classes": len(facts.class_names),
+    }
+    # The state lies beside the outputs and not among them: Snakemake removes a failed job's outputs.
+    resume = outputs[max(outputs)][0].parent / "resume"
+    with shared.claimed(arguments.shared, options, outputs) as give:
+        if give is None:
+            return
+        with locked(resume / "lock") if rank() == 0 else nullcontext():
+            train(
+                options,
+                data,
+                facts,
+                sorted(outputs),
+                resume,
+                machine=machine,
+                save_minutes=arguments.save_minutes,
+                tensorboard=arguments.tensorboard
+                and arguments.tensorboard / Run(**arguments.run, epochs=max(outputs)).folder,
+            )
+            if rank() == 0:
+                give(resume)
+                shared.copy(resume, outputs)
+                shutil.rmtree(resume)
+
+
+def command_line() -> argparse.ArgumentParser:
+    """The stage's options."""
     parser = argparse.ArgumentParser(prog="feature_diversity pretrain", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="prepared data set")
     parser.add_argument(
@@ -52,7 +108,7 @@ def main(argv: list[str]) -> None:
         "--histories", type=Path, nargs="+", required=True, help="history.csv of each snapshot"
     )
     parser.add_argument("--recipe", type=json.loads, required=True, help="hyper-parameters (JSON)")
-    parser.add_argument("--code", default="unknown", help="digest of the code, kept with the results")
+    parser.add_argument("--code", default="", help="digest of the code, kept with the results")
     add_options(parser)
     parser.add_argument(
         "--save-minutes",
@@ -61,52 +117,8 @@ def main(argv: list[str]) -> None:
         help="save the state this often within an epoch (default 10); always after one",
     )
     parser.add_argument("--tensorboard", type=Path, help="folder of all trainings' TensorBoard files")
-    arguments = parser.parse_args(argv)
-    machine = from_options(arguments)
-    prepare(machine.device, arguments.threads)
-
-    facts, (data,) = store.read(arguments.data, "train")
-    options = {
-        "run": arguments.run,
-        "recipe": arguments.recipe,
-        "engine": "native",
-        "precision": machine.precision,
-        "code": arguments.code,
-        "version": __version__,
-        "dataset": asdict(facts),
-        "train_images": len(data.labels),
-        "classes": len(facts.class_names),
-    }
-    if not len(arguments.epochs) == len(arguments.models) == len(arguments.histories):
-        parser.error("--epochs, --models and --histories must name as many snapshots")
-    outputs = dict(
-        zip(arguments.epochs, zip(arguments.models, arguments.histories, strict=True), strict=True)
-    )
-    # The state lies beside the outputs and not among them: Snakemake removes a failed job's outputs.
-    resume = outputs[max(outputs)][0].parent / "resume"
-    with locked(resume) if rank() == 0 else nullcontext():
-        train(
-            options,
-            data,
-            facts,
-            sorted(outputs),
-            resume,
-            machine=machine,
-            save_minutes=arguments.save_minutes,
-            tensorboard=arguments.tensorboard
-            and arguments.tensorboard / Run(**arguments.run, epochs=max(outputs)).folder,
-        )
-        if rank() == 0:
-            publish(outputs, resume)
-
-
-def publish(outputs: dict[int, tuple[Path, Path]], folder: Path) -> None:
-    """Copy the snapshots to where they were asked for, and remove the folder."""
-    for epoch, paths in outputs.items():
-        for name, path in zip(("model.safetensors", "history.csv"), paths, strict=True):
-            with atomic_write(path) as temporary:
-                shutil.copyfile(folder / f"snapshot_{epoch:06d}" / name, temporary)
-    shutil.rmtree(folder)
+    parser.add_argument("--shared", default="", help="folder of finished trainings shared with other studies")
+    return parser
 
 
 def train(

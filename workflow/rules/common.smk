@@ -35,11 +35,13 @@ if PROCESSES % NODES:
 SRUN = f"srun --nodes {NODES} --ntasks {PROCESSES} --cpu-bind=none --kill-on-bad-exit=1"
 TORCHRUN = f"torch.distributed.run --standalone --nproc-per-node {PROCESSES} -m --"
 
-# Jobs run this checkout's code, the code whose digest they carry, whatever else is installed. Where data sets
-# and checkpoints are looked for is no param: another place does not make others. Nor is how a machine trains.
+# Jobs run this checkout's code, the code whose digest they carry, whatever else is installed. Where data sets,
+# checkpoints and trainings are looked for is no param: another place does not make others. Nor is how a machine
+# trains.
 PLACES = {
     "PYTHONPATH": str(ROOT / "src"),
     "DATA_FOLDER": config["data"],
+    "SHARED_TRAININGS": config["shared_trainings"],
     "ZOO_MIRROR": config["mirror"],
     "ZOO_OFFLINE": "--offline" if config["offline"] else "",
     "TRAINING_OPTIONS": config["training_options"],

@@ -38,4 +38,4 @@ rule pretrain:
         "$SRUN python -m $TORCHRUN feature_diversity pretrain --data {input:q} --run {params.network:q} "
         "--epochs {params.epochs:q} --models {output.models:q} --histories {output.histories:q} "
         "--recipe {params.recipe:q} --code {params.code:q} --threads {threads} "
-        "$TRAINING_OPTIONS > {log:q} 2>&1"
+        '--shared "$SHARED_TRAININGS" $TRAINING_OPTIONS > {log:q} 2>&1'

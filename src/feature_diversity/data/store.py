@@ -30,7 +30,8 @@ class Facts:
 
     mean, std: of the training pixels scaled to 0 ... 1, one value for each of the C channels; ImageNet's
     for images in files. image_size: side in pixels of what the network takes. stored_size: side of what
-    training begins with, cropped and resized to image_size by the augmentation.
+    training begins with, cropped and resized to image_size by the augmentation. digest: of the
+    training images as they are kept, in their order, and of their labels; empty where it is not known.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Facts:
     image_size: int
     stored_size: int
     class_names: list[str]
+    digest: str = ""
 
 
 @dataclass(frozen=True)
