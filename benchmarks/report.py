@@ -46,7 +46,8 @@ def main() -> None:
                 path / "figures",
             )
             stage("report", "--table", path / "results.parquet", "--claims", path / "claims.csv",
-                  "--figures", path / "figures", "--output", path / "report.html")  # fmt: skip
+                  "--figures", path / "figures", "--output", path / "report.html",
+                  "--provenance", path / "provenance.json")  # fmt: skip
             print(f"  page      {(path / 'report.html').stat().st_size / 1e6:6.1f} MB")
             browse(path / "report.html")
 

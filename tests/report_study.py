@@ -40,6 +40,7 @@ def make_report(table: pd.DataFrame, folder: Path, *options: str, pictures: tupl
     claims.main(["--table", csv, "--output", verdicts])
     if pictures:
         figures.main(["--table", csv, "--figures", *pictures, "--folder", drawn])
-    page = folder / "report.html"
-    report.main(["--table", csv, "--claims", verdicts, "--figures", drawn, "--output", str(page), *options])
+    page, facts = folder / "report.html", folder / "provenance.json"
+    inputs = ["--table", csv, "--claims", verdicts, "--figures", drawn]
+    report.main([*inputs, "--output", str(page), "--provenance", str(facts), *options])
     return page

@@ -20,16 +20,16 @@ LOADING = (
     "progress resnet"
 )
 CLOSURES = {
-    "pretrain": f"{LOADING} batchnorm checkpoint distributed engine interruption launch machine monitor "
-    "optim pretrain recompute run",
+    "pretrain": f"{LOADING} batchnorm checkpoint distributed engine interruption launch lock machine "
+    "monitor origin optim pretrain recompute run shared",
     "extract": f"{LOADING} augment extract",
     "linear_eval": f"{LOADING} augment knn linear_eval logistic optim probes readings vissl_linear",
     "diversity": "approximate directions diversity energy files gram measures progress readings "
     "special_functions uniform_sphere",
     "tabulate": "early_stopping files progress run tabulate",
-    "report": "captions files progress report report.behind report.chart report.columns report.links "
-    "report.missing report.page report.provenance report.verdicts results_table run style verdicts "
-    "verdicts.paper",
+    "report": "captions digest files origin progress provenance report report.behind report.chart "
+    "report.columns report.links report.missing report.page report.verdicts results_table run style "
+    "verdicts verdicts.paper",
     "figures": "captions figures figures.drawing figures.further figures.heat_map figures.paper "
     "figures.relations figures.seeds figures.size files progress results_table style",
     "claims": "bootstrap claims files permutation progress results_table verdicts verdicts.algorithms "

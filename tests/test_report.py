@@ -10,7 +10,7 @@ from report_study import LAYERS, make_report, study_table
 
 from feature_diversity import report
 from feature_diversity.files import InputError
-from feature_diversity.report import columns, links, provenance
+from feature_diversity.report import columns, links
 from feature_diversity.report.behind import numbers_behind
 from feature_diversity.report.verdicts import NEEDED, read_claims, verdicts_of
 from feature_diversity.results_table import RUN
@@ -108,7 +108,7 @@ def test_an_infinite_seed_is_told_beside_the_mean_of_the_others(table):
     assert "(1 infinite)" in row[behind["head"].index("head")]
 
 
-# --- links, provenance ---
+# --- links ---
 
 
 def test_links_lead_to_the_files_that_are_there(runs, tmp_path):
@@ -128,21 +128,6 @@ def test_links_lead_to_the_files_that_are_there(runs, tmp_path):
     assert found["without_history"] == len(runs) - 1
 
 
-def test_jobs_are_summed_by_stage(tmp_path):
-    for name, seconds, memory in (
-        ("pretrain/a", 1800, 2048),
-        ("pretrain/b", 1800, "-"),
-        ("figures", 36, 100),
-    ):
-        path = tmp_path / f"{name}.tsv"
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(f"s\tmax_rss\n{seconds}\t{memory}\n")
-    (tmp_path / "pretrain" / "c.tsv").write_text("")
-    jobs = {job["stage"]: job for job in provenance.jobs_in(tmp_path)}
-    assert jobs["pretrain"] == {"stage": "pretrain", "jobs": 2, "hours": 1.0, "memory": 2.0, "unreadable": 1}
-    assert jobs["figures"]["hours"] == pytest.approx(0.01)
-
-
 # --- bad input ---
 
 
@@ -153,7 +138,8 @@ def test_a_file_that_is_no_table_of_verdicts_is_refused_naming_it(table, tmp_pat
     (tmp_path / "claims.csv").write_text(content)
     with pytest.raises(InputError, match=r"claims\.csv"):
         report.main(["--table", str(tmp_path / "results.csv"), "--claims", str(tmp_path / "claims.csv"),
-                     "--figures", "none", "--output", str(page)])  # fmt: skip
+                     "--figures", "none", "--output", str(page),
+                     "--provenance", str(tmp_path / "p")])  # fmt: skip
     assert not page.exists()
 
 
@@ -190,5 +176,6 @@ def test_an_empty_table_of_verdicts_still_makes_a_page(table, tmp_path):
     page = make_report(table, tmp_path)
     pd.DataFrame(columns=NEEDED).to_csv(tmp_path / "claims.csv", index=False)
     report.main(["--table", str(tmp_path / "results.csv"), "--claims", str(tmp_path / "claims.csv"),
-                 "--figures", "none", "--output", str(page)])  # fmt: skip
+                 "--figures", "none", "--output", str(page),
+                 "--provenance", str(tmp_path / "p")])  # fmt: skip
     assert "The table of verdicts is empty" in page.read_text()

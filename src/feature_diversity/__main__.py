@@ -4,7 +4,7 @@ import importlib
 import sys
 
 from feature_diversity import progress  # noqa: F401  first: it notes when the process began
-from feature_diversity.files import InputError
+from feature_diversity.files import WRITTEN, InputError
 
 # Stages are imported when called, so that the energy stage starts without loading torch.
 STAGES = {
@@ -39,12 +39,16 @@ def main() -> int:
     if stage not in STAGES:
         print(f"error: unknown stage {stage!r}; choose from {', '.join(STAGES)}", file=sys.stderr)
         return 2
-    module = importlib.import_module(f"feature_diversity.{MODULES.get(stage, stage)}")
+    module = MODULES.get(stage, stage)
     try:
-        module.main(arguments)
+        importlib.import_module(f"feature_diversity.{module}").main(arguments)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    if WRITTEN:
+        from feature_diversity.provenance import say_record
+
+        say_record(stage, module, arguments)
     return 0
 
 

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+WRITTEN: list[Path] = []  # what this process has written, in that order
+
 
 class InputError(Exception):
     """Something the user gave (a setting, a file, data) is wrong.
@@ -40,6 +42,7 @@ def atomic_write(path: str | os.PathLike) -> Iterator[Path]:
         with open(name, "rb+") as file:
             os.fsync(file.fileno())
         os.replace(name, path)
+        WRITTEN.append(path)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise cannot_write(path, error) from None

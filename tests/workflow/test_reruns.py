@@ -1,5 +1,6 @@
 """What runs, what runs again, and what does not: the real Snakemake on the tiny study."""
 
+import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from checkout import Checkout
+from safetensors import safe_open
 
 pytestmark = pytest.mark.workflow
 EXAMPLE = Path(__file__).parents[1] / "algorithms" / "example" / "mirrored.py"
@@ -57,6 +59,22 @@ def test_the_report_and_snakemakes_own_carry_the_figures(finished: Checkout):
     text = (finished.folder / "snakemake.html").read_text()
     assert "Diversity and test error over training" in text
     assert "lines join the numbers of epochs of one width" in text
+
+
+def test_every_file_of_a_study_is_traced_to_its_job_and_code(finished: Checkout):
+    found = json.loads((finished.results / "provenance.json").read_text())
+    paths = [path.relative_to(finished.results) for path in finished.results.rglob("*") if path.is_file()]
+    untold = {path.as_posix() for path in paths if path.parts[0] not in ("logs", "benchmarks")}
+    assert set(found["files"]) == untold
+    model = "simclr/resnet14_w0.125_batchnorm_ep2_seed1/model.safetensors"
+    training = found["jobs"][found["files"][model]]
+    with safe_open(finished.results / model, "numpy") as file:
+        facts = json.loads(file.metadata()["facts"])
+    assert training["stage"] == "pretrain"
+    assert training["code"] == facts["code"]
+    assert found["packages"][training["packages"]]["torch"] == facts["packages"]["torch"]
+    assert found["machines"][training["machine"]]["name"] == os.uname().nodename
+    assert found["study"]["name"] == "tiny"
 
 
 def test_a_finished_study_has_nothing_to_do(checkout: Checkout):

@@ -25,8 +25,10 @@ rule report:
         claims=f"{RESULTS}/claims.csv",
         pictures=expand(f"{RESULTS}/figures/{{figure}}.svg", figure=FIGURES),
         notes=f"{RESULTS}/figures/notes.json",
+        summary=f"{RESULTS}/summary.txt",  # not read, but the job that made it is told
     output:
-        f"{RESULTS}/report.html",
+        page=f"{RESULTS}/report.html",
+        provenance=f"{RESULTS}/provenance.json",
     log:
         f"{RESULTS}/logs/report.log",
     benchmark:
@@ -45,5 +47,5 @@ rule report:
         environment=environment("analysis"),
     shell:
         "python -m feature_diversity report --table {input.table:q} --claims {input.claims:q} "
-        "--figures {params.figures:q} --study {params.study:q} --code {params.stages:q} --output {output:q} "
-        "> {log:q} 2>&1"
+        "--figures {params.figures:q} --study {params.study:q} --code {params.stages:q} --output {output.page:q} "
+        "--provenance {output.provenance:q} > {log:q} 2>&1"

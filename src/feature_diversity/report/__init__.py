@@ -13,12 +13,12 @@ import pandas as pd
 
 from feature_diversity.files import InputError, atomic_write
 from feature_diversity.progress import announce_ready
+from feature_diversity.provenance import by_stage, provenance_of, record
 from feature_diversity.report.behind import numbers_behind
 from feature_diversity.report.columns import columns_of
 from feature_diversity.report.links import links_of
 from feature_diversity.report.missing import what_is_missing
 from feature_diversity.report.page import figures_in, render
-from feature_diversity.report.provenance import jobs_in, machine, packages
 from feature_diversity.report.verdicts import read_claims, verdicts_of
 from feature_diversity.results_table import RUN, read_results
 
@@ -34,13 +34,19 @@ def main(argv: list[str]) -> None:
     parser.add_argument(
         "--output", type=Path, required=True, help="report.html, in the study's results folder"
     )
+    parser.add_argument("--provenance", type=Path, required=True, help="provenance.json, beside it")
     arguments = parser.parse_args(argv)
     announce_ready()
     claims = read_claims(arguments.claims)
     table = read_results(arguments.table)
-    content = content_of(table, claims, arguments.figures, arguments.study, arguments.output.parent)
-    page = render(**content, code=arguments.code)
-    with atomic_write(arguments.output) as path:
+    folder = arguments.output.parent
+    content = content_of(table, claims, arguments.figures, arguments.study, folder)
+    with atomic_write(arguments.output) as path, atomic_write(arguments.provenance) as facts:
+        own = record("report", "report", argv)
+        own["outputs"] = [str(arguments.output), str(arguments.provenance)]
+        provenance = provenance_of(folder, own, arguments.study, arguments.code)
+        facts.write_text(json.dumps(provenance, indent=1), encoding="utf-8")
+        page = render(**content, provenance=provenance, stages=by_stage(provenance["jobs"]))
         path.write_text(page, encoding="utf-8")
     print(f"{arguments.output}: {len(page.encode()) / 1e6:.1f} MB")
 
@@ -63,8 +69,5 @@ def content_of(
         "behind": numbers_behind(table),
         "data": columns | {"links": links},
         "missing": what_is_missing(table, runs, claims, pictures, links, study) + left_out,
-        "jobs": jobs_in(folder / "benchmarks"),
-        "machine": machine(),
-        "packages": packages(),
         "made": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     }

@@ -21,7 +21,7 @@ LARGE = 700_000  # bytes of an SVG from which the page takes the PNG
 
 
 def render(**content: Any) -> str:
-    """The page as HTML. content: see `content_of`, and `code`."""
+    """The page as HTML. content: see `content_of`; `provenance`; `stages`, its jobs by stage."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(HERE),
         autoescape=True,
