@@ -5,7 +5,9 @@
 A random ResNet-50 with SimCLR's head and random images. The extraction records all layers of every image,
 which is what all readings are computed from, and passes two augmented views of each through the network
 for the alignment: three passes an image. The bare pass takes the same batches, normalised, through the trunk
-alone and keeps nothing. They take turns. Memory is the peak of a process of its own.
+alone, as it was trained, and keeps nothing; both have their weights channels last. The folded bare pass takes
+them through the very trunk of the extraction, whose norms are part of its convolutions. They take turns.
+Memory is the peak of a process of its own.
 """
 
 import argparse
@@ -21,7 +23,7 @@ from feature_diversity import extract, model
 from feature_diversity.algorithms import build
 from feature_diversity.data import store
 from feature_diversity.recipe import recipe
-from feature_diversity.resnet import resnet
+from feature_diversity.resnet import fold_norms, resnet
 
 LAYERS = ["conv1", "res2", "res3", "res4", "res5", "trunk", "head"]
 FACTS = store.Facts("random", [0.485, 0.456, 0.406], [0.229, 0.224, 0.225], 224, 256, [])
@@ -29,12 +31,15 @@ PASSES = 3  # of an image: itself and two views
 TURNS = 3
 
 
-def network() -> model.Model:
-    """A random network on the device, in eval mode."""
+def network(fold: bool) -> model.Model:
+    """A random network on the device, in eval mode; fold: as the stage reads it."""
     torch.manual_seed(0)
     trunk = resnet(50)
     head = build("simclr", recipe("simclr"), trunk.out_channels, 4096, 1000).head
-    return model.Model(trunk.eval().to(model.device()), head.eval().to(model.device()), {})
+    trunk.eval().to(model.device(), memory_format=torch.channels_last)
+    if fold:
+        fold_norms(trunk)
+    return model.Model(trunk, head.eval().to(model.device()), {})
 
 
 @torch.no_grad()
@@ -73,23 +78,28 @@ def main() -> None:
     generator = torch.Generator().manual_seed(0)
     shape = (arguments.images, 3, arguments.size, arguments.size)
     images = torch.randint(256, shape, dtype=torch.uint8, generator=generator)
-    net = network()
+    plain, folded = network(fold=False), network(fold=True)
     with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
         if arguments.memory:
-            bare(net, images) if arguments.memory == "bare" else record(net, images, Path(folder))
+            bare(plain, images) if arguments.memory == "bare" else record(folded, images, Path(folder))
             print(peak_memory())
             return
-        bare(net, images[:8])  # warm up
-        times = {"bare": [], "record": []}
+        for net in (plain, folded):
+            bare(net, images[:8])  # warm up
+        times = {"bare": [], "folded": [], "record": []}
         for part in images.chunk(TURNS):  # the file system's cache is as full for each
-            times["bare"].append(seconds(bare, net, part))
-            times["record"].append(seconds(record, net, part, Path(folder)))
+            times["bare"].append(seconds(bare, plain, part))
+            times["folded"].append(seconds(bare, folded, part))
+            times["record"].append(seconds(record, folded, part, Path(folder)))
     speeds = {name: arguments.images / sum(values) for name, values in times.items()}
     speeds["record"] *= PASSES
-    peaks = {name: memory(name, arguments) for name in times}
+    peaks = {name: memory(name, arguments) for name in ("bare", "record")}
     print(f"bare forward   {speeds['bare']:8.1f} images/s, peak {peaks['bare']:6.0f} MB")
+    print(f"folded forward {speeds['folded']:8.1f} images/s")
     print(f"extraction     {speeds['record']:8.1f} images/s, peak {peaks['record']:6.0f} MB")
-    print(f"ratio {speeds['record'] / speeds['bare']:.2f}, {peaks['record'] - peaks['bare']:.0f} MB more")
+    more = peaks["record"] - peaks["bare"]
+    ratios = [speeds["record"] / speeds[name] for name in ("bare", "folded")]
+    print(f"extraction / bare {ratios[0]:.2f}, extraction / folded {ratios[1]:.2f}, {more:.0f} MB more")
 
 
 def memory(name: str, arguments: argparse.Namespace) -> float:

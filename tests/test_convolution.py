@@ -33,7 +33,8 @@ def test_a_convolution_is_torchs(kernel, size, stride):
 @pytest.mark.parametrize(
     ("options", "shape"),
     [
-        ({"kernel_size": 1, "bias": True}, (2, 2)),
+        ({"kernel_size": 1}, (2, 2)),
+        ({"kernel_size": 3, "padding": 1}, (2, 2)),
         ({"kernel_size": 3, "bias": False}, (3, 3)),
         ({"kernel_size": 1, "bias": False, "padding": 1}, (2, 2)),
         ({"kernel_size": 3, "bias": False, "padding": 1, "groups": 2}, (2, 2)),

@@ -8,7 +8,7 @@ import torchvision
 from golden_weights import golden_input, golden_json, golden_state
 from torch import nn
 
-from feature_diversity.resnet import BLOCKS, LAYERS, parameter_count, resnet
+from feature_diversity.resnet import BLOCKS, LAYERS, fold_norms, parameter_count, resnet
 
 torch.set_num_threads(1)
 
@@ -222,6 +222,19 @@ def test_memory_format_does_not_change_the_features(norm, images):
     trunk.to(memory_format=torch.channels_last)
     actual = trunk(images.double().to(memory_format=torch.channels_last))
     torch.testing.assert_close(actual, expected)
+
+
+@pytest.mark.parametrize("size", [32, 64])
+@pytest.mark.parametrize("norm", ["batchnorm", "layernorm"])
+def test_folding_its_norms_does_not_change_a_layer(norm, size):
+    trunk = resnet(14, 0.125, norm)
+    trunk.load_state_dict(golden_state(trunk, 3))
+    trunk.double().eval()
+    images = torch.randn(2, 3, size, size, dtype=torch.float64)
+    expected = trunk.forward_layers(images, LAYERS)
+    fold_norms(trunk)
+    for layer, output in trunk.forward_layers(images, LAYERS).items():
+        torch.testing.assert_close(output, expected[layer], rtol=1e-10, atol=1e-10)
 
 
 def test_compiles_as_one_graph(small, images):

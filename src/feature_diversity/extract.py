@@ -42,7 +42,7 @@ def main(argv: list[str]) -> None:
     images = evaluation_images(held_out, facts.image_size)
     announce_ready()
     for path in arguments.models:
-        network = model.read(path)
+        network = model.read_for_features(path)
         if network.head is None and "head" in arguments.layers:
             raise InputError(f"{path} was released without its head; leave head out of the study's layers")
         extract(network, images, facts, arguments.layers, path.parent / "features")

@@ -40,7 +40,7 @@ def main(argv: list[str]) -> None:
             raise InputError(f"{arguments.data} has no {name} images, which linear evaluation needs")
     announce_ready()
     for path, output in zip(arguments.models, arguments.outputs, strict=True):
-        result = evaluate(model.read(path), facts, splits, **arguments.options)
+        result = evaluate(model.read_for_features(path), facts, splits, **arguments.options)
         with atomic_write(output) as temporary:
             temporary.write_text(json.dumps(result, indent=2) + "\n")
         print(

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from feature_diversity.algorithms import build
 from feature_diversity.files import InputError, atomic_write
-from feature_diversity.resnet import ResNet, resnet
+from feature_diversity.resnet import ResNet, fold_norms, resnet
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,14 @@ def read(path: str | Path) -> Model:
         raise InputError(f"{path} is not a model of this package: {error}") from None
     parts.eval().to(device())
     return Model(trunk, head, facts)
+
+
+def read_for_features(path: str | Path) -> Model:
+    """As `read`, with a trunk that gives the same features, but for rounding, in half the time on the CPU."""
+    network = read(path)
+    fold_norms(network.trunk)
+    network.trunk.to(memory_format=torch.channels_last)
+    return network
 
 
 def _head(facts: dict[str, Any], channels: int) -> nn.Module | None:

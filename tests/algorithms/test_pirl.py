@@ -4,6 +4,7 @@ from checks import GoldenNetwork, assert_near, tiny, tiny_batch
 from golden_weights import golden_arrays, golden_json
 from torch import nn
 
+from feature_diversity.convolution import Conv2d
 from feature_diversity.files import InputError
 
 CASES = golden_json("loss_pirl.json")
@@ -36,13 +37,17 @@ def test_losses_gradients_and_bank_are_vissls_step_by_step(case):
         assert_near(algorithm.memory.embeddings.rows, golden[f"step{step}_memory_after_f64"])
 
 
-def test_the_network_is_vissls():
+# One layer of BatchNorm after the other over two images makes rounding ten million times larger, so only the
+# kernels that VISSL ran reach 1e-6; the matrix products of small maps differ from them in the last bit.
+@pytest.mark.parametrize(("kernels", "tolerance"), [("torch's", 1e-6), ("ours", 1e-5)])
+def test_the_network_is_vissls(monkeypatch, kernels, tolerance):
+    if kernels == "torch's":
+        monkeypatch.setattr(Conv2d, "forward", nn.Conv2d.forward)
     head = tiny("pirl", channels=2048, grid=3, patch_size=10).head
     network = GoldenNetwork("pirl", head, [head.patches.each, head.patches.together, head.image])
     patches, images = network.input(18, 2)
-    # one layer of BatchNorm after the other over two images makes rounding errors ten million times larger
     network.check(
-        lambda patches, images: [head.puzzle(patches), head(images)], patches, images, tolerance=1e-5
+        lambda patches, images: [head.puzzle(patches), head(images)], patches, images, tolerance=tolerance
     )
 
 
