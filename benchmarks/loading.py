@@ -2,9 +2,9 @@
 
     python benchmarks/loading.py [--images 600] [--threads 2]
 
-The JPEG files are made here. "bare" decodes them to RGB with Pillow in as many threads, and no more;
+The JPEG files are made here. "bare" reads and decodes them to RGB in as many threads, and no more;
 "training" and "evaluation" are the loader's batches. Ratios of images a second,
-medians of three passes in turn.
+medians of seven passes in turn.
 """
 
 import argparse
@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from feature_diversity import prepare, pretrain
+from feature_diversity import machine, prepare, pretrain
 from feature_diversity.data import loader, store
 from feature_diversity.recipe import recipe
 
@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=600)
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
+    machine.prepare(torch.device("cpu"), arguments.threads)  # as the stages do
     print(f"{arguments.threads} threads, {arguments.images} JPEG files, ratios to bare decoding")
     for width, height in ((224, 224), (500, 375)):
         with tempfile.TemporaryDirectory() as folder:
@@ -60,10 +60,11 @@ def from_files(folder: Path, arguments: argparse.Namespace, width: int, height: 
         splits[cache] = store.read(data, "train")[1][0]
     plain = splits[False]
     order, count = torch.arange(len(plain.labels)), len(plain.labels)
+    parts = [range(start, min(start + loader.TOGETHER, count)) for start in range(0, count, loader.TOGETHER)]
 
     def bare() -> None:
         with ThreadPoolExecutor(arguments.threads) as pool:
-            deque(pool.map(lambda row: np.asarray(plain.images.decode(row)), range(count)), maxlen=0)
+            exhaust(pool.map(lambda rows: exhaust(map(plain.images.pixels, rows)), parts))
 
     passes: dict[str, Callable[[], object]] = {
         "bare": bare,
@@ -72,7 +73,7 @@ def from_files(folder: Path, arguments: argparse.Namespace, width: int, height: 
         "evaluation": lambda: exhaust(loader.evaluation_batches(plain, 224, 64)),
     }
     seconds = {name: [] for name in passes}
-    for _ in range(3):
+    for _ in range(7):
         for name, work in passes.items():
             began = time.perf_counter()
             work()

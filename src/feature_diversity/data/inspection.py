@@ -12,7 +12,6 @@ from feature_diversity.data.parallel import in_order
 from feature_diversity.files import InputError
 
 AHEAD = 256  # images
-BILINEAR = 2  # Pillow's number for it
 QUALITY = 95  # of the cache's JPEG files
 
 
@@ -28,7 +27,7 @@ def inspect(images: np.ndarray | ImageFiles, threads: int) -> tuple[np.ndarray, 
 
     def look(row: int) -> bytes:
         try:
-            images.decode(row)
+            images.pixels(row)
             return _digest(images.content(row))
         except InputError as error:
             corrupt[row] = str(error)
@@ -43,11 +42,13 @@ def shrunk(images: ImageFiles, threads: int) -> Iterator[bytes]:
     """Each image as a JPEG file with a shorter side of window_size pixels."""
     side = images.window_size
 
+    from PIL import Image
+
     def shrink(row: int) -> bytes:
-        image = images.decode(row, side)
+        image = Image.fromarray(images.pixels(row, side))
         size = tuple(round(length * side / min(image.size)) for length in image.size)
         buffer = io.BytesIO()
-        image.resize(size, BILINEAR).save(buffer, "JPEG", quality=QUALITY, subsampling=0)
+        image.resize(size, Image.Resampling.BILINEAR).save(buffer, "JPEG", quality=QUALITY, subsampling=0)
         return buffer.getvalue()
 
     files = in_order(shrink, range(len(images)), threads=threads, ahead=AHEAD)

@@ -11,6 +11,7 @@ from feature_diversity.data.store import Split, resize
 from feature_diversity.draws import generator
 
 AHEAD = 2  # batches that are being decoded while one is used
+TOGETHER = 8  # images that a thread decodes at a time: handing over one alone takes as long as half of it
 
 Batches = Iterator[tuple[Tensor, Tensor, Tensor]]  # images, uint8, B x C x S x S; labels and rows, int64, B
 
@@ -30,7 +31,13 @@ def training_batches(split: Split, order: Tensor, batch_size: int, draw: tuple[i
         seed, epoch = draw
         positions = torch.rand(len(split.images), generator=generator(seed, "window", epoch)).tolist()
         files = split.images
-        yield from _decoded(split, order, batch_size, lambda row: files.window(row, positions[row]))
+        yield from _decoded(
+            split,
+            order,
+            batch_size,
+            files.window_size,
+            lambda row, out: files.window(row, positions[row], out),
+        )
 
 
 def evaluation_batches(split: Split, size: int, batch_size: int) -> Batches:
@@ -43,7 +50,7 @@ def evaluation_batches(split: Split, size: int, batch_size: int) -> Batches:
         for rows in _parts(order.to(split.labels.device), batch_size):
             yield resize(split.images[rows], size), split.labels[rows], rows
     else:
-        yield from _decoded(split, order, batch_size, split.images.evaluation)
+        yield from _decoded(split, order, batch_size, split.images.size, split.images.evaluation)
 
 
 def evaluation_images(split: Split, size: int) -> Tensor:
@@ -56,18 +63,38 @@ def _parts(order: Tensor, batch_size: int) -> tuple[Tensor, ...]:
     return order.split(batch_size) if len(order) else ()
 
 
-def _decoded(split: Split, order: Tensor, batch_size: int, read: Callable[[int], np.ndarray]) -> Batches:
-    """Batches of read(row), decoded by as many threads as torch uses, AHEAD batches ahead.
+def _decoded(
+    split: Split, order: Tensor, batch_size: int, side: int, read: Callable[[int, np.ndarray], None]
+) -> Batches:
+    """Batches made by as many threads as torch uses, AHEAD batches ahead.
 
-    They are gathered in page-locked memory and sent on to a GPU without waiting.
+    read(row, out) puts an image into `out`, uint8, side x side x 3. Batches for a GPU are made in
+    page-locked memory and sent on without waiting.
     """
     device = split.labels.device
-    order = order.cpu()
-    decoded = in_order(read, order.tolist(), threads=torch.get_num_threads(), ahead=AHEAD * batch_size)
-    for rows in _parts(order, batch_size):
-        batch = np.stack([next(decoded) for _ in rows])
-        images = torch.from_numpy(batch)
-        if device.type == "cuda":
-            images = images.pin_memory()
+    parts = _parts(order.cpu(), batch_size)
+
+    def tasks() -> Iterator[tuple[np.ndarray, np.ndarray, list[int]]]:
+        """A batch, a part of it, and the rows that belong there."""
+        for rows in parts:
+            batch = np.empty((len(rows), side, side, 3), np.uint8)  # faster than torch's: in huge pages
+            if device.type == "cuda":
+                batch = torch.from_numpy(batch).pin_memory().numpy()
+            for start in range(0, len(rows), TOGETHER):
+                few = slice(start, start + TOGETHER)
+                yield batch, batch[few], rows[few].tolist()
+
+    def fill(task: tuple[np.ndarray, np.ndarray, list[int]]) -> np.ndarray:
+        batch, part, rows = task
+        for row, out in zip(rows, part, strict=True):
+            read(row, out)
+        return batch
+
+    ahead = AHEAD * batch_size // TOGETHER
+    filled = in_order(fill, tasks(), threads=torch.get_num_threads(), ahead=ahead)
+    for rows in parts:
+        for _ in range(0, len(rows), TOGETHER):
+            batch = next(filled)
+        batch = torch.from_numpy(batch)
         rows = rows.to(device, non_blocking=True)
-        yield images.to(device, non_blocking=True).permute(0, 3, 1, 2), split.labels[rows], rows
+        yield batch.to(device, non_blocking=True).permute(0, 3, 1, 2), split.labels[rows], rows
