@@ -46,7 +46,7 @@ def fit_grid(x: Tensor, labels: Tensor, classes: int, penalties: list[float]) ->
         scores, p = scores[:, left], p[:, left]
         curvature = (p * (1 - p)).mean(dim=0)[:, :, None]
         step = _conjugate_gradients(
-            lambda s, p=p, ridge=ridge: _hessian_product(z, p, s) + ridge * s,
+            lambda s, some, p=p, ridge=ridge: _hessian_product(z, p[:, some], s) + ridge[some] * s,
             -gradient,
             (variances * curvature + ridge).clamp(min=1e-12).reciprocal(),
         )
@@ -91,22 +91,31 @@ def _hessian_product(z: Tensor, p: Tensor, s: Tensor) -> Tensor:
     return _sums(z, t - p * t.sum(dim=2, keepdim=True))
 
 
-def _conjugate_gradients(product: Callable[[Tensor], Tensor], right: Tensor, inverse: Tensor) -> Tensor:
-    """Solve product(s) = right for each P until what is left is small. inverse: a preconditioner."""
+def _conjugate_gradients(
+    product: Callable[[Tensor, Tensor], Tensor], right: Tensor, inverse: Tensor
+) -> Tensor:
+    """Solve product(s) = right for each P until what is left is small. inverse: a preconditioner.
+
+    product: of some of the P, whose numbers it is given as well; those that are solved drop out.
+    """
+    solution, residual = torch.zeros_like(right), right
+    active = torch.arange(len(right), device=right.device)
     first = _length(right)
     target = first * first.sqrt().clamp(max=0.1)  # the nearer to the minimum, the more exactly
     target = target.clamp(min=TOLERANCE / 2)
-    solution, residual = torch.zeros_like(right), right.clone()
     direction = preconditioned = inverse * residual
     squared = (residual * preconditioned).sum(dim=(1, 2), keepdim=True)
     for _ in range(CONJUGATE_STEPS):
-        image = product(direction)
+        image = product(direction, active)
         size = squared / (direction * image).sum(dim=(1, 2), keepdim=True)
-        size = torch.where(_length(residual) > target, size, 0)
-        solution = solution + size * direction
+        solution[active] += size * direction
         residual = residual - size * image
-        if (_length(residual) <= target).all():
+        left = (_length(residual) > target).flatten()
+        if not left.any():
             break
+        if not left.all():
+            active, inverse, target, squared = active[left], inverse[left], target[left], squared[left]
+            direction, residual = direction[left], residual[left]
         preconditioned = inverse * residual
         before, squared = squared, (residual * preconditioned).sum(dim=(1, 2), keepdim=True)
         direction = preconditioned + squared / before * direction
