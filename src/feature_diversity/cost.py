@@ -111,16 +111,15 @@ def training_operations(
 
 
 def training_memory(
-    algorithm: str, depth: int, width: float, recipe: dict[str, Any], *, images: int, size: int
+    algorithm: str, depth: int, width: float, recipe: dict[str, Any], *, images: int, size: int, held: int
 ) -> float:
-    """Bytes that a training in float32 needs, the images being held in memory.
+    """Bytes that a training in float32 needs. held: those of images held in memory.
 
-    They are weights, gradients and momentum, what one batch keeps for the backward pass, images, process.
+    Weights, gradients and momentum, what one batch keeps for the backward pass, images, process.
     """
     batch = min(recipe["batch_size"], images)
     kept = sum(n * kept_values(depth, width, side) for n, side in views(algorithm, recipe, size))
-    pictures = images * 3 * size**2
-    return FLOAT * (3 * parameters(depth, width) + batch * kept) + pictures + PROCESS
+    return FLOAT * (3 * parameters(depth, width) + batch * kept) + held + PROCESS
 
 
 def feature_values(depth: int, width: float, size: int, layers: list[str]) -> int:
@@ -132,6 +131,23 @@ def feature_values(depth: int, width: float, size: int, layers: list[str]) -> in
         side = math.ceil(side / 2)
         count[f"res{stage + 2}"] = 4 * channels * 2**stage * side**2
     return sum(count.get(layer, 0) for layer in layers)
+
+
+def extraction_memory(depth: int, width: float, size: int, layers: list[str]) -> float:
+    """Bytes that the features of a batch need: two batches of features, and the largest maps on the way."""
+    batch = max(1, min(250, 2**21 // size**2))  # as in extract.py
+    largest = feature_values(depth, width, size, ["conv1"])
+    values = 2 * feature_values(depth, width, size, layers) + 4 * largest
+    return FLOAT * (2 * parameters(depth, width) + batch * values) + PROCESS
+
+
+def linear_evaluation_memory(depth: int, width: float, size: int, *, images: int, held: int) -> float:
+    """Bytes that classifiers on the trunk's features of so many training images need; held as above.
+
+    They are four copies of the features: as they come, standardised, in their principal axes, on the way.
+    """
+    features = 4 * images * feature_values(depth, width, size, ["trunk"])
+    return FLOAT * features + held + extraction_memory(depth, width, size, ["trunk"])
 
 
 def state_bytes(depth: int, width: float) -> int:

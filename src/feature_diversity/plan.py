@@ -63,7 +63,7 @@ def costs(study: Study, device_tflops: float) -> str:
             run.algorithm, run.depth, run.width, recipe, images=images, size=size, epochs=run.epochs
         )
         memory[run] = cost.training_memory(
-            run.algorithm, run.depth, run.width, recipe, images=images, size=size
+            run.algorithm, run.depth, run.width, recipe, images=images, size=size, held=study.held_bytes
         )
     largest = max(memory, key=memory.get)
     kept = sum(disk(study, run) for run in study.runs())

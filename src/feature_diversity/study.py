@@ -128,8 +128,21 @@ class Study:
             published = literal(SOURCES / f"{dataset['name']}.py", "IMAGES")
         except InputError:
             return dataset["train"] or None
+        if self.error_source == "published":
+            published = 0, published[1]  # only the test images are needed
         keys = ("test", "validation", "held_out", "held_out_2", "train")
         return split_sizes(*published, **{key: dataset[key] for key in keys})["train"]
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of the training images in memory, as they are stored; 0 where they stay in files."""
+        try:
+            if literal(SOURCES / f"{self.dataset['name']}.py", "IN_FILES"):
+                return 0
+        except InputError:
+            pass
+        side = self.dataset["stored_size"] or self.dataset["image_size"]
+        return (self.train_images or 0) * 3 * side**2
 
     def grids(self, figure: str | None = None) -> list[dict[str, Any]]:
         """The grids of one figure, or those of all runs there are.

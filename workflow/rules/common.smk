@@ -118,8 +118,26 @@ def training_memory(wildcards, attempt):
         recipe | {"batch_size": recipe["batch_size"] / PROCESSES},
         images=study.train_images,
         size=study.dataset["image_size"],
+        held=study.held_bytes,
     )
     return math.ceil(1.25 * PROCESSES / NODES * of_one_process / 1e6) * attempt
+
+
+def extraction_memory(wildcards, attempt):
+    """Memory that the features of a network ask for, in MB; more when it is tried again."""
+    size = study.dataset["image_size"]
+    layers = [layer for layer in study.layers if layer != "head"]
+    needed = cost.extraction_memory(int(wildcards.depth), float(wildcards.width), size, layers)
+    return math.ceil(1.25 * needed / 1e6) * attempt
+
+
+def linear_evaluation_memory(wildcards, attempt):
+    """Memory that the linear evaluation of a network asks for, in MB; more when it is tried again."""
+    if study.train_images is None:
+        return 8000 * attempt
+    shape = int(wildcards.depth), float(wildcards.width), study.dataset["image_size"]
+    needed = cost.linear_evaluation_memory(*shape, images=study.train_images, held=study.held_bytes)
+    return math.ceil(1.25 * needed / 1e6) * attempt
 
 
 def training_minutes(wildcards, attempt):

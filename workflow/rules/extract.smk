@@ -32,7 +32,7 @@ rule extract:
         "../../envs/train.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=extraction_memory,
         runtime=60,
     params:
         layers=as_json(study.layers),

@@ -15,7 +15,7 @@ rule linear_eval:
         "../../envs/train.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=linear_evaluation_memory,
         runtime=120,
     params:
         options=as_json(study.linear_evaluation),

@@ -3,7 +3,8 @@
 A file holds `load(folder)`, which returns a `Source`: the images as they were published. Resizing and
 dividing them is done by the stage `data`. `folder` is where the user keeps data sets. A data set that
 may lie anywhere has `load(folder, path)`, `path` being the study's `dataset.path`. One of a fixed size says
-so in `IMAGES`, (training images, test images), so that studies are checked before it is loaded.
+so in `IMAGES`, (training images, test images), so that studies are checked before it is loaded; one whose
+images stay in files says `IN_FILES = True`, so that no memory is asked for them.
 """
 
 import importlib

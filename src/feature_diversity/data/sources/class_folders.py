@@ -8,6 +8,8 @@ import numpy as np
 from feature_diversity.data.sources import Source
 from feature_diversity.files import InputError
 
+IN_FILES = True
+
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".ppm", ".tif", ".tiff")
 TEST = ("test", "val")  # names of the folder of test images beside `train`; ImageNet's is its val
 

@@ -7,6 +7,9 @@ import numpy as np
 from feature_diversity.data.sources import Source, class_folders
 from feature_diversity.files import InputError
 
+IMAGES = (1_281_167, 50_000)
+IN_FILES = True
+
 DEVKIT = "ILSVRC2012_devkit_t12/data"
 ARCHIVES = {  # MD5 sums as torchvision has them
     "ILSVRC2012_img_val.tar": "29b22e2961454d5413ddabcf34fc5622",

@@ -9,6 +9,8 @@ from feature_diversity.data.sources import Source
 from feature_diversity.data.sources.class_folders import ENDINGS, TEST
 from feature_diversity.files import InputError
 
+IN_FILES = True
+
 
 def load(folder: Path, path: str = "") -> Source:
     """Images of the uncompressed shards `path/*train*.tar` and, if there are any, `path/*test*.tar` (or val).
