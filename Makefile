@@ -8,7 +8,7 @@ ENVIRONMENTS = workflow train analysis test
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 SNAKEMAKE = snakemake --workflow-profile workflow/profiles/default $(if $(STUDY),--config study=$(STUDY))
 
-.PHONY: study install plan report test lint format lock clean
+.PHONY: study install plan stale clean-resume report test lint format lock clean
 
 study: install
 	$(SNAKEMAKE)
@@ -26,6 +26,14 @@ $(VENV)/installed: envs/uv.lock $(ENVIRONMENTS:%=envs/%.lock) pyproject.toml
 # What the study takes, what of it is done, what would be run, and why.
 plan: install
 	python -m feature_diversity plan $(if $(STUDY),--study $(STUDY))
+
+# Results of runs that are in no study any more. Nothing is deleted.
+stale: install
+	python -m feature_diversity stale
+
+# Remove the states of trainings that are finished or in no study; ALL=1: of all that are not running.
+clean-resume: install
+	python -m feature_diversity clean_resume $(if $(ALL),--all)
 
 # The page that the study makes, and Snakemake's own with the figures, rules and times of all jobs.
 report: study

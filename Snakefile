@@ -15,6 +15,10 @@ STARTED = time.time()
 configfile: "config.yaml"
 
 
+# with --sdm apptainer; see envs/apptainer.def
+container: "envs/feature-diversity.sif"
+
+
 include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
 include: f"workflow/rules/{'fetch' if study.engine == 'zoo' else 'pretrain'}.smk"

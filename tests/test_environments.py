@@ -48,5 +48,19 @@ def test_the_locks_agree_so_that_they_fit_into_one_environment():
     assert {package: found for package, found in versions.items() if len(found) > 1} == {}
 
 
+@pytest.mark.parametrize("recipe", ["Dockerfile", "apptainer.def"])
+def test_an_image_has_the_locks_and_the_python_of_the_workflow(recipe: str):
+    text = (ENVS / recipe).read_text()
+    [python] = re.findall(r"python=([0-9.]+)", (ENVS / "train.yaml").read_text())
+    assert re.findall(r"^(?:FROM|From:) (.*)$", text, re.MULTILINE) == [f"python:{python}-slim"]
+    makefile = (ENVS.parent / "Makefile").read_text()
+    [environments] = re.findall(r"^ENVIRONMENTS = (.*)$", makefile, re.MULTILINE)
+    used = {"uv.lock", *(f"{name}.lock" for name in environments.split() if name != "test")}
+    *copied, installed = re.split(r"uv pip sync", text)
+    assert set(re.findall(r"\w+\.lock", "".join(copied))) == used
+    assert set(re.findall(r"\w+\.lock", installed)) == used
+    assert "--require-hashes" in installed
+
+
 def test_the_conda_environments_are_those_of_the_locks():
     subprocess.run([sys.executable, ENVS / "conda.py", "--check"], check=True)

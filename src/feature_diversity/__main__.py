@@ -21,6 +21,8 @@ STAGES = {
     "report": "write the page: figures, verdicts, runs, provenance",
     "summary": "print what a study found and where to look",
     "export": "write a trunk for torchvision, timm or VISSL",
+    "stale": "results of runs that are in no study any more, and their sizes",
+    "clean_resume": "remove the states of trainings that nothing will go on from",
 }
 MODULES = {
     "energy": "diversity",

@@ -11,12 +11,10 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-import yaml
-
 from feature_diversity import cost
 from feature_diversity.files import InputError
 from feature_diversity.run import Run
-from feature_diversity.study import Study, validate
+from feature_diversity.study import Study, configuration
 
 ROOT = Path(__file__).parents[2]
 PARTS = {  # files of a run that tell which stages are done
@@ -34,10 +32,8 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--results", help="folder of all results, if not that of config.yaml")
     parser.add_argument("--device-tflops", type=float, help="what one device sustains in training, TFLOP/s")
     arguments = parser.parse_args(argv)
-    config = yaml.safe_load((ROOT / "config.yaml").read_text())
     given = {name: value for name, value in vars(arguments).items() if value is not None}
-    config |= given
-    validate(config, "config")
+    config = configuration(**given)
     study = Study.find(config["study"])
     folder = Path(config["results"]) / study.name
     print(costs(study, config["device_tflops"]), progress(study, folder), sep="\n")
@@ -126,7 +122,7 @@ def jobs(printed: str) -> str:
     for rule, count in counts.items():
         why = ", ".join(
             f"{number:,} {kind[:1].lower() + kind[1:]}"
-            for (of, kind), number in reasons.items()
+            for (of, kind), number in sorted(reasons.items())
             if of == rule
         )
         lines.append(f"            {rule:<14} {count:8,}   {why or 'follow from the above'}")

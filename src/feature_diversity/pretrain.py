@@ -34,7 +34,7 @@ from feature_diversity.progress import announce_ready
 from feature_diversity.run import Run
 
 HISTORY = ("epoch", "loss", "learning_rate", "images_per_second")
-PACKAGES = ("numpy", "pillow", "torch", "torchvision")  # that the bits of a network depend on
+PACKAGES = ("numpy", "pillow", "simplejpeg", "torch", "torchvision")  # that the bits of a network depend on
 
 
 @joined()

@@ -23,7 +23,7 @@ RECORD, TAKEN = "provenance ", "taken "  # how such lines of a log begin
 BY_NAME = ("algorithms.", "data.sources.")  # modules that no import statement names
 PACKAGES = [
     *("altair", "jinja2", "matplotlib", "numpy", "pandas", "pillow", "pyarrow", "safetensors", "scipy"),
-    *("scikit-learn", "seaborn", "statsmodels", "torch", "torchvision", "vl-convert-python"),
+    *("scikit-learn", "seaborn", "simplejpeg", "statsmodels", "torch", "torchvision", "vl-convert-python"),
 ]
 IMPORTED_AS = {"pillow": "PIL", "scikit-learn": "sklearn", "vl-convert-python": "vl_convert"}
 

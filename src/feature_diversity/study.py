@@ -20,7 +20,7 @@ from feature_diversity.recipe import literal, recipe
 from feature_diversity.released import of_run
 from feature_diversity.run import Run, expand
 
-__all__ = ["Run", "Study", "as_json", "expand", "validate"]
+__all__ = ["Run", "Study", "as_json", "configuration", "expand", "validate"]
 
 SOURCES = Path(__file__).parent / "data" / "sources"
 WORKFLOW = Path(__file__).parents[2] / "workflow"
@@ -163,6 +163,13 @@ class Study:
         """The algorithm's hyper-parameters in this study."""
         small = self.recipe == "small_images"
         return recipe(algorithm, small_images=small, changes=self.recipes.get(algorithm))
+
+
+def configuration(**given: Any) -> dict[str, Any]:
+    """What config.yaml says, with the given keys in their place; InputError for a wrong one."""
+    config = yaml.safe_load((WORKFLOW.parent / "config.yaml").read_text()) | given
+    validate(config, "config")
+    return config
 
 
 def data_sets() -> list[str]:
