@@ -3,7 +3,8 @@
 import argparse
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -39,10 +40,9 @@ def main(argv: list[str]) -> None:
         for run in sorted({run for grid in grids for run in expand(grid)}):
             shown.setdefault(run, []).append(figure)
     runs = sorted({run for grid in arguments.runs for run in expand(grid)})
-    table = pd.concat(
-        [read_run(arguments.results / run.folder, shown.get(run, []), arguments.error_source) for run in runs]
+    table = joined(
+        read_run(arguments.results / run.folder, shown.get(run, []), arguments.error_source) for run in runs
     )
-    table = table.reset_index(drop=True)
     place = table.columns.get_loc("layer")
     table.insert(place, "early_stopped", stop_early(table, rule["rule"], rule["patience"]))
     table.insert(place + 1, "stopping_rule", rule_text(**rule))
@@ -53,38 +53,66 @@ def main(argv: list[str]) -> None:
     print(f"{len(runs):,} runs, {len(table):,} rows in {arguments.csv}")
 
 
-def read_run(folder: Path, figures: list[str], error_source: str) -> pd.DataFrame:
-    """Rows of one run: one for each layer x vector x centred x power of its energy.csv.
+@dataclass(frozen=True)
+class Part:
+    """What the table has of one run.
 
-    What belongs to the run (its name, its errors) is repeated in each; `figures` names, separated by
-    blanks, the figures that show it. error_source: "measured", by the stage `linear_eval`, or
-    "published" with a released checkpoint.
+    about: its name, its errors and the figures that show it. energy, measures: the files, with rows for
+    layers and readings. layers: errors of classifiers on single layers.
+    """
+
+    about: dict[str, Any]
+    energy: pd.DataFrame
+    measures: pd.DataFrame
+    layers: list[dict[str, Any]]
+
+
+def joined(parts: Iterable[Part]) -> pd.DataFrame:
+    """A row for each run x layer x vector x centred x power; what belongs to the run is repeated in each."""
+    parts = list(parts)
+    energy, measures = (
+        pd.concat({run: getattr(part, name) for run, part in enumerate(parts)}, names=["run"])
+        for name in ("energy", "measures")
+    )
+    energy, measures = energy.reset_index("run"), measures.reset_index("run")
+    measures = measures.drop(columns="mean_cosine", errors="ignore")  # the same as in energy.csv
+    layers = [{"run": run} | errors for run, part in enumerate(parts) for errors in part.layers]
+    layers = pd.DataFrame(layers, columns=["run", "layer", "layer_test_error", "layer_val_error"])
+    layers = layers.astype({"run": int, "layer": energy["layer"].dtype})
+    rows = energy.merge(measures, on=["run", "layer", "vector"], how="left", validate="many_to_one")
+    rows = rows.merge(layers, on=["run", "layer"], how="left", validate="many_to_one")
+    about = pd.DataFrame([part.about for part in parts]).loc[rows.pop("run")]
+    return pd.concat([about.reset_index(drop=True), rows], axis=1)
+
+
+def read_run(folder: Path, figures: list[str], error_source: str) -> Part:
+    """The files of one run. figures: those that show it.
+
+    error_source: "measured", by the stage `linear_eval`, or "published" with a released checkpoint.
+    Raises InputError naming the file that is missing, damaged or incomplete.
     """
     facts = model_facts(folder / "model.safetensors")
     if error_source == "published":
         linear = published(facts)
     else:
         linear = read_part(folder / "linear.json", lambda path: json.loads(path.read_text()))
-    energy = read_part(folder / "energy.csv", pd.read_csv)
-    measures = read_part(folder / "measures.csv", pd.read_csv).drop(columns="mean_cosine", errors="ignore")
-    check_complete(folder, energy, measures)
-    rows = energy.merge(measures, on=["layer", "vector"], how="left", validate="many_to_one")
-    run = facts["run"] | {"epochs": facts["epochs"]}
-    before = {"dataset": facts["dataset"]["name"]} | {name: run[name] for name in Run.__dataclass_fields__}
-    before |= {"engine": facts["engine"], "n_params": facts["n_params"], "figures": " ".join(figures)}
-    before |= {"error_source": error_source}
     if missing := [name for name in LINEAR if name not in linear]:
         raise InputError(
             f"{folder / 'linear.json'} has no {', '.join(missing)}; delete it, and the workflow makes it anew"
         )
-    before |= {name: linear[name] for name in LINEAR} | {"knn_test_error": linear.get("knn_test_error")}
-    for position, (name, value) in enumerate(before.items()):
-        rows.insert(position, name, value)
-    for error in ("test_error", "val_error"):
-        rows[f"layer_{error}"] = rows["layer"].map(
-            {layer: found[error] for layer, found in linear.get("layers", {}).items()}
-        )
-    return rows
+    energy = read_part(folder / "energy.csv", pd.read_csv)
+    measures = read_part(folder / "measures.csv", pd.read_csv)
+    check_complete(folder, energy, measures)
+    run = facts["run"] | {"epochs": facts["epochs"]}
+    about = {"dataset": facts["dataset"]["name"]} | {name: run[name] for name in Run.__dataclass_fields__}
+    about |= {"engine": facts["engine"], "n_params": facts["n_params"], "figures": " ".join(figures)}
+    about |= {"error_source": error_source} | {name: linear[name] for name in LINEAR}
+    about |= {"knn_test_error": linear.get("knn_test_error")}
+    layers = [
+        {"layer": layer, "layer_test_error": found["test_error"], "layer_val_error": found["val_error"]}
+        for layer, found in linear.get("layers", {}).items()
+    ]
+    return Part(about, energy, measures, layers)
 
 
 def published(facts: dict[str, Any]) -> dict[str, Any]:
