@@ -1,9 +1,11 @@
-"""Time, memory and size of figures and report for 10,000 runs: python benchmarks/report.py
+"""Time, memory and size of table, claims, figures and report of 10,000 runs: python benchmarks/report.py
 
-The tables are those of `claims.py`, 4 layers and 18 readings, with companion measures. Each stage runs in
-a process of its own, as in the workflow; then the page is opened in a headless Chromium without a network.
+The runs are those of `claims.py`, 4 layers and 18 readings, with companion measures, each in a folder of its
+own. Each stage runs in a process of its own, as in the workflow; then the page is opened in a headless
+Chromium without a network.
 """
 
+import json
 import os
 import shutil
 import subprocess
@@ -16,6 +18,9 @@ import numpy as np
 import pandas as pd
 from claims import ROOT, SHAPES, results
 from playwright.sync_api import sync_playwright
+from safetensors.numpy import save_file
+
+from feature_diversity.run import Run
 
 MEASURES = ["excess", "effective_dimension", "uniformity", "rankme", "effective_rank", "alpha_req", "nesum"]
 MEASURES += ["stable_rank", "participation_ratio", "vendi_q1", "vendi_q2", "vendi_qinf", "alignment"]
@@ -30,11 +35,18 @@ def main() -> None:
             path = Path(folder)
             rows = results(grids)
             rows["mean_cosine"] = 1 - 1 / (2 * rows["energy"] ** 2 + 0.1)
-            noise = pd.DataFrame(rng.standard_normal((len(rows), len(MEASURES))), columns=MEASURES)
-            rows = pd.concat([rows, noise], axis=1)
-            rows.to_csv(path / "results.csv", index=False)
-            rows.to_parquet(path / "results.parquet", index=False)
+            for measure in MEASURES:
+                rows[measure] = rng.standard_normal(len(rows))
             print(f"{name}: {len(rows) // 72:,} runs, {len(rows):,} rows", flush=True)
+            write_runs(rows, path)
+            start = time.perf_counter()
+            stage(
+                *("tabulate", "--results", path, "--error-source", "measured"),
+                *("--figures", json.dumps({grid["figures"][0]: [values(grid)] for grid in grids})),
+                *("--runs", json.dumps([values(grid) for grid in grids])),
+                *("--early-stopping", json.dumps({"rule": "validation", "patience": 1})),
+                *("--csv", path / "results.csv", "--parquet", path / "results.parquet"),
+            )
             stage("claims", "--table", path / "results.csv", "--output", path / "claims.csv")
             stage(
                 "figures",
@@ -48,8 +60,45 @@ def main() -> None:
             stage("report", "--table", path / "results.parquet", "--claims", path / "claims.csv",
                   "--figures", path / "figures", "--output", path / "report.html",
                   "--provenance", path / "provenance.json")  # fmt: skip
+            print(f"  together  {time.perf_counter() - start:6.1f} s")
             print(f"  page      {(path / 'report.html').stat().st_size / 1e6:6.1f} MB")
             browse(path / "report.html")
+
+
+def values(grid: pd.DataFrame) -> dict[str, list]:
+    """The values of each axis of a grid, as a study has them."""
+    return {axis: grid[axis].unique().tolist() for axis in Run.__dataclass_fields__}
+
+
+def write_runs(rows: pd.DataFrame, folder: Path) -> None:
+    """The files of each run, with a model of one parameter."""
+    readings = ["layer", "vector", "centred", "s", "energy", "diversity", "mean_cosine"]
+    names = ("algorithm", "depth", "width", "norm", "seed")
+    numbers = set(rows.select_dtypes("number"))
+    for start in range(0, len(rows), 72):
+        part = rows[start : start + 72]
+        first = part.iloc[0]
+        run = {name: first[name].item() if name in numbers else first[name] for name in names}
+        place = folder / Run(**run, epochs=int(first["epochs"])).folder
+        place.mkdir(parents=True)
+        facts = {
+            "run": run,
+            "epochs": int(first["epochs"]),
+            "engine": "native",
+            "dataset": {"name": "synthetic"},
+        }
+        metadata = {"facts": json.dumps(facts)}
+        save_file({"trunk.conv1.weight": np.ones(1, np.float32)}, place / "model.safetensors", metadata)
+        errors = {name: first[name] for name in ("test_error", "val_error")}
+        errors |= {
+            f"{split}_top{k}": 1 - errors[f"{split}_error"] for split in ("test", "val") for k in (1, 5)
+        }
+        linear = errors | {"protocol": "cached", "penalty": 0.1, "layers": {"head": errors}}
+        (place / "linear.json").write_text(json.dumps(linear))
+        part[readings].to_csv(place / "energy.csv", index=False)
+        part.drop_duplicates(["layer", "vector"])[["layer", "vector", *MEASURES]].to_csv(
+            place / "measures.csv", index=False
+        )
 
 
 def stage(name: str, *arguments: object) -> None:

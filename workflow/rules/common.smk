@@ -6,7 +6,7 @@
 
 import math
 from pathlib import Path
-from shlex import quote
+from shlex import quote, split
 
 sys.path.insert(0, str(Path(workflow.basedir) / "src"))
 
@@ -106,16 +106,25 @@ def recipe(wildcards):
     return as_json(study.recipe_of(wildcards.algorithm))
 
 
+def images_at_once(wildcards):
+    """Images that a process of a training keeps numbers of: its part of a batch or micro-batch; 1 if untrained."""
+    options = split(config["training_options"])
+    if wildcards.get("epochs") == "0":
+        return 1
+    if "--micro-batch" in options:
+        return int(options[options.index("--micro-batch") + 1])
+    return study.recipe_of(wildcards.algorithm)["batch_size"] / PROCESSES
+
+
 def training_memory(wildcards, attempt):
     """Memory that a training asks for on each machine, in MB; more when it is tried again."""
     if study.train_images is None:
         return 8000 * attempt
-    recipe = study.recipe_of(wildcards.algorithm)
     of_one_process = cost.training_memory(
         wildcards.algorithm,
         int(wildcards.depth),
         float(wildcards.width),
-        recipe | {"batch_size": recipe["batch_size"] / PROCESSES},
+        study.recipe_of(wildcards.algorithm) | {"batch_size": images_at_once(wildcards)},
         images=study.train_images,
         size=study.dataset["image_size"],
         held=study.held_bytes,
