@@ -20,6 +20,7 @@ from feature_diversity.distributed import agree, rank, say, world_size
 from feature_diversity.files import atomic_write
 from feature_diversity.lock import locked
 from feature_diversity.origin import machine
+from feature_diversity.progress import announce_ready
 
 Outputs = dict[int, tuple[Path, Path]]  # number of epochs: model.safetensors, history.csv
 
@@ -49,6 +50,7 @@ def take(place: Path, outputs: Outputs) -> bool:
     there = all((place / f"snapshot_{epochs:06d}" / "model.safetensors").exists() for epochs in outputs)
     found = bool(agree(int(rank() == 0 and there))[0])
     if found and rank() == 0:
+        announce_ready()
         copy(place, outputs)
         say("taken " + (place / "origin.json").read_text())
     return found
