@@ -12,6 +12,7 @@ from pathlib import Path
 PACKAGE = Path(__file__).parent
 
 
+@cache
 def code_digest(*modules: str) -> str:
     """Digest of the named modules and of all they import from this package, directly or not.
 

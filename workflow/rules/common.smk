@@ -5,6 +5,7 @@
 # enter as digests of their meaning.
 
 import math
+from functools import cache
 from pathlib import Path
 from shlex import quote, split
 
@@ -101,9 +102,12 @@ def network(wildcards):
     return as_json(names | numbers | {"width": float(wildcards.width)})
 
 
+recipe_of = cache(study.recipe_of)
+
+
 def recipe(wildcards):
     """The hyper-parameters of the training's algorithm, as JSON."""
-    return as_json(study.recipe_of(wildcards.algorithm))
+    return as_json(recipe_of(wildcards.algorithm))
 
 
 def images_at_once(wildcards):
@@ -113,7 +117,7 @@ def images_at_once(wildcards):
         return 1
     if "--micro-batch" in options:
         return int(options[options.index("--micro-batch") + 1])
-    return study.recipe_of(wildcards.algorithm)["batch_size"] / PROCESSES
+    return recipe_of(wildcards.algorithm)["batch_size"] / PROCESSES
 
 
 def training_memory(wildcards, attempt):
@@ -157,7 +161,7 @@ def training_minutes(wildcards, attempt):
         wildcards.algorithm,
         int(wildcards.depth),
         float(wildcards.width),
-        study.recipe_of(wildcards.algorithm),
+        recipe_of(wildcards.algorithm),
         images=study.train_images,
         size=study.dataset["image_size"],
         epochs=study.epochs[-1] if study.schedule == "trajectory" else int(wildcards.epochs),

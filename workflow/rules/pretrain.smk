@@ -31,7 +31,7 @@ rule pretrain:
     params:
         network=network,
         recipe=recipe,
-        epochs=SNAPSHOTS if study.schedule == "trajectory" else lambda wildcards: wildcards.epochs,
+        epochs=SNAPSHOTS,
         code=code("pretrain"),
         environment=environment("train"),
     shell:
