@@ -343,7 +343,7 @@ def test_a_wrong_config_names_the_key_and_what_is_allowed(config, message):
     [
         "--compile",
         "--precision bfloat16 --micro-batch 64 --recompute",
-        "--tensorboard=runs/1 --save-minutes 0.5",
+        "--tensorboard runs/1 --save-minutes 0.5",
     ],
 )
 def test_a_training_may_be_told_how_to_compute(options):

@@ -128,7 +128,7 @@ def training_memory(wildcards, attempt):
         wildcards.algorithm,
         int(wildcards.depth),
         float(wildcards.width),
-        study.recipe_of(wildcards.algorithm) | {"batch_size": images_at_once(wildcards)},
+        recipe_of(wildcards.algorithm) | {"batch_size": images_at_once(wildcards)},
         images=study.train_images,
         size=study.dataset["image_size"],
         held=study.held_bytes,
