@@ -15,8 +15,7 @@ from feature_diversity.download import cached
 from feature_diversity.files import InputError
 from feature_diversity.progress import announce_ready
 from feature_diversity.released import Released, by_name, released
-from feature_diversity.resnet import resnet
-from feature_diversity.zoo import Checkpoint, read_checkpoint
+from feature_diversity.zoo import Checkpoint, networks, read_checkpoint
 
 
 def main(argv: list[str]) -> None:
@@ -83,11 +82,7 @@ def convert(path: Path, row: Released, output: Path, epochs: int | None, sha256:
     checkpoint = read(path, row)
     if row.epochs is None and epochs is None:
         raise InputError(f"the epochs of {row.name} are not in the table; say them with --epochs")
-    trunk = resnet(row.depth, row.width)
-    trunk.load_state_dict(checkpoint.trunk)
-    head = checkpoint.head_layers and model.build_head(checkpoint.head_layers)
-    if head is not None:
-        head.load_state_dict(checkpoint.head)
+    trunk, head = networks(checkpoint)
     facts: dict[str, Any] = {
         "run": {
             "algorithm": row.algorithm,

@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from feature_diversity.files import InputError
-from feature_diversity.resnet import BLOCKS, resnet
+from feature_diversity.model import build_head
+from feature_diversity.resnet import BLOCKS, ResNet, resnet
 
 SHOWN = 20  # keys named in a message
 COUNTER = "num_batches_tracked"  # of BatchNorm: not used here, and not written before PyTorch 0.4.1
@@ -81,6 +82,16 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     return Checkpoint(layout, depth, width, norm, trunk, head, layers, unused)
+
+
+def networks(checkpoint: Checkpoint) -> tuple[ResNet, nn.Module | None]:
+    """Trunk and head with the checkpoint's tensors; the head is None if it has none."""
+    trunk = resnet(checkpoint.depth, checkpoint.width, checkpoint.norm)
+    trunk.load_state_dict(checkpoint.trunk)
+    head = checkpoint.head_layers and build_head(checkpoint.head_layers)
+    if head is not None:
+        head.load_state_dict(checkpoint.head)
+    return trunk, head
 
 
 def _load(path: Path) -> Any:
