@@ -3,12 +3,13 @@
 
 PYTHON ?= python3
 VENV ?= .venv
+VISSL_VENV ?= .venv-vissl
 ENVIRONMENTS = workflow train analysis test
 
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 SNAKEMAKE = snakemake --workflow-profile workflow/profiles/default $(if $(STUDY),--config study=$(STUDY))
 
-.PHONY: study install plan stale clean-resume report test lint format lock clean
+.PHONY: study install vissl-env plan stale clean-resume report test lint format lock clean
 
 study: install
 	$(SNAKEMAKE)
@@ -21,6 +22,14 @@ $(VENV)/installed: envs/uv.lock $(ENVIRONMENTS:%=envs/%.lock) pyproject.toml
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r envs/uv.lock
 	VIRTUAL_ENV=$(VENV) $(VENV)/bin/uv pip sync --require-hashes --compile-bytecode envs/uv.lock $(ENVIRONMENTS:%=envs/%.lock)
 	VIRTUAL_ENV=$(VENV) $(VENV)/bin/uv pip install --no-deps --no-build-isolation --editable .
+	touch $@
+
+# VISSL's own environment, for studies with `engine: vissl`: 6 GB.
+vissl-env: $(VISSL_VENV)/installed
+
+$(VISSL_VENV)/installed: $(VENV)/installed envs/vissl.lock
+	test -x $(VISSL_VENV)/bin/python || $(PYTHON) -m venv --without-pip $(VISSL_VENV)
+	VIRTUAL_ENV=$(VISSL_VENV) uv pip sync --require-hashes --compile-bytecode envs/vissl.lock
 	touch $@
 
 # What the study takes, what of it is done, what would be run, and why.
@@ -60,9 +69,11 @@ lock: install
 	$(COMPILE) $(ENVIRONMENTS:%=envs/%.in) --output-file build/all.lock
 	for name in $(ENVIRONMENTS); do $(COMPILE) --constraint build/all.lock envs/$$name.in --output-file envs/$$name.lock || exit 1; done
 	$(COMPILE) envs/uv.in --output-file envs/uv.lock
+	$(COMPILE) --override envs/vissl.overrides envs/vissl.in --output-file envs/vissl.lock
+	python envs/conda.py
 
 COMPILE = uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
 # Everything that make made, except results and downloaded data.
 clean:
-	rm -rf $(VENV) .snakemake build .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VISSL_VENV) .snakemake build .pytest_cache .ruff_cache .hypothesis
