@@ -25,7 +25,7 @@ container: "envs/feature-diversity.sif"
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
-include: f"workflow/rules/{'fetch' if study.engine == 'zoo' else 'pretrain'}.smk"
+include: f"workflow/rules/{MAKER}.smk"
 include: "workflow/rules/extract.smk"
 include: "workflow/rules/energy.smk"
 include: "workflow/rules/linear_eval.smk"

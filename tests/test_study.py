@@ -227,6 +227,31 @@ def test_what_released_networks_cannot_do_is_refused(load, changes, message):
         load(**ZOO | changes)
 
 
+# --- VISSL's own engine ---
+
+VISSL = {"engine": "vissl", "figures.figure3": None, f"{FIRST}.depth": 50, f"{FIRST}.width": 1}
+
+
+def test_vissl_may_train_any_run_that_it_has_a_network_for(load):
+    assert load(**VISSL, schedule="budget").engine == "vissl"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({f"{FIRST}.depth": 14}, "depth is 14, expected with engine 'vissl' one of 50, 101, 152, 200"),
+        ({f"{FIRST}.width": 0.25}, "width is 0.25, expected with engine 'vissl' a whole number"),
+        (
+            {f"{FIRST}.algorithm": "pirl"},
+            "recipes: pirl: patch_size is 14, expected puzzle_size // grid - 21",
+        ),
+    ],
+)
+def test_what_vissl_cannot_train_is_refused(load, changes, message):
+    with pytest.raises(InputError, match=rf"mine\.yaml: .*{message}"):
+        load(**VISSL | changes)
+
+
 # --- bad input ---
 
 
@@ -311,6 +336,7 @@ def test_an_empty_config_has_the_defaults():
     places = {"study": "demo", "results": "results", "data": "data", "mirror": "", "offline": False}
     assert config == places | {
         "device_tflops": 0.03,
+        "vissl_python": ".venv-vissl/bin/python",
         "gpus": 0,
         "nodes": 1,
         "training_options": "",

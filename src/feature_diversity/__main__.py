@@ -12,6 +12,7 @@ STAGES = {
     "data": "prepare the images of a data set: splits, held-out images",
     "pretrain": "train one network, from scratch or from where it was interrupted",
     "zoo": "list released checkpoints, fetch them instead of training",
+    "vissl": "train one network with VISSL's own engine, in its own environment",
     "extract": "features of the held-out images at the recorded layers",
     "energy": "hyperspherical energy and companion measures of those features",
     "linear_eval": "error of a linear classifier on the frozen trunk",
@@ -28,6 +29,7 @@ MODULES = {
     "energy": "diversity",
     "data": "prepare",
     "zoo": "fetch",
+    "vissl": "vissl_engine",
 }  # where the module's name is not the stage's
 
 

@@ -7,13 +7,14 @@ what to change in the recipes. `Study.load` validates all of it before anything 
 import itertools
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import yaml
 
+from feature_diversity import vissl_config
 from feature_diversity.data.sizes import split_sizes
 from feature_diversity.files import InputError
 from feature_diversity.recipe import literal, recipe
@@ -88,6 +89,8 @@ class Study:
                 _check_released(study)
             else:
                 _check_recipes(study)
+            if study.engine == "vissl":
+                _check_vissl(study)
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             raise InputError(f"{path} is not valid YAML: {error}") from None
         except InputError as error:
@@ -206,6 +209,12 @@ def _check_recipes(study: Study) -> None:
                 f"recipes: {algorithm}: batch_size is {batch_size}, expected at most {images}, the number of "
                 "training images"
             )
+
+
+def _check_vissl(study: Study) -> None:
+    """InputError for a run that VISSL cannot train."""
+    for run in study.runs():
+        vissl_config.check(asdict(run), study.recipe_of(run.algorithm))
 
 
 def _check_errors(study: Study) -> None:

@@ -12,6 +12,7 @@ from shlex import quote, split
 sys.path.insert(0, str(Path(workflow.basedir) / "src"))
 
 from snakemake.exceptions import WorkflowError
+from snakemake_interface_executor_plugins.settings import DeploymentMethod
 
 from feature_diversity import cost
 from feature_diversity.captions import CAPTIONS, TITLES
@@ -21,7 +22,7 @@ from feature_diversity.run import RUN_FOLDER
 from feature_diversity.study import Study, as_json, validate
 
 ROOT = Path(workflow.basedir)
-
+CONDA = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
 
 try:
     validate(config, "config")
@@ -48,12 +49,16 @@ PLACES = {
     "TRAINING_OPTIONS": config["training_options"],
     "SRUN": SRUN if NODES > 1 else "",
     "TORCHRUN": TORCHRUN if PROCESSES > NODES == 1 else "",
+    "VISSL_PYTHON": "python" if CONDA else str(ROOT / config["vissl_python"]),
 }
 shell.prefix(f"export {' '.join(f'{name}={quote(place)}' for name, place in PLACES.items())}; ")
 
 RESULTS = f"{config['results']}/{study.name}"
 DATA = f"{RESULTS}/data.safetensors"
 RUN = f"{RESULTS}/{RUN_FOLDER}"
+
+# The rule that makes the networks
+MAKER = {"native": "pretrain", "vissl": "vissl", "zoo": "fetch"}[study.engine]
 
 # The runs that one training leaves. The schedule `trajectory` leaves one at each of the study's numbers of
 # epochs, so its jobs have all of them as outputs; with `budget`, every run is a training of its own.
@@ -84,8 +89,8 @@ LINEAR = of_study("linear.json") if study.error_source == "measured" else []
 
 
 def code(stage):
-    """Digest of a stage's code and, where networks are trained here, of the run's algorithm."""
-    if study.engine == "zoo":
+    """Digest of a stage's code and, of networks trained by it, of the run's algorithm."""
+    if study.engine != "native":
         return code_digest(stage)
     return lambda wildcards: code_digest(stage, f"algorithms.{wildcards.algorithm}")
 

@@ -1,0 +1,210 @@
+"""VISSL itself trains SimCLR and RotNet on a folder of tiny images, through the workflow (engine: vissl)."""
+
+import csv
+import json
+import os
+import re
+import signal
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from checkout import ROOT, Checkout
+from conftest import picture
+from safetensors import safe_open
+
+from feature_diversity.engine import rate_at
+from feature_diversity.recipe import recipe
+from feature_diversity.study import Study
+
+pytestmark = pytest.mark.workflow
+
+PYTHON = Path(os.environ.get("VISSL_PYTHON", ROOT / ".venv-vissl/bin/python"))
+needs_vissl = pytest.mark.skipif(
+    not PYTHON.exists(), reason=f"VISSL's own environment is not there ({PYTHON}): make vissl-env"
+)
+ALGORITHMS = ("simclr", "rotnet")
+EPOCHS, BATCH, IMAGES, SIZE = 3, 8, 24, 32
+STUDY = {
+    "description": "VISSL's own engine on a folder of tiny images",
+    "engine": "vissl",
+    "dataset": {
+        "name": "class_folders",
+        "path": "pictures",
+        "image_size": SIZE,
+        "validation": 8,
+        "held_out": 8,
+        "train": IMAGES,
+    },
+    "recipes": {algorithm: {"batch_size": BATCH} for algorithm in ALGORITHMS},
+    "figures": {
+        "figure3": {
+            "algorithm": list(ALGORITHMS),
+            "depth": 50,
+            "width": 1,
+            "norm": "batchnorm",
+            "epochs": EPOCHS,
+            "seed": 1,
+        }
+    },
+}
+# our layers as VISSL calls them
+LAYERS = {name: name for name in ("conv1", "res2", "res3", "res4", "res5")} | {
+    "trunk": "flatten",
+    "head": "heads",
+}
+
+
+def checkout_with_study(folder: Path, python: Path) -> Checkout:
+    """A checkout with that study, which looks for VISSL in the environment of that python."""
+    checkout = Checkout.make(folder)
+    checkout.edit("config.yaml", ".venv-vissl/bin/python", str(python))
+    (folder / "workflow" / "studies" / "tiny_vissl.yaml").write_text(yaml.safe_dump(STUDY))
+    return checkout
+
+
+def kill_after_two_epochs(resume: Path, done: threading.Event) -> None:
+    """SIGKILL the training once VISSL has begun to write its second checkpoint, and cut that one off."""
+    checkpoint = resume / "model_phase1.torch"
+    while not done.is_set():
+        if checkpoint.exists():
+            holder = re.match(r"process (\d+) on", (resume / "lock").read_text())
+            os.kill(int(holder[1]), signal.SIGKILL)
+            os.truncate(checkpoint, 1000)
+            return
+        time.sleep(0.01)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    """The study up to its table. RotNet's training was killed in its second epoch and tried again."""
+    folder = tmp_path_factory.mktemp("checkout")
+    checkout = checkout_with_study(folder, PYTHON)
+    make_pictures(folder / "data" / "pictures")
+    resume = folder / run_folder("rotnet") / "resume"
+    done = threading.Event()
+    killer = threading.Thread(target=kill_after_two_epochs, args=(resume, done))
+    killer.start()
+    result = checkout.snakemake("--retries", "1", "results/tiny_vissl/results.csv", study="tiny_vissl")
+    done.set()
+    killer.join()
+    assert result.returncode == 0, result.stdout
+    assert result.stdout.count("Trying to restart") == 1
+    return checkout
+
+
+def make_pictures(folder: Path) -> None:
+    """Random smooth pictures of two classes: 16 each to train and validate with, 4 to test with."""
+    for part, count in (("train", 16), ("test", 4)):
+        for seed, name in enumerate(("cat", "dog")):
+            (folder / part / name).mkdir(parents=True)
+            for number in range(count):
+                picture(1000 * seed + 10 * number + count).save(
+                    folder / part / name / f"{number}.jpg", quality=95
+                )
+
+
+def run_folder(algorithm: str) -> str:
+    return f"results/tiny_vissl/{algorithm}/resnet50_w1_batchnorm_ep{EPOCHS}_seed1"
+
+
+def vissl_features(checkout: Checkout, algorithm: str, folder: Path) -> dict[str, np.ndarray]:
+    """Features of the held-out images by VISSL's own extraction from VISSL's own checkpoint."""
+    folder.mkdir()
+    with open(checkout.folder / "results/tiny_vissl/held_out.csv", newline="") as file:
+        paths = [str((checkout.folder / row["image"]).resolve()) for row in csv.DictReader(file)]
+    np.save(folder / "images.npy", np.array(paths))
+    records = checkout.folder / run_folder(algorithm) / "vissl"
+    checkpoint = records / f"model_final_checkpoint_phase{EPOCHS - 1}.torch"
+    script = Path(__file__).with_name("vissl_extraction.py")
+    result = subprocess.run(
+        [
+            PYTHON,
+            "-O",
+            script,
+            records / "train_config.yaml",
+            checkpoint,
+            folder / "images.npy",
+            str(SIZE),
+            folder,
+        ],
+        env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout[-3000:]
+    return {ours: np.load(folder / f"rank0_chunk0_test_{name}_features.npy") for ours, name in LAYERS.items()}
+
+
+@needs_vissl
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_the_features_are_those_of_vissls_own_extraction(finished: Checkout, tmp_path, algorithm: str):
+    expected = vissl_features(finished, algorithm, tmp_path / "vissl")
+    for layer, features in expected.items():
+        ours = np.load(finished.folder / run_folder(algorithm) / "features" / f"{layer}.npy")
+        np.testing.assert_allclose(
+            ours, features.reshape(ours.shape), rtol=1e-5, atol=1e-5 * np.abs(features).max(), err_msg=layer
+        )
+
+
+@needs_vissl
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_vissl_trained_with_the_recipes_learning_rates(finished: Checkout, algorithm: str):
+    hyper_parameters = recipe(algorithm, changes=STUDY["recipes"][algorithm])
+    history = pd.read_csv(finished.folder / run_folder(algorithm) / "history.csv")
+    steps = IMAGES // BATCH
+    expected = [rate_at(hyper_parameters, epoch, steps - 1, EPOCHS, steps) for epoch in range(EPOCHS)]
+    np.testing.assert_allclose(history["learning_rate"], expected, rtol=1e-9)
+    assert list(history["epoch"]) == [1, 2, 3]
+    assert np.isfinite(history["loss"]).all()
+
+
+@needs_vissl
+def test_the_killed_training_went_on_from_vissls_last_whole_checkpoint(finished: Checkout):
+    run = finished.folder / run_folder("rotnet")
+    log = (finished.folder / f"results/tiny_vissl/logs/vissl/rotnet/{run.name}.log").read_text()
+    assert re.findall(r"warning: .*/(.*) is damaged", log) == ["model_phase1.torch"]
+    assert re.findall(r"Resume from file: .*/(.*)", log) == ["model_phase0.torch"]
+    assert not (run / "resume").exists()
+
+
+@needs_vissl
+def test_a_model_says_that_vissl_trained_it_and_how(finished: Checkout):
+    path = finished.folder / run_folder("simclr") / "model.safetensors"
+    with safe_open(str(path), framework="numpy") as file:
+        facts = json.loads(file.metadata()["facts"])
+    assert (facts["engine"], facts["packages"]["vissl"], facts["epochs"]) == ("vissl", "0.1.6", EPOCHS)
+    assert facts["recipe"] == recipe("simclr", changes={"batch_size": BATCH})
+    assert facts["run"]["algorithm"] == "simclr"
+
+
+@needs_vissl
+def test_the_table_has_the_runs_and_nothing_is_left_to_do(finished: Checkout):
+    table = pd.read_csv(finished.folder / "results/tiny_vissl/results.csv")
+    assert set(table["engine"]) == {"vissl"}
+    assert set(table["algorithm"]) == set(ALGORITHMS)
+    assert np.isfinite(table["test_error"]).all()
+    again = finished.snakemake("--dry-run", "results/tiny_vissl/results.csv", study="tiny_vissl")
+    assert "Nothing to be done" in again.stdout
+
+
+def test_without_vissls_environment_a_message_says_how_to_make_it(tmp_path):
+    result = checkout_with_study(tmp_path, Path("nowhere/bin/python")).snakemake(
+        "--dry-run", study="tiny_vissl"
+    )
+    assert result.returncode == 1
+    assert "nowhere/bin/python does not exist: say `make vissl-env`" in result.stdout
+
+
+def test_the_study_is_valid(tmp_path):
+    path = tmp_path / "tiny_vissl.yaml"
+    path.write_text(yaml.safe_dump(STUDY))
+    assert Study.load(path).engine == "vissl"

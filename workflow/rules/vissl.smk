@@ -1,0 +1,46 @@
+# Training a network by VISSL itself, in VISSL's own environment. Its state lies in a folder `resume` beside the
+# outputs: a job that was interrupted goes on from there.
+
+
+if not CONDA and not Path(PLACES["VISSL_PYTHON"]).exists():
+    raise WorkflowError(
+        f"{study.name}: engine 'vissl' needs VISSL's own environment, and {PLACES['VISSL_PYTHON']} does not "
+        "exist: say `make vissl-env`, or name the python of another in config.yaml (vissl_python), or run "
+        "Snakemake with --sdm conda"
+    )
+if NODES > 1:
+    raise WorkflowError(f"nodes is {NODES}, expected 1 with engine 'vissl'")
+
+
+def vissl_memory(wildcards, attempt):
+    """Memory for VISSL, in MB: beside the training's, that of a second process with PyTorch, and VISSL's own."""
+    return training_memory(wildcards, attempt) + 2000
+
+
+rule vissl:
+    input:
+        DATA,
+    output:
+        models=of_training("model.safetensors"),
+        histories=of_training("history.csv"),
+    log:
+        f"{RESULTS}/logs/vissl/{TRAINING}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/vissl/{TRAINING}.tsv"
+    conda:
+        "../../envs/vissl.yaml"
+    threads: 4 * PROCESSES
+    resources:
+        **(dict(gpu=PROCESSES) if config["gpus"] else {}),
+        mem_mb=vissl_memory,
+        runtime=training_minutes,
+    params:
+        network=network,
+        recipe=recipe,
+        epochs=SNAPSHOTS if study.schedule == "trajectory" else lambda wildcards: wildcards.epochs,
+        code=code_digest("vissl_engine", "vissl_driver"),
+        environment=environment("vissl"),
+    shell:
+        '"$VISSL_PYTHON" -m feature_diversity vissl --data {input:q} --run {params.network:q} '
+        "--epochs {params.epochs:q} --models {output.models:q} --histories {output.histories:q} "
+        "--recipe {params.recipe:q} --code {params.code:q} --threads {threads} > {log:q} 2>&1"
