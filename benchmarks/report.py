@@ -80,7 +80,7 @@ def write_runs(rows: pd.DataFrame, folder: Path) -> None:
         first = part.iloc[0]
         run = {name: first[name].item() if name in numbers else first[name] for name in names}
         place = folder / Run(**run, epochs=int(first["epochs"])).folder
-        place.mkdir(parents=True)
+        place.mkdir(parents=True, exist_ok=True)  # a run may be in several figures
         facts = {
             "run": run,
             "epochs": int(first["epochs"]),

@@ -21,9 +21,10 @@ def save_state(folder: Path, key: str, steps: int, state: dict[str, Any]) -> Non
     """
     buffer = io.BytesIO()
     torch.save({"key": key, "state": state}, buffer)
-    payload = buffer.getvalue()
-    with atomic_write(folder / f"state_{steps:09d}.pt") as path:
-        path.write_bytes(hashlib.sha256(payload).digest() + payload)
+    payload = buffer.getbuffer()  # not copied: it is as large as the network and its optimiser together
+    with atomic_write(folder / f"state_{steps:09d}.pt") as path, open(path, "wb") as file:
+        file.write(hashlib.sha256(payload).digest())
+        file.write(payload)
     for old in sorted(folder.glob("state_*.pt"))[:-KEPT]:
         old.unlink()
 
