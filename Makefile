@@ -38,7 +38,7 @@ plan: install
 
 # Results of runs that are in no study any more. Nothing is deleted.
 stale: install
-	python -m feature_diversity stale
+	python -m feature_diversity stale $(if $(STUDY),--study $(STUDY))
 
 # Remove the states of trainings that are finished or in no study; ALL=1: of all that are not running.
 clean-resume: install

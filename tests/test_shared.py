@@ -46,6 +46,31 @@ def test_sharing_changes_no_bit(train_shared, training, tmp_path):
     assert (tmp_path / "alone" / "ep1" / "model.safetensors").read_bytes() == shared.read_bytes()
 
 
+@pytest.mark.parametrize("file", ["model.safetensors", "history.csv", "origin.json"])
+@pytest.mark.parametrize("damage", ["spoilt", "cut", "missing"])
+def test_what_is_damaged_in_the_folder_is_trained_anew_and_mended(train_shared, tmp_path, file, damage):
+    [first], _ = train_shared("first", 1)
+    [path] = (tmp_path / "shared").rglob(file)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1 if file != "origin.json" else 128
+    path.unlink() if damage == "missing" else path.write_bytes(content if damage == "spoilt" else content[:9])
+    [second], trained = train_shared("second", 1)
+    assert trained
+    assert second.read_bytes() == first.read_bytes()
+    assert not train_shared("third", 1)[1]
+
+
+def test_a_training_that_cannot_be_shared_is_finished_all_the_same(training, tmp_path, monkeypatch, capfd):
+    def full(*arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(pretrain.shared, "machine", full)
+    pretrain.main([*training(tmp_path / "study", 1), *CODE, "--shared", str(tmp_path / "shared")])
+    assert (tmp_path / "study" / "ep1" / "model.safetensors").exists()
+    output = capfd.readouterr()
+    assert "the training is not shared" in output.out + output.err
+
+
 def test_snapshots_on_the_way_are_found_one_by_one(train_shared):
     train_shared("first", 0, 1, 2)
     assert not train_shared("second", 1, 2)[1]

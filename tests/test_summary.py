@@ -19,7 +19,7 @@ def csv(tmp_path):
 
 def test_runs_and_seeds_are_counted_once(csv):
     text = summary.summarise(pd.read_csv(csv), csv, csv.parent / "figures")
-    assert text.splitlines()[0] == "digits: 4 runs, seeds 1, 2, up to 10 epochs"
+    assert text.splitlines()[0] == f"{csv.parent.name} (digits): 4 runs, seeds 1, 2, up to 10 epochs"
 
 
 def test_untrained_and_trained_stand_side_by_side_as_means_over_seeds(csv):

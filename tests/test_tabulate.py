@@ -205,6 +205,16 @@ def test_a_missing_model_is_named(command, results):
     assert not (results / "results.csv").exists()
 
 
+def test_a_model_of_another_run_is_named(results):
+    other = Run("simclr", 14, 1 / 64, "batchnorm", 0, 1)
+    content = (results / other.folder / "model.safetensors").read_bytes()
+    (results / RUN.folder / "model.safetensors").write_bytes(content)
+    with pytest.raises(
+        InputError, match=r"_ep5_seed1/model\.safetensors is a model of .*_ep0_seed1, expected"
+    ):
+        tabulate.main(arguments(results))
+
+
 @pytest.mark.parametrize(
     "content", [b"", b"words", b"\x08\0\0\0\0\0\0\0{}      "], ids=["empty", "text", "no facts"]
 )

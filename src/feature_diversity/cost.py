@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from feature_diversity.files import InputError
 from feature_diversity.recipe import FOLDER, literal
 
 FLOAT = 4  # bytes
@@ -88,7 +89,7 @@ def views(algorithm: str, recipe: dict[str, Any], image_size: int) -> list[tuple
     """What the trunk sees of one training image in one epoch: (how many, side in pixels) for each size.
 
     Read from `VIEWS` in the algorithm's file, which counts images, patches (`grid` x `grid` of `patch_size`
-    each) and crops (`crops` of each of `crop_sizes`).
+    each) and crops (`crops` of each of `crop_sizes`). Raises InputError for anything else.
     """
     found = []
     for kind, count in literal(FOLDER / f"{algorithm}.py", "VIEWS").items():
@@ -99,6 +100,8 @@ def views(algorithm: str, recipe: dict[str, Any], image_size: int) -> list[tuple
         elif kind == "crops":
             sizes = zip(recipe["crops"], recipe["crop_sizes"], strict=True)
             found += [(count * number, size) for number, size in sizes]
+        else:
+            raise InputError(f"{algorithm}.py: VIEWS has {kind!r}, expected image, patches or crops")
     return found
 
 

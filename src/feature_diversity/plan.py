@@ -59,7 +59,13 @@ def costs(study: Study, device_tflops: float) -> str:
             run.algorithm, run.depth, run.width, recipe, images=images, size=size, epochs=run.epochs
         )
         memory[run] = cost.training_memory(
-            run.algorithm, run.depth, run.width, recipe, images=images, size=size, held=study.held_bytes
+            run.algorithm,
+            run.depth,
+            run.width,
+            recipe if run.epochs else recipe | {"batch_size": 1},
+            images=images,
+            size=size,
+            held=study.held_bytes,
         )
     largest = max(memory, key=memory.get)
     kept = sum(disk(study, run) for run in study.runs())
@@ -67,19 +73,24 @@ def costs(study: Study, device_tflops: float) -> str:
     hours = {name: value / (device_tflops * 1e12) / 3600 for name, value in operations.items()}
     lines = [
         f"{head} on {images:,} images",
-        f"arithmetic  {operations.total():.2g} FLOP, {sum(hours.values()):,.2f} hours on one device "
+        f"training    {operations.total():.2g} FLOP, {sum(hours.values()):,.2f} hours on one device "
         f"at {device_tflops:g} TFLOP/s (device_tflops)",
         *(f"            {name:<14} {value:12,.2f} hours" for name, value in sorted(hours.items())),
-        f"memory      {memory[largest] / 1e9:,.1f} GB on one device for {largest.folder}",
+        f"memory      {memory[largest] / 1e9:,.1f} GB on one device for {largest.folder}; "
+        "less on more GPUs or with training_options",
         f"disk        {kept / 1e9:,.1f} GB kept, up to {states / 1e9:,.1f} GB more for each open training",
     ]
     return "\n".join(lines)
 
 
 def disk(study: Study, run: Run) -> float:
-    """Bytes of the model and the features of a run."""
-    features = cost.feature_values(run.depth, run.width, study.dataset["image_size"], study.layers)
-    return cost.FLOAT * (cost.parameters(run.depth, run.width) + study.dataset["held_out"] * features)
+    """Bytes of the model and the features of a run that are kept."""
+    layers = study.layers if study.keep_features == "all" else ["trunk"]
+    shape = run.depth, run.width, study.dataset["image_size"]
+    views = 2 * cost.feature_values(*shape, ["trunk"])  # recorded for the alignment
+    images = study.dataset["held_out"] + study.dataset["held_out_2"]
+    features = images * (cost.feature_values(*shape, layers) + views)
+    return cost.FLOAT * (cost.parameters(run.depth, run.width) + features)
 
 
 def progress(study: Study, folder: Path) -> str:

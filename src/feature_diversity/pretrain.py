@@ -86,8 +86,8 @@ def main(argv: list[str]) -> None:
                 and arguments.tensorboard / Run(**arguments.run, epochs=max(outputs)).folder,
             )
             if rank() == 0:
-                give(resume)
                 shared.copy(resume, outputs)
+                give(resume)
                 shutil.rmtree(resume)
 
 

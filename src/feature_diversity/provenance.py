@@ -51,7 +51,10 @@ def record(stage: str, module: str, arguments: list[str]) -> dict[str, Any]:
         "stage": stage,
         "arguments": arguments,
         "outputs": sorted({str(path) for path in WRITTEN if path.exists()}),
-        "code": code_digest(module, *by_name),
+        # the workflow's own digest, where it is told: a training that is taken imports no algorithm
+        "code": arguments[arguments.index("--code") + 1]
+        if "--code" in arguments
+        else code_digest(module, *by_name),
         "packages": versions("feature-diversity", *used),
         "machine": machine(),
         "started": datetime.fromtimestamp(time.time() - seconds, UTC).isoformat(timespec="seconds"),

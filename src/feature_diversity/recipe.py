@@ -1,7 +1,7 @@
 """The recipe of each algorithm, read from the algorithm's own file without importing torch.
 
-Every file in `algorithms/` holds two literals: `RECIPE`, VISSL's hyper-parameters with their
-sources, and `SMALL_IMAGES`, what changes for images of 32 x 32 pixels and why.
+Every file in `algorithms/` holds three literals: `RECIPE`, VISSL's hyper-parameters with their
+sources, `SMALL_IMAGES`, what changes for images of 32 x 32 pixels and why, and `VIEWS`, see `cost.views`.
 """
 
 import ast
@@ -48,7 +48,7 @@ def recipe(
     value of another type than the recipe's or outside of what makes sense.
     """
     if algorithm not in algorithms():
-        raise InputError(f"unknown algorithm {algorithm!r}; choose from {', '.join(algorithms())}")
+        raise InputError(f"algorithm is {algorithm!r}, expected one of {', '.join(algorithms())}")
     file = FOLDER / f"{algorithm}.py"
     values = dict(literal(file, "RECIPE"))
     if small_images:

@@ -17,10 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from feature_diversity.distributed import agree, rank, say, world_size
-from feature_diversity.files import atomic_write
+from feature_diversity.files import InputError, atomic_write
 from feature_diversity.lock import locked
 from feature_diversity.origin import machine
 from feature_diversity.progress import announce_ready
+
+ORIGIN = "origin.json"
+FILES = ("model.safetensors", "history.csv")  # of a snapshot
 
 Outputs = dict[int, tuple[Path, Path]]  # number of epochs: model.safetensors, history.csv
 
@@ -46,31 +49,84 @@ def claimed(folder: str, facts: dict[str, Any], outputs: Outputs) -> Iterator[Ca
 
 
 def take(place: Path, outputs: Outputs) -> bool:
-    """Copy the snapshots, if all are there, to the outputs on rank 0."""
-    there = all((place / f"snapshot_{epochs:06d}" / "model.safetensors").exists() for epochs in outputs)
-    found = bool(agree(int(rank() == 0 and there))[0])
+    """Copy the snapshots, if all are there and whole, to the outputs on rank 0."""
+    found = bool(agree(int(rank() == 0 and whole(place, outputs)))[0])
     if found and rank() == 0:
         announce_ready()
         copy(place, outputs)
-        say("taken " + (place / "origin.json").read_text())
+        say("taken " + json.dumps(origin_of(place) | {"files": None}))
     return found
 
 
+def whole(place: Path, outputs: Outputs) -> bool:
+    """Are the snapshots all there, as they were given? A damaged one is reported.
+
+    Raises InputError for a folder or file that may not be read.
+    """
+    try:
+        known = origin_of(place)["files"]
+        for name in names(outputs):
+            if name not in known:
+                return False
+            with open(place / name, "rb") as file:
+                if hashlib.file_digest(file, "sha256").hexdigest() != known[name]:
+                    raise ValueError(f"{name} is not what was put there")
+    except FileNotFoundError as error:
+        if place.exists() and (place / ORIGIN).exists():
+            say(f"warning: {place} is damaged ({error.filename} is missing); training anew")
+        return False
+    except OSError as error:
+        raise InputError(f"{error.filename or place} cannot be read: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError) as error:
+        say(f"warning: {place} is damaged ({error}); training anew")
+        return False
+    return True
+
+
+def origin_of(place: Path) -> dict[str, Any]:
+    """What trained the snapshots in a place, and the SHA-256 of each of its files."""
+    return json.loads((place / ORIGIN).read_text())
+
+
+def names(outputs: Outputs) -> list[str]:
+    """The files of the snapshots, below their place."""
+    return [f"{snapshot(epochs)}/{name}" for epochs in outputs for name in FILES]
+
+
+def snapshot(epochs: int) -> str:
+    """The folder of a snapshot, in a place as in the folder of a training's state."""
+    return f"snapshot_{epochs:06d}"
+
+
 def give(place: Path, outputs: Outputs, snapshots: Path) -> None:
-    """Copy the snapshots, from a folder that has them, to their place, with what trained them and when."""
-    origin = {"from": str(place), "machine": machine(), "processes": world_size()}
-    origin |= {"finished": datetime.now(UTC).isoformat(timespec="seconds")}
-    with atomic_write(place / "origin.json") as path:
-        path.write_text(json.dumps(origin))
-    to = {epochs: place / f"snapshot_{epochs:06d}" for epochs in outputs}
-    names = ("model.safetensors", "history.csv")
-    copy(snapshots, {epochs: tuple(folder / name for name in names) for epochs, folder in to.items()})
+    """Copy the snapshots, from a folder that has them, to their place; then say what they are.
+
+    Where that cannot be done, the training itself is as good as ever: a warning says so.
+    """
+    try:
+        copy(
+            snapshots,
+            {epochs: tuple(place / snapshot(epochs) / name for name in FILES) for epochs in outputs},
+        )
+        try:
+            files = origin_of(place)["files"]
+        except (OSError, ValueError, KeyError, TypeError):
+            files = {}
+        for name in names(outputs):
+            with open(place / name, "rb") as file:
+                files[name] = hashlib.file_digest(file, "sha256").hexdigest()
+        origin = {"from": str(place), "machine": machine(), "processes": world_size()}
+        origin |= {"finished": datetime.now(UTC).isoformat(timespec="seconds"), "files": files}
+        with atomic_write(place / ORIGIN) as path:
+            path.write_text(json.dumps(origin))
+    except (InputError, OSError) as error:
+        say(f"warning: the training is not shared: {error}")
 
 
 def copy(snapshots: Path, outputs: Outputs) -> None:
     """Copy snapshots from a folder that has them; each model last, so that where it is, all of it is."""
     for epochs, (model, history) in outputs.items():
-        source = snapshots / f"snapshot_{epochs:06d}"
+        source = snapshots / snapshot(epochs)
         for name, path in (("history.csv", history), ("model.safetensors", model)):
             with atomic_write(path) as temporary:
                 shutil.copyfile(source / name, temporary)

@@ -4,6 +4,7 @@ A study that leaves out a run, or that is renamed or removed, leaves results beh
 """
 
 import argparse
+from contextlib import suppress
 from pathlib import Path
 
 from feature_diversity.files import InputError
@@ -68,7 +69,11 @@ def stale_runs(folder: Path, elsewhere: list[Path]) -> list[Path] | None:
 
 def size_of(folder: Path) -> int:
     """Bytes of all files in a folder."""
-    return sum(path.lstat().st_size for path in folder.rglob("*") if not path.is_dir())
+    size = 0
+    for path in folder.rglob("*"):
+        with suppress(FileNotFoundError):  # a running training's temporary files come and go
+            size += 0 if path.is_dir() else path.lstat().st_size
+    return size
 
 
 def megabytes(size: int) -> str:

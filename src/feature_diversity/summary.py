@@ -40,7 +40,8 @@ def summarise(table: pd.DataFrame, path: Path, figures: Path) -> str:
     errors = runs.assign(error=100 * runs["test_error"]).pivot_table("error", CELL, "epochs", aggfunc="mean")
     errors.columns = [f"{epochs} epochs" if epochs else "untrained" for epochs in errors.columns]
     lines = [
-        f"{runs['dataset'].iloc[0]}: {len(runs)} runs, seeds {seeds}, up to {longest} epochs",
+        f"{path.parent.name} ({runs['dataset'].iloc[0]}): {len(runs)} runs, seeds {seeds}, "
+        f"up to {longest} epochs",
         "",
         "Test error (%) of the linear classifier, mean over seeds:",
         "",
@@ -48,6 +49,7 @@ def summarise(table: pd.DataFrame, path: Path, figures: Path) -> str:
         "",
         f"table    {path}",
         f"figures  {figures}",
+        f"report   {path.with_name('report.html')}",
     ]
     return "\n".join(lines) + "\n"
 

@@ -4,7 +4,7 @@ import argparse
 import json
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,7 @@ def main(argv: list[str]) -> None:
             shown.setdefault(run, []).append(figure)
     runs = sorted({run for grid in arguments.runs for run in expand(grid)})
     table = joined(
-        read_run(arguments.results / run.folder, shown.get(run, []), arguments.error_source) for run in runs
+        read_run(arguments.results, run, shown.get(run, []), arguments.error_source) for run in runs
     )
     place = table.columns.get_loc("layer")
     table.insert(place, "early_stopped", stop_early(table, rule["rule"], rule["patience"]))
@@ -78,20 +78,25 @@ def joined(parts: Iterable[Part]) -> pd.DataFrame:
     measures = measures.drop(columns="mean_cosine", errors="ignore")  # the same as in energy.csv
     layers = [{"run": run} | errors for run, part in enumerate(parts) for errors in part.layers]
     layers = pd.DataFrame(layers, columns=["run", "layer", "layer_test_error", "layer_val_error"])
-    layers = layers.astype({"run": int, "layer": energy["layer"].dtype})
+    numbers = dict.fromkeys(["layer_test_error", "layer_val_error"], float)
+    layers = layers.astype({"run": int, "layer": energy["layer"].dtype} | numbers)
     rows = energy.merge(measures, on=["run", "layer", "vector"], how="left", validate="many_to_one")
     rows = rows.merge(layers, on=["run", "layer"], how="left", validate="many_to_one")
     about = pd.DataFrame([part.about for part in parts]).loc[rows.pop("run")]
     return pd.concat([about.reset_index(drop=True), rows], axis=1)
 
 
-def read_run(folder: Path, figures: list[str], error_source: str) -> Part:
-    """The files of one run. figures: those that show it.
+def read_run(results: Path, run: Run, figures: list[str], error_source: str) -> Part:
+    """The files of one run of a study. figures: those that show it.
 
     error_source: "measured", by the stage `linear_eval`, or "published" with a released checkpoint.
     Raises InputError naming the file that is missing, damaged or incomplete.
     """
+    folder = results / run.folder
     facts = model_facts(folder / "model.safetensors")
+    found = Run(**facts["run"], epochs=facts["epochs"]).folder
+    if found != run.folder:
+        raise InputError(f"{folder / 'model.safetensors'} is a model of {found}, expected {run.folder}")
     if error_source == "published":
         linear = published(facts)
     else:
@@ -103,8 +108,7 @@ def read_run(folder: Path, figures: list[str], error_source: str) -> Part:
     energy = read_part(folder / "energy.csv", pd.read_csv)
     measures = read_part(folder / "measures.csv", pd.read_csv)
     check_complete(folder, energy, measures)
-    run = facts["run"] | {"epochs": facts["epochs"]}
-    about = {"dataset": facts["dataset"]["name"]} | {name: run[name] for name in Run.__dataclass_fields__}
+    about = {"dataset": facts["dataset"]["name"]} | asdict(run)
     about |= {"engine": facts["engine"], "n_params": facts["n_params"], "figures": " ".join(figures)}
     about |= {"error_source": error_source} | {name: linear[name] for name in LINEAR}
     about |= {"knn_test_error": linear.get("knn_test_error")}

@@ -187,7 +187,7 @@ def test_an_algorithm_in_one_new_file_goes_through_the_whole_workflow_by_name(ch
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("algorithm: simclr", "algorithm: simcrl", "unknown algorithm 'simcrl'; choose from"),
+        ("algorithm: simclr", "algorithm: simcrl", "algorithm is 'simcrl', expected one of"),
         ("schedule: trajectory", "schedul: trajectory", "'schedul' was unexpected"),
         ("seed: 1\n  figure3", "seed: one\n  figure3", "figure1.0.seed.0: 'one' is not of type 'integer'"),
         ("epochs: [0, 2]", "epochs: []", "figures.figure1.0.epochs: [] should be non-empty"),

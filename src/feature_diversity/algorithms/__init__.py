@@ -1,8 +1,10 @@
 """The algorithms, one file each. Adding one means adding a file; its name is the file's.
 
-A file holds, in this order: `RECIPE` and `SMALL_IMAGES` (literal dictionaries, read without importing
-the file), the algorithm's class (views, head, loss, and what it keeps between steps), its loss as a
-pure function, and `ALGORITHM`, which names the class. `simclr.py` is the one to copy.
+A file holds, in this order: `RECIPE`, `SMALL_IMAGES` and `VIEWS` (literal dictionaries, read without
+importing the file; `VIEWS` counts what the trunk sees of an image in an epoch: "image", whole views;
+"patches", sets of grid x grid; "crops", sets of the recipe's crops), the algorithm's class (views, head,
+loss, and what it keeps between steps), its loss as a pure function, and `ALGORITHM`, which names the class.
+`simclr.py` is the one to copy.
 
 Keys that every `RECIPE` has, because the training loop reads them:
 

@@ -89,7 +89,12 @@ class ImageFiles:
                 return decode_jpeg(content, min_height=at_least or 0, min_width=at_least or 0)
         try:
             return np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))
-        except (OSError, ValueError, SyntaxError) as error:  # what Pillow raises for damaged files
+        except (
+            OSError,
+            ValueError,
+            SyntaxError,
+            Image.DecompressionBombError,
+        ) as error:  # what Pillow raises for damaged files
             raise InputError(f"{self.name(row)} is not an image: {error}") from None
 
 

@@ -160,7 +160,9 @@ def diversity_ticks(low: float, high: float) -> list[float]:
 
 def logarithmic(axis: Axis, values: pd.Series) -> None:
     """Plain numbers as ticks of a logarithmic axis, as many as fit."""
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if values.max() < 100 * values.min() else (1,)))
+    spread = values.max() / values.min()
+    subs = (1,) if spread >= 100 else (1, 2, 5) if spread >= 4 else (1, 1.5, 2, 3, 4, 5, 6, 8)
+    axis.set_major_locator(LogLocator(subs=subs))
     axis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axis.set_minor_formatter(NullFormatter())
 
@@ -199,8 +201,10 @@ def legend_in(place: Axes, blocks: Iterable[list[Line2D]]) -> None:
 
 
 def finish(figure: Figure, title: str, notes: Notes) -> None:
-    """The title above and the notes below."""
-    figure.suptitle(title, fontsize=9.5, x=0.01, ha="left", fontweight="bold")
+    """The title above, made smaller if it is too long, and the notes below."""
+    heading = figure.suptitle(title, fontsize=9.5, x=0.01, ha="left", fontweight="bold")
+    share = heading.get_window_extent().width / figure.bbox.width
+    heading.set_fontsize(9.5 * min(1, 0.97 / share))
     lines = textwrap.wrap(notes.text(), 150)
     below = 0.13 * len(lines) / figure.get_figheight()
     figure.text(0.01, 0.02 / figure.get_figheight(), "\n".join(lines), fontsize=6.5, color="0.3")
