@@ -6,7 +6,7 @@ from golden_weights import golden_json
 from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.flop_counter import FlopCounterMode
 
-from feature_diversity import cost
+from feature_diversity import cost, extract
 from feature_diversity.algorithms import Batch, build
 from feature_diversity.recipe import algorithms, recipe
 from feature_diversity.resnet import resnet
@@ -73,3 +73,7 @@ def test_features_are_those_that_the_network_gives():
     features = resnet(14, 0.25).eval().forward_layers(torch.randn(1, 3, 47, 47), layers)
     for layer in layers:
         assert cost.feature_values(14, 0.25, 47, [layer]) == features[layer].numel()
+
+
+def test_the_extractions_batches_are_those_that_its_memory_is_reckoned_with():
+    assert (cost.EXTRACTED, cost.EXTRACTED_PIXELS) == (extract.BATCH, extract.BATCH_PIXELS)

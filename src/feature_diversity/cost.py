@@ -14,6 +14,7 @@ from feature_diversity.files import InputError
 from feature_diversity.recipe import FOLDER, literal
 
 FLOAT = 4  # bytes
+EXTRACTED, EXTRACTED_PIXELS = 250, 2**21  # most images, and most of their pixels, in a batch of extract.py
 PROCESS = 700e6  # bytes of a process that has imported torch, measured
 BACKWARD = 2  # backward passes cost about two forward ones: gradients of the weights and of the inputs
 
@@ -138,7 +139,7 @@ def feature_values(depth: int, width: float, size: int, layers: list[str]) -> in
 
 def extraction_memory(depth: int, width: float, size: int, layers: list[str]) -> float:
     """Bytes that the features of a batch need: two batches of features, and the largest maps on the way."""
-    batch = max(1, min(250, 2**21 // size**2))  # as in extract.py
+    batch = max(1, min(EXTRACTED, EXTRACTED_PIXELS // size**2))
     largest = feature_values(depth, width, size, ["conv1"])
     values = 2 * feature_values(depth, width, size, layers) + 4 * largest
     return FLOAT * (2 * parameters(depth, width) + batch * values) + PROCESS

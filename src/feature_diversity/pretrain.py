@@ -141,16 +141,7 @@ def train(
     """
     run, recipe = options["run"], options["recipe"]
     epochs, batch_size = snapshots[-1], recipe["batch_size"]
-    if batch_size < 2 or (epochs and batch_size > len(data.labels)):
-        raise InputError(
-            f"recipes: {run['algorithm']}: batch_size is {batch_size}, expected 2 (BatchNorm needs them) "
-            f"to {len(data.labels)}, the number of training images"
-        )
-    if batch_size % world_size():
-        raise InputError(
-            f"recipes: {run['algorithm']}: batch_size is {batch_size}, expected a multiple of the number of "
-            f"processes, {world_size()}"
-        )
+    check_batch_size(run["algorithm"], batch_size, len(data.labels), epochs)
     steps = len(data.labels) // batch_size
     data = data.to(machine.device)
     training = initialise(options, facts, machine)
@@ -184,6 +175,15 @@ def train(
             monitor.epoch(training.history[-1], epochs, losses)
             saves.save(training)
     monitor.close()
+
+
+def check_batch_size(algorithm: str, batch_size: int, images: int, epochs: int) -> None:
+    """InputError for a batch that the images, the norm or the number of processes do not allow."""
+    found = f"recipes: {algorithm}: batch_size is {batch_size}, expected"
+    if batch_size < 2 or (epochs and batch_size > images):
+        raise InputError(f"{found} 2 (BatchNorm needs them) to {images}, the number of training images")
+    if batch_size % world_size():
+        raise InputError(f"{found} a multiple of the number of processes, {world_size()}")
 
 
 def train_epoch(

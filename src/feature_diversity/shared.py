@@ -54,7 +54,9 @@ def take(place: Path, outputs: Outputs) -> bool:
     if found and rank() == 0:
         announce_ready()
         copy(place, outputs)
-        say("taken " + json.dumps(origin_of(place) | {"files": None}))
+        origin = origin_of(place)
+        del origin["files"]  # they are checked; what is left is where the training comes from
+        say("taken " + json.dumps(origin))
     return found
 
 
@@ -72,7 +74,7 @@ def whole(place: Path, outputs: Outputs) -> bool:
                 if hashlib.file_digest(file, "sha256").hexdigest() != known[name]:
                     raise ValueError(f"{name} is not what was put there")
     except FileNotFoundError as error:
-        if place.exists() and (place / ORIGIN).exists():
+        if (place / ORIGIN).exists():
             say(f"warning: {place} is damaged ({error.filename} is missing); training anew")
         return False
     except OSError as error:

@@ -53,6 +53,7 @@ class Method:
 
 
 def simclr(recipe: Recipe, setting: Setting) -> Method:
+    """Two views of an image, contrasted."""
     return Method(
         transforms=[
             {"name": "ImgReplicatePil", "num_times": 2},
@@ -71,6 +72,7 @@ def simclr(recipe: Recipe, setting: Setting) -> Method:
 
 
 def deepclusterv2(recipe: Recipe, setting: Setting) -> Method:
+    """Crops of several sizes, assigned to clusters of the crops before."""
     crops = {
         "name": "ImgPilToMultiCrop",
         "total_num_crops": sum(recipe["crops"]),
@@ -96,6 +98,7 @@ def deepclusterv2(recipe: Recipe, setting: Setting) -> Method:
 
 
 def jigsaw(recipe: Recipe, setting: Setting) -> Method:
+    """Patches in an order that is to be told."""
     low, high = recipe["crop_scale"]
     if low == high:  # VISSL's own: of an image enlarged a little, all but a margin
         enlarged = round(recipe["puzzle_size"] / math.sqrt(low))
@@ -125,6 +128,7 @@ def jigsaw(recipe: Recipe, setting: Setting) -> Method:
 
 
 def rotnet(recipe: Recipe, setting: Setting) -> Method:
+    """Quarter turns that are to be told."""
     return Method(
         transforms=[{"name": "ImgRotatePil"}, crop(recipe, setting.size), flip(recipe)],
         head=[["mlp", {"dims": [setting.channels, 4]}]],
@@ -133,6 +137,7 @@ def rotnet(recipe: Recipe, setting: Setting) -> Method:
 
 
 def supervised(recipe: Recipe, setting: Setting) -> Method:
+    """The classes are to be told."""
     return Method(
         transforms=[crop(recipe, setting.size), flip(recipe), jitter(recipe, hue=recipe["jitter"])],
         head=[["mlp", {"dims": [setting.channels, setting.classes]}]],
@@ -142,6 +147,7 @@ def supervised(recipe: Recipe, setting: Setting) -> Method:
 
 
 def npid(recipe: Recipe, setting: Setting) -> Method:
+    """Each image told from a memory bank of the others."""
     return Method(
         transforms=[jitter(recipe, hue=recipe["jitter"]), crop(recipe, setting.size), flip(recipe)],
         head=[["mlp", {"dims": [setting.channels, recipe["embedding_size"]]}]],
@@ -150,6 +156,7 @@ def npid(recipe: Recipe, setting: Setting) -> Method:
 
 
 def pirl(recipe: Recipe, setting: Setting) -> Method:
+    """Shuffled patches and the image, each near the image's row of the memory bank."""
     pieces, size = recipe["grid"] ** 2, recipe["embedding_size"]
     cut = {
         "name": "ImgPilToPatchesAndImage",
@@ -185,14 +192,17 @@ def pirl(recipe: Recipe, setting: Setting) -> Method:
 
 
 def crop(recipe: Recipe, size: int) -> dict[str, Any]:
+    """A random part of the image, size x size pixels."""
     return {"name": "RandomResizedCrop", "size": size, "scale": recipe["crop_scale"]}
 
 
 def flip(recipe: Recipe) -> dict[str, Any]:
+    """Mirrored left to right, now and then."""
     return {"name": "RandomHorizontalFlip", "p": recipe["flip_probability"]}
 
 
 def jitter(recipe: Recipe, hue: float) -> dict[str, Any]:
+    """Brightness, contrast, saturation and hue by chance; hue: its reach, in turns."""
     reach = recipe["jitter"]
     return {"name": "ColorJitter", "brightness": reach, "contrast": reach, "saturation": reach, "hue": hue}
 
@@ -218,6 +228,7 @@ def projection(channels: int, size: int) -> list:
 
 
 def cross_entropy() -> dict[str, Any]:
+    """VISSL's loss of one target, with a head's one output."""
     return {"loss": "cross_entropy_multiple_output_single_target", "loss_options": {"ignore_index": -1}}
 
 
