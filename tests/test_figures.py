@@ -74,6 +74,15 @@ def test_nothing_else_is_written(folder):
     assert {path.name for path in folder.iterdir()} == pictures | {"notes.json"}
 
 
+def test_a_figure_drawn_again_has_the_same_bytes(csv, tmp_path):
+    drawn, elsewhere = set(), []
+    for number in range(8):
+        elsewhere.append([object() for _ in range(1000 * number)])  # so that objects lie elsewhere in memory
+        draw(csv, "figure1", folder=tmp_path)
+        drawn.add((tmp_path / "figure1.svg").read_bytes())
+    assert len(drawn) == 1
+
+
 def test_another_process_draws_the_same_bytes(command, csv, folder, tmp_path):
     done = command("figures", "--table", csv, "--figures", "figure1", "--folder", tmp_path)
     assert done.returncode == 0, done.stderr

@@ -211,6 +211,8 @@ def finish(figure: Figure, title: str, notes: Notes) -> None:
     figure.get_layout_engine().set(rect=(0.005, below, 0.99, 0.985 - below))
     figure.draw_without_rendering()  # the layout is found once, not again for each format
     figure.set_layout_engine("none")
+    for ax in figure.axes:  # the solver's last bits depend on where objects lie in memory
+        ax.set_position(np.round(ax.get_position(original=True).bounds, 9))
     if label := figure.get_supxlabel():  # the layout makes room for it, but leaves it where the notes are
         figure.supxlabel(label, fontsize=8, y=below + 0.04 / figure.get_figheight())
 
