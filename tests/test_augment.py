@@ -13,11 +13,9 @@ from torch import Tensor
 
 from feature_diversity import augment
 from feature_diversity.augment import (
-    adjust_brightness,
-    adjust_contrast,
     adjust_hue,
-    adjust_saturation,
     adjust_sharpness,
+    adjust_tone_,
     autocontrast,
     colour_jitter,
     gaussian_blur,
@@ -116,9 +114,6 @@ def test_rotate(images):
 @pytest.mark.parametrize(
     ("adjust", "theirs", "low", "high"),
     [
-        (adjust_brightness, F.adjust_brightness, 0.0, 2.0),
-        (adjust_contrast, F.adjust_contrast, 0.0, 2.0),
-        (adjust_saturation, F.adjust_saturation, 0.0, 2.0),
         (adjust_hue, F.adjust_hue, -0.5, 0.5),
         (adjust_sharpness, F.adjust_sharpness, 0.1, 1.9),
         (solarize, F.solarize, 0.0, 1.0),
@@ -126,10 +121,22 @@ def test_rotate(images):
     ids=lambda value: getattr(value, "__name__", None),
 )
 def test_adjustments(images, adjust, theirs, low, high):
-    if images.shape[1] == 1 and adjust in (adjust_saturation, adjust_hue):
-        pytest.skip("grey images have neither saturation nor hue")
+    if images.shape[1] == 1 and adjust is adjust_hue:
+        pytest.skip("grey images have no hue")
     amounts = torch.linspace(low, high, COUNT)
     assert_like_torchvision(adjust(images, amounts), images, theirs, amounts.tolist(), tolerance=1e-5)
+
+
+def test_tones_of_all_kinds_at_once(images):
+    kinds = torch.arange(COUNT) % 3
+    f = torch.linspace(0, 2, COUNT // 3).repeat_interleave(3)
+    weights = torch.stack([f, (1 - f) * (kinds == 1), (1 - f) * (kinds == 2)], dim=1)
+    theirs = [F.adjust_brightness, F.adjust_contrast, F.adjust_saturation]
+    if images.shape[1] == 1:  # for torchvision grey images have no saturation, here they are their luma
+        theirs[2] = lambda image, factor: image
+    one_image = lambda image, kind, factor: theirs[kind](image, factor)  # noqa: E731
+    changed = adjust_tone_(images.clone(), weights)
+    assert_like_torchvision(changed, images, one_image, kinds.tolist(), f.tolist(), tolerance=1e-5)
 
 
 def test_hue_of_grey_black_and_white_stays():
@@ -208,6 +215,15 @@ def test_colour_jitter_applies_all_four_in_some_order():
     factor = grey(changed).mean(dim=(1, 2, 3)) / grey(images).mean(dim=(1, 2, 3))
     assert 0.85 < float(factor.min()) < 0.95
     assert 1.05 < float(factor.max()) < 1.15
+
+
+def test_colour_jitter_of_grey_images_leaves_saturation_and_hue_out():
+    images = torch.rand(50, 1, 8, 8, generator=draws())
+    amounts = {"brightness": 0.5, "contrast": 0.5, "saturation": 0.5, "hue": 0.1}
+    changed = colour_jitter(images, draws(), **amounts)
+    in_colour = colour_jitter(images.expand(-1, 3, -1, -1), draws(), **amounts)
+    # the weights of luma sum up to 0.9999
+    torch.testing.assert_close(changed.expand(-1, 3, -1, -1), in_colour, rtol=0, atol=1e-3)
 
 
 def test_probabilities_are_shares_of_the_images():

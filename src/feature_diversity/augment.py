@@ -13,6 +13,7 @@ from torch import Tensor
 
 from feature_diversity.draws import rand, randint
 
+BRIGHTNESS, CONTRAST, SATURATION, HUE = range(4)  # what colour jitter changes
 GREY = (0.2989, 0.587, 0.114)  # luma weights of torchvision and of ITU-R 601
 
 
@@ -82,14 +83,15 @@ def _separable(images: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
 
 def _resize_weights(start: Tensor, length: Tensor, pixels: int, size: int, mirrored: Tensor) -> Tensor:
     """N x size x pixels: input pixels' shares in the output pixels of the crops [start, start + length)."""
-    step = (length / size)[:, None, None]
+    start, length = start[:, None, None], length[:, None, None]
+    step = length / size
     output = (torch.arange(size) + 0.5).expand(len(start), -1)
-    output = torch.where(mirrored[:, None], output.flip(1), output)
-    centre = start[:, None, None] + output[:, :, None] * step
-    position = torch.arange(pixels)[None, None, :] + 0.5
-    inside = (position > start[:, None, None]) & (position < (start + length)[:, None, None])
+    output = torch.where(mirrored[:, None], output.flip(1), output)[:, :, None]
+    position = (torch.arange(pixels) + 0.5)[None, None, :]
+    inside = ((position > start) & (position < start + length)).to(position.dtype)
     # in place: these N x size x pixels tensors, not the products with them, would take most of the time
-    weights = (position - centre).abs_().div_(step.clamp(min=1)).neg_().add_(1).clamp_(min=0).mul_(inside)
+    distance = (position - torch.addcmul(start, output, step)).abs_()
+    weights = torch.sub(step.clamp(min=1), distance, out=distance).clamp_(min=0).mul_(inside)
     return weights.div_(weights.sum(dim=2, keepdim=True))
 
 
@@ -158,24 +160,30 @@ def colour_jitter(
     probability: of an image being changed at all. Grey images (C = 1) have neither saturation nor hue.
     """
     count = len(images)
-    reaches = {adjust_brightness: brightness, adjust_contrast: contrast, adjust_saturation: saturation}
-    amounts = {
-        adjust: uniform(count, max(0.0, 1 - reach), 1 + reach, generator) for adjust, reach in reaches.items()
-    }
-    amounts[adjust_hue] = uniform(count, -hue, hue, generator)
+    reaches = (brightness, contrast, saturation)
+    amounts = [uniform(count, max(0.0, 1 - reach), 1 + reach, generator) for reach in reaches]
+    shift = uniform(count, -hue, hue, generator)
     order = rand((count, 4), generator).argsort(dim=1)
     changed = rand(count, generator) < probability
 
-    images = images.clone(memory_format=torch.contiguous_format)
-    usable = 4 if images.shape[1] == 3 else 2
+    # Images whose hue is changed at the same place of their order lie side by side, those left alone come
+    # last. So all parts are slices, whose ends are known on the CPU: nothing waits for the device.
+    place_of_hue = (order == HUE).to(torch.int8).argmax(dim=1).masked_fill(~changed, 4)
+    rows = place_of_hue.argsort(stable=True)
+    ends = [0, *place_of_hue.bincount(minlength=5).cumsum(0).tolist()]
+    weights = _tone_weights(*amounts, grey=images.shape[1] == 1)
+    weights = weights.gather(1, order[:, :, None].expand(-1, -1, 3))[rows]
+    rows, back, weights, shift = (
+        x.to(images.device, non_blocking=True) for x in (rows, rows.argsort(), weights, shift[rows])
+    )
+    images = images.index_select(0, rows)
     for place in range(4):
-        for number, (adjust, amount) in enumerate(list(amounts.items())[:usable]):
-            # which images it is is known on the CPU, so choosing them does not wait for the device
-            chosen = torch.nonzero(changed & (order[:, place] == number)).flatten()
-            rows = chosen.to(images.device, non_blocking=True)
-            amount_of_chosen = amount[chosen].to(images.device, non_blocking=True)
-            images.index_copy_(0, rows, adjust(images.index_select(0, rows), amount_of_chosen))
-    return images
+        for part in (slice(0, ends[place]), slice(ends[place + 1], ends[4])):
+            adjust_tone_(images[part], weights[part, place])
+        if images.shape[1] == 3:
+            turned = slice(ends[place], ends[place + 1])
+            images[turned] = adjust_hue(images[turned], shift[turned])
+    return images.index_select(0, back)
 
 
 def random_grey(images: Tensor, generator: torch.Generator, *, probability: float) -> Tensor:
@@ -185,8 +193,7 @@ def random_grey(images: Tensor, generator: torch.Generator, *, probability: floa
         return images
     rows = chosen.to(images.device, non_blocking=True)
     images = images.clone(memory_format=torch.contiguous_format)
-    images[rows] = grey(images[rows]).expand(-1, 3, -1, -1)
-    return images
+    return images.index_copy_(0, rows, grey(images.index_select(0, rows)).expand(-1, 3, -1, -1))
 
 
 def grey(images: Tensor) -> Tensor:
@@ -194,48 +201,60 @@ def grey(images: Tensor) -> Tensor:
     if images.shape[1] == 1:
         return images
     red, green, blue = images.unbind(dim=1)
-    return (GREY[0] * red + GREY[1] * green + GREY[2] * blue).unsqueeze(1)
+    luma = (GREY[0] * red).add_(green, alpha=GREY[1]).add_(blue, alpha=GREY[2])
+    return luma.unsqueeze(1)
 
 
-def adjust_brightness(images: Tensor, factor: Tensor) -> Tensor:
-    """Multiply by factor (shape N), clipped to 0 ... 1."""
-    return _blend(images, torch.zeros_like(images[:, :1]), factor)
+def adjust_tone_(images: Tensor, weights: Tensor) -> Tensor:
+    """Mix each image, in its place, with its mean luma and with each pixel's luma, clipped to 0 ... 1.
+
+    weights: N x 3. Of a brightness of f they are (f, 0, 0), of a contrast (f, 1 - f, 0), of a saturation
+    (f, 0, 1 - f).
+    """
+    of_image, of_mean, of_pixel = weights.view(-1, 3, 1, 1, 1).unbind(dim=1)
+    luma = grey(images)
+    other = torch.addcmul(luma.mean(dim=(2, 3), keepdim=True) * of_mean, luma, of_pixel)
+    return images.mul_(of_image).add_(other).clamp_(0, 1)
 
 
-def adjust_contrast(images: Tensor, factor: Tensor) -> Tensor:
-    """Move away from (factor > 1) or to (< 1) each image's mean luma."""
-    return _blend(images, grey(images).mean(dim=(2, 3), keepdim=True), factor)
+def _tone_weights(brightness: Tensor, contrast: Tensor, saturation: Tensor, *, grey: bool) -> Tensor:
+    """Weights of `adjust_tone_` for the factors (each of shape N) of each kind of change: N x 4 x 3.
 
-
-def adjust_saturation(images: Tensor, factor: Tensor) -> Tensor:
-    """Move away from (factor > 1) or to (< 1) each pixel's luma."""
-    return _blend(images, grey(images), factor)
+    A change of hue, and of the saturation of grey images, is none.
+    """
+    same, none = torch.ones_like(brightness), torch.zeros_like(brightness)
+    saturation = same if grey else saturation
+    kinds = {
+        BRIGHTNESS: (brightness, none, none),
+        CONTRAST: (contrast, 1 - contrast, none),
+        SATURATION: (saturation, none, 1 - saturation),
+        HUE: (same, none, none),
+    }
+    return torch.stack([torch.stack(kinds[kind], dim=1) for kind in range(4)], dim=1)
 
 
 def _blend(images: Tensor, other: Tensor, factor: Tensor) -> Tensor:
     factor = factor.view(-1, 1, 1, 1)
-    return (images * factor + other * (1 - factor)).clamp_(0, 1)
+    return (images * factor).add_(other * (1 - factor)).clamp_(0, 1)
 
 
 def adjust_hue(images: Tensor, shift: Tensor) -> Tensor:
-    """Turn the hue of the HSV representation by `shift` (shape N) full turns."""
-    red, green, blue = images.unbind(dim=1)
-    value = images.amax(dim=1)
-    chroma = value - images.amin(dim=1)
-    divisor = torch.where(chroma == 0, torch.ones_like(chroma), chroma)
-    sixth = torch.where(
-        value == red,
-        (green - blue) / divisor,
-        torch.where(value == green, 2 + (blue - red) / divisor, 4 + (red - green) / divisor),
-    )
-    angle = sixth + 6 * shift.view(-1, 1, 1)
-    # a channel falls from `value` by chroma where the angle is far from its own: f(n) of HSV to RGB
-    channels = []
-    for offset in (5.0, 3.0, 1.0):
-        k = offset + angle
-        k -= (k / 6).floor_().mul_(6)  # the remainder, in a third of the time
-        channels.append(value - chroma * torch.minimum(k, 4 - k).clamp_(0, 1))
-    return torch.stack(channels, dim=1)
+    """Turn the hue of the HSV representation by `shift` (shape N) full turns.
+
+    Without the six cases of HSV, since choosing by masks takes longer than arithmetic. In sixths of a turn,
+    a hue is 1 + (green + blue - red - least) / chroma away from red, on the side of the greater of green and
+    blue; and a channel is least + chroma x (2 - the hue's distance from that channel), clipped to 0 ... 1.
+    """
+    red, green, blue = images.split(1, dim=1)
+    least = images.amin(dim=1, keepdim=True)
+    chroma = images.amax(dim=1, keepdim=True).sub_(least)
+    sixths = (green - red).add_(blue - least).div_(chroma.clamp(min=1e-12)).add_(1)
+    turns = sixths.copysign_(green - blue).div_(6).add_(shift.view(-1, 1, 1, 1))
+    # two turns more, so that fractions are of positive numbers
+    places = torch.tensor([2, 2 - 1 / 3, 2 - 2 / 3]).view(-1, 1, 1).to(images.device, non_blocking=True)
+    # 2 - distance, in sixths: at a fraction of 0 or 1 there is none, at 1/2 it is 3
+    share = (turns + places).frac_().sub_(0.5).abs_().mul_(6).sub_(1).clamp_(0, 1)
+    return torch.addcmul(least, chroma, share, out=share)
 
 
 def photometric(images: Tensor, generator: torch.Generator, *, probability: float) -> Tensor:

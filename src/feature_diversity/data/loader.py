@@ -26,7 +26,7 @@ def training_batches(split: Split, order: Tensor, batch_size: int, draw: tuple[i
     """
     if isinstance(split.images, Tensor):
         for rows in _parts(order.to(split.labels.device), batch_size):
-            yield split.images[rows], split.labels[rows], rows
+            yield split.images.index_select(0, rows), split.labels[rows], rows
     else:
         seed, epoch = draw
         positions = torch.rand(len(split.images), generator=generator(seed, "window", epoch)).tolist()

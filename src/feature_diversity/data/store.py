@@ -135,4 +135,5 @@ def normalise(images: Tensor, facts: Facts) -> Tensor:
     x = torch.empty(
         (len(images), 3, *images.shape[2:]), device=images.device, memory_format=torch.channels_last
     )
-    return torch.sub(images.expand_as(x), mean, out=x).div_(std)
+    # computed in the images' own order of memory: from one to another, copying is twice as fast as arithmetic
+    return x.copy_((images - mean).div_(std).expand_as(x))
