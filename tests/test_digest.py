@@ -20,8 +20,8 @@ LOADING = (
     "progress resnet"
 )
 CLOSURES = {
-    "pretrain": f"{LOADING} batchnorm checkpoint distributed engine interruption launch lock machine "
-    "monitor origin optim pretrain recompute run shared",
+    "pretrain": f"{LOADING} batchnorm checkpoint distributed engine finished interruption launch lock "
+    "machine monitor origin optim pretrain recompute run shared",
     "extract": f"{LOADING} augment extract",
     "linear_eval": f"{LOADING} augment knn linear_eval logistic optim probes readings vissl_linear",
     "diversity": "approximate directions diversity energy files gram measures progress readings "

@@ -110,7 +110,7 @@ def test_torchrun_trains_on_two_processes_what_one_would(training, train, tmp_pa
     two = tmp_path / "two" / "ep1" / "model.safetensors"
     assert losses(two) == pytest.approx(losses(one), rel=1e-3)
     assert load_file(two).keys() == load_file(one).keys()
-    assert sorted(os.listdir(two.parent)) == ["history.csv", "model.safetensors"]
+    assert sorted(os.listdir(two.parent)) == ["history.csv", "model.safetensors", "resume"]
 
 
 @pytest.mark.parametrize(("before", "after"), [(2, 1), (1, 2)])

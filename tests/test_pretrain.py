@@ -2,6 +2,7 @@ import csv
 import json
 import os
 import re
+import shutil
 import statistics
 from collections.abc import Iterator
 
@@ -111,16 +112,18 @@ def test_the_learning_rate_is_scaled_with_the_batch(train, tmp_path):
     assert history(train(tmp_path, 1, **changes)[0])[0]["learning_rate"] == str(0.8 * 16 / 256)
 
 
-def test_nothing_but_model_and_history_is_left(train, tmp_path):
-    models = train(tmp_path, 0, 2)
-    for model in models:
-        assert sorted(os.listdir(model.parent)) == ["history.csv", "model.safetensors"]
+def test_no_state_is_left(train, tmp_path):
+    first, last = train(tmp_path, 0, 2)
+    assert sorted(os.listdir(first.parent)) == ["history.csv", "model.safetensors"]
+    assert sorted(os.listdir(last.parent)) == ["history.csv", "model.safetensors", "resume"]
+    snapshots = ["snapshot_000000", "snapshot_000002"]
+    assert sorted(os.listdir(last.with_name("resume"))) == ["finished.json", "lock", *snapshots]
 
 
-def test_a_finished_training_is_done_again_from_the_start(train, tmp_path, capfd):
+def test_a_training_of_which_nothing_is_left_is_done_again_from_the_start(train, tmp_path, capfd):
     [model] = train(tmp_path, 1)
     content = model.read_bytes()
-    model.unlink()
+    shutil.rmtree(model.parent)
     capfd.readouterr()
     assert train(tmp_path, 1) == [model]
     assert "going on" not in capfd.readouterr().err

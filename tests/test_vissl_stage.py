@@ -12,7 +12,7 @@ from feature_diversity import vissl_engine
 from feature_diversity.data import store
 from feature_diversity.files import InputError
 from feature_diversity.recipe import recipe
-from feature_diversity.vissl_engine import begin, image_paths, snapshot, write_history, write_inputs
+from feature_diversity.vissl_engine import begin, checkpoint, image_paths, write_history, write_inputs
 
 RUN = {"algorithm": "simclr", "depth": 50, "width": 1.0, "norm": "batchnorm", "seed": 1}
 HISTORY = "epoch,loss,learning_rate,images_per_second\n1,3.5,0.1,40.0\n2,3.0,0.1,41.0\n3,2.5,0.1,40.5\n"
@@ -99,7 +99,7 @@ def test_an_untrained_network_has_an_empty_history(tmp_path):
     [(0, "untrained.pt"), (1, "model_phase0.torch"), (3, "model_final_checkpoint_phase2.torch")],
 )
 def test_each_snapshot_is_a_checkpoint_of_vissls(tmp_path, epochs: int, name: str):
-    assert snapshot(tmp_path, epochs, last=3) == tmp_path / name
+    assert checkpoint(tmp_path, epochs, last=3) == tmp_path / name
 
 
 def test_vissls_log_learns_nothing_secret(tmp_path, monkeypatch):

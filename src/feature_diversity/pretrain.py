@@ -3,7 +3,6 @@
 import argparse
 import csv
 import json
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -15,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from feature_diversity import __version__, model, shared
+from feature_diversity import __version__, finished, model, shared
 from feature_diversity.algorithms import Batch
 from feature_diversity.checkpoint import load_state, save_state
 from feature_diversity.data import store
@@ -55,25 +54,18 @@ def main(argv: list[str]) -> None:
     facts, (data,) = store.read(arguments.data, "train")
     if arguments.shared and not facts.digest:
         raise InputError(f"{arguments.data} has no digest of its images, as sharing needs; prepare it anew")
-    options = {
-        "run": arguments.run,
-        "recipe": arguments.recipe,
-        "schedule_epochs": max(outputs),
-        "engine": "native",
-        "precision": machine.precision,
-        "code": arguments.code or "unknown",
-        "version": __version__,
-        "packages": versions(*PACKAGES),
-        "dataset": asdict(facts),
-        "train_images": len(data.labels),
-        "classes": len(facts.class_names),
-    }
+    options = describe(arguments, machine, facts, data, max(outputs))
+    key = state_key(options, list(outputs))
     # The state lies beside the outputs and not among them: Snakemake removes a failed job's outputs.
     resume = outputs[max(outputs)][0].parent / "resume"
     with shared.claimed(arguments.shared, options, outputs) as give:
         if give is None:
             return
         with locked(resume / "lock") if rank() == 0 else nullcontext():
+            if agree(int(rank() == 0 and finished.restore(resume, key, outputs)))[0]:
+                announce_ready()
+                say("finished before, when Snakemake had ended: nothing is trained again")
+                return
             train(
                 options,
                 data,
@@ -86,9 +78,33 @@ def main(argv: list[str]) -> None:
                 and arguments.tensorboard / Run(**arguments.run, epochs=max(outputs)).folder,
             )
             if rank() == 0:
-                shared.copy(resume, outputs)
+                finished.publish(resume, outputs)
                 give(resume)
-                shutil.rmtree(resume)
+                finished.keep(resume, key, outputs)
+
+
+def describe(
+    arguments: argparse.Namespace, machine: Machine, facts: store.Facts, data: store.Split, epochs: int
+) -> dict[str, Any]:
+    """What the bits of a training to so many epochs depend on: the metadata that all its models have."""
+    return {
+        "run": arguments.run,
+        "recipe": arguments.recipe,
+        "schedule_epochs": epochs,
+        "engine": "native",
+        "precision": machine.precision,
+        "code": arguments.code or "unknown",
+        "version": __version__,
+        "packages": versions(*PACKAGES),
+        "dataset": asdict(facts),
+        "train_images": len(data.labels),
+        "classes": len(facts.class_names),
+    }
+
+
+def state_key(options: dict[str, Any], snapshots: list[int]) -> str:
+    """What a state must agree with to be continued: the training, and where it takes snapshots."""
+    return json.dumps(options | {"snapshots": sorted(snapshots)}, sort_keys=True)
 
 
 def command_line() -> argparse.ArgumentParser:
@@ -145,7 +161,7 @@ def train(
     steps = len(data.labels) // batch_size
     data = data.to(machine.device)
     training = initialise(options, facts, machine)
-    saves = Saves(folder, json.dumps(options | {"snapshots": snapshots}, sort_keys=True), steps, save_minutes)
+    saves = Saves(folder, state_key(options, snapshots), steps, save_minutes)
     saves.resume(training, snapshots)
     monitor = Monitor(
         machine.device,
@@ -159,7 +175,7 @@ def train(
     with Interruption() as interruption:
         for epoch in range(training.epoch, epochs + 1):
             if rank() == 0 and epoch in snapshots and not training.losses:
-                write_snapshot(training, options | {"epochs": epoch}, folder / f"snapshot_{epoch:06d}")
+                write_snapshot(training, options | {"epochs": epoch}, folder / finished.snapshot(epoch))
             if epoch == epochs:
                 break
             for _ in train_epoch(training, data, recipe, run["seed"], epochs, monitor):
@@ -292,7 +308,7 @@ class Saves:
             )
         begun = state["epoch"] + bool(state["losses"])
         if all(
-            (self.folder / f"snapshot_{epoch:06d}" / "model.safetensors").exists()
+            (self.folder / finished.snapshot(epoch) / "model.safetensors").exists()
             for epoch in snapshots
             if epoch < begun
         ):

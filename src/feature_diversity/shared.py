@@ -18,14 +18,12 @@ from typing import Any
 
 from feature_diversity.distributed import agree, rank, say, world_size
 from feature_diversity.files import InputError, atomic_write
+from feature_diversity.finished import FILES, Outputs, snapshot
 from feature_diversity.lock import locked
 from feature_diversity.origin import machine
 from feature_diversity.progress import announce_ready
 
 ORIGIN = "origin.json"
-FILES = ("model.safetensors", "history.csv")  # of a snapshot
-
-Outputs = dict[int, tuple[Path, Path]]  # number of epochs: model.safetensors, history.csv
 
 
 @contextmanager
@@ -93,11 +91,6 @@ def origin_of(place: Path) -> dict[str, Any]:
 def names(outputs: Outputs) -> list[str]:
     """The files of the snapshots, below their place."""
     return [f"{snapshot(epochs)}/{name}" for epochs in outputs for name in FILES]
-
-
-def snapshot(epochs: int) -> str:
-    """The folder of a snapshot, in a place as in the folder of a training's state."""
-    return f"snapshot_{epochs:06d}"
 
 
 def give(place: Path, outputs: Outputs, snapshots: Path) -> None:

@@ -4,6 +4,8 @@ A study that leaves out a run, or that is renamed or removed, leaves results beh
 """
 
 import argparse
+import stat
+from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 
@@ -68,12 +70,15 @@ def stale_runs(folder: Path, elsewhere: list[Path]) -> list[Path] | None:
 
 
 def size_of(folder: Path) -> int:
-    """Bytes of all files in a folder."""
-    size = 0
+    """Bytes that are free once a folder is removed: of its files that have no name elsewhere."""
+    sizes, names = {}, Counter()
     for path in folder.rglob("*"):
         with suppress(FileNotFoundError):  # a running training's temporary files come and go
-            size += 0 if path.is_dir() else path.lstat().st_size
-    return size
+            status = path.lstat()
+            if not stat.S_ISDIR(status.st_mode):
+                names[status.st_ino] += 1
+                sizes[status.st_ino] = (status.st_size, status.st_nlink)
+    return sum(size for inode, (size, links) in sizes.items() if names[inode] == links)
 
 
 def megabytes(size: int) -> str:

@@ -9,7 +9,6 @@ though not to the same bits: VISSL draws anew. Its configuration, log and last c
 import argparse
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,7 +20,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from feature_diversity import __version__, model
+from feature_diversity import __version__, finished, model
 from feature_diversity.algorithms.jigsaw import distant_permutations
 from feature_diversity.data import store
 from feature_diversity.files import InputError, atomic_write
@@ -82,17 +81,29 @@ def main(argv: list[str]) -> None:
         workers=max(arguments.threads // gpus, 1) if gpus else 0,
     )
     settings = configuration(run, recipe, sorted(outputs), setting)
+    key = json.dumps([options, settings], sort_keys=True)
     with locked(folder / "lock"):
-        begin(folder, json.dumps([options, settings], sort_keys=True))
+        if finished.restore(folder, key, outputs):
+            announce_ready()
+            print("finished before, when Snakemake had ended: nothing is trained again")
+            return
+        begin(folder, key)
         write_inputs(folder, data, recipe)
         with atomic_write(folder / "configuration.json") as path:
             path.write_text(json.dumps(settings, indent=2))
         announce_ready()
         train(folder, arguments.threads)
-        for epochs, (model_path, history_path) in outputs.items():
-            convert(snapshot(folder, epochs, max(outputs)), model_path, options | {"epochs": epochs})
-            write_history(folder / "history.csv", history_path, epochs)
-        finish(folder, snapshot(folder, max(outputs), max(outputs)))
+        for epochs in outputs:
+            place = folder / finished.snapshot(epochs)
+            convert(
+                checkpoint(folder, epochs, max(outputs)),
+                place / "model.safetensors",
+                options | {"epochs": epochs},
+            )
+            write_history(folder / "history.csv", place / "history.csv", epochs)
+        finished.publish(folder, outputs)
+        keep_records(folder, checkpoint(folder, max(outputs), max(outputs)))
+        finished.keep(folder, key, outputs)
 
 
 def command_line() -> argparse.ArgumentParser:
@@ -147,9 +158,7 @@ def begin(folder: Path, key: str) -> None:
     note = folder / "key.json"
     if note.exists() and note.read_text() == key:
         return
-    for path in folder.iterdir():
-        if path.name != "lock":
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    finished.clear(folder, keep={"lock"})
     with atomic_write(note) as path:
         path.write_text(key)
 
@@ -200,7 +209,7 @@ def train(folder: Path, threads: int) -> None:
         )
 
 
-def snapshot(folder: Path, epochs: int, last: int) -> Path:
+def checkpoint(folder: Path, epochs: int, last: int) -> Path:
     """VISSL's checkpoint after so many epochs. last: those of the whole training."""
     if epochs == 0:
         return folder / "untrained.pt"
@@ -208,17 +217,17 @@ def snapshot(folder: Path, epochs: int, last: int) -> Path:
     return folder / f"model_{final}phase{epochs - 1}.torch"
 
 
-def convert(checkpoint: Path, output: Path, options: dict[str, Any]) -> None:
+def convert(source: Path, output: Path, options: dict[str, Any]) -> None:
     """Write VISSL's checkpoint as a model; InputError if its network is not the run's."""
-    found, run = read_checkpoint(checkpoint), options["run"]
+    found, run = read_checkpoint(source), options["run"]
     if (found.depth, found.width, found.norm) != (run["depth"], run["width"], run["norm"]):
         raise InputError(
-            f"{checkpoint} is a ResNet-{found.depth} of width {found.width:g} with {found.norm}, not {run}"
+            f"{source} is a ResNet-{found.depth} of width {found.width:g} with {found.norm}, not {run}"
         )
     trunk, head = networks(found)
     facts = {"head": found.head_layers, "converted": {"layout": found.layout, "unused": found.unused}}
     model.write(output, trunk, head, options | facts)
-    print(f"{output}: {checkpoint.name}, layout {found.layout}")
+    print(f"{output}: {source.name}, layout {found.layout}")
 
 
 def write_history(source: Path, output: Path, epochs: int) -> None:
@@ -228,11 +237,10 @@ def write_history(source: Path, output: Path, epochs: int) -> None:
         temporary.write_text("".join([HISTORY, *rows[:epochs]]))
 
 
-def finish(folder: Path, last: Path) -> None:
-    """Keep VISSL's records and last checkpoint beside the model, and remove the folder."""
+def keep_records(folder: Path, last: Path) -> None:
+    """Keep VISSL's records and last checkpoint beside the model."""
     kept = folder.parent / "vissl"
     kept.mkdir(exist_ok=True)
     for path in (*(folder / name for name in RECORDS), last):
         if path.exists():
             os.replace(path, kept / path.name)
-    shutil.rmtree(folder)

@@ -32,8 +32,8 @@ class Checkout:
         """Results of the tiny study."""
         return self.folder / "results" / "tiny"
 
-    def snakemake(self, *arguments: str, study: str = "tiny") -> subprocess.CompletedProcess:
-        """Run Snakemake on a study; output and errors together in `stdout`."""
+    def start(self, *arguments: str, study: str = "tiny") -> subprocess.Popen:
+        """Start Snakemake on a study; output and errors together in `stdout`."""
         command = [
             sys.executable,
             "-m",
@@ -44,7 +44,7 @@ class Checkout:
             "--config",
             f"study={study}",
         ]
-        return subprocess.run(
+        return subprocess.Popen(
             command,
             cwd=self.folder,
             stdout=subprocess.PIPE,
@@ -53,6 +53,12 @@ class Checkout:
             # jobs start `python`: this one, wherever the tests run
             env=os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
         )
+
+    def snakemake(self, *arguments: str, study: str = "tiny") -> subprocess.CompletedProcess:
+        """Run Snakemake on a study to its end."""
+        with self.start(*arguments, study=study) as process:
+            stdout, _ = process.communicate()
+        return subprocess.CompletedProcess(process.args, process.returncode, stdout)
 
     def planned(self, *arguments: str) -> dict[str, int]:
         """Jobs of a dry run: rule -> how many. Empty if there is nothing to do."""

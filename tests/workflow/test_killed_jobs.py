@@ -1,4 +1,7 @@
-"""Trainings killed inside Snakemake, again and again, end with the bits of undisturbed ones."""
+"""Trainings killed inside Snakemake, again and again, end with the bits of undisturbed ones.
+
+And those that outlive a killed Snakemake are not done again.
+"""
 
 import os
 import random
@@ -49,3 +52,28 @@ def test_trainings_killed_inside_snakemake_end_with_the_same_bits(tmp_path):
     killed = [(tmp_path / model).read_bytes() for model in models]
     assert checkout.snakemake("--force", *models).returncode == 0
     assert [(tmp_path / model).read_bytes() for model in models] == killed
+
+
+def test_a_training_that_outlives_its_snakemake_is_not_done_again(tmp_path):
+    checkout = Checkout.make(tmp_path)
+    checkout.edit("workflow/studies/tiny.yaml", "epochs: 2", f"epochs: {EPOCHS}")
+    checkout.edit("workflow/studies/tiny.yaml", "epochs: [0, 2]", f"epochs: [0, {EPOCHS}]")
+    run = f"results/tiny/supervised/resnet14_w0.125_batchnorm_ep{EPOCHS}_seed1"
+    model, state = (tmp_path / run / name for name in ("model.safetensors", "resume"))
+    with checkout.start(f"{run}/model.safetensors") as snakemake:
+        while not any(state.glob("state_*.pt")):
+            assert snakemake.poll() is None
+            time.sleep(0.01)
+        snakemake.kill()
+    assert not model.exists()
+    while not (state / "finished.json").exists():
+        time.sleep(0.01)
+    trained = model.stat().st_ino
+    assert checkout.snakemake("--unlock").returncode == 0
+    result = checkout.snakemake("--rerun-incomplete", f"{run}/model.safetensors")
+    assert result.returncode == 0, result.stdout
+    assert "Removing output files" not in result.stdout  # of a failed job
+    log = checkout.results / "logs/pretrain/supervised/resnet14_w0.125_batchnorm_seed1.log"
+    assert "nothing is trained again" in log.read_text()
+    assert model.stat().st_ino == trained
+    assert not state.exists()

@@ -18,6 +18,7 @@ from feature_diversity import cost
 from feature_diversity.captions import CAPTIONS, TITLES
 from feature_diversity.digest import code_digest, files_digest, lock_digest
 from feature_diversity.files import InputError
+from feature_diversity.finished import forget
 from feature_diversity.run import RUN_FOLDER
 from feature_diversity.study import Study, as_json, validate
 
