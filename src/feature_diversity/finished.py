@@ -11,11 +11,13 @@ import binascii
 import json
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from feature_diversity.files import InputError, atomic_write
 from feature_diversity.lock import locked
+from feature_diversity.origin import machine, now
 
 FILES = ("model.safetensors", "history.csv")  # of a snapshot
 Outputs = dict[int, tuple[Path, Path]]  # number of epochs: model.safetensors, history.csv
@@ -49,22 +51,26 @@ def keep(folder: Path, key: str, outputs: Outputs) -> None:
 
     key: names run, options and code, as that of the training's states.
     """
+    origin = {"from": str(folder), "machine": machine(), "finished": now()}
+    note = {"key": key, "outputs": [str(model) for model, _ in outputs.values()], "origin": origin}
     with atomic_write(folder / NOTE) as path:
-        path.write_text(json.dumps({"key": key, "outputs": [str(model) for model, _ in outputs.values()]}))
+        path.write_text(json.dumps(note))
     clear(folder, keep={NOTE, "lock", *map(snapshot, outputs)})
 
 
 def restore(folder: Path, key: str, outputs: Outputs) -> bool:
     """Publish the outputs again if the folder has the finished training with that key.
 
-    What another training has left there is removed.
+    Says on standard error when and where it was trained. What another training has left there is removed.
     """
     if not (folder / NOTE).exists():
         return False
-    if json.loads((folder / NOTE).read_text())["key"] != key:
+    note = json.loads((folder / NOTE).read_text())
+    if note["key"] != key:
         clear(folder, keep={"lock"})
         return False
     publish(folder, outputs)
+    print("taken " + json.dumps(note["origin"]), file=sys.stderr)
     return True
 
 

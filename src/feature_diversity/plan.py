@@ -1,14 +1,15 @@
 """The command `plan`: what a study takes, how much of it is done, and what would run and why.
 
 Nothing is computed. Which jobs there are, and why they would run, is Snakemake's to say: the command asks
-it for a dry run and counts what it answers.
+it for a dry run by the executor `counts`.
 """
 
 import argparse
-import re
+import json
+import os
 import subprocess
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 
 from feature_diversity import cost
@@ -102,39 +103,35 @@ def progress(study: Study, folder: Path) -> str:
     )
 
 
-def dry_run(given: dict[str, object]) -> str:
-    """What `snakemake --dry-run` prints; InputError with its last lines if it fails."""
+def dry_run(given: dict[str, object]) -> list[tuple[str, list[str], int]]:
+    """What Snakemake would run: rule, reasons, jobs. InputError with what it said last if it fails."""
     settings = [f"{name}={value}" for name, value in given.items()]
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--dry-run"]
-    command += ["--nocolor", "--cores", "1", *(["--config", *settings] if settings else [])]
-    result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
+    command += ["--executor", "counts", "--nocolor", "--cores", "1"]
+    command += ["--config", *settings] if settings else []
+    path = os.pathsep.join(filter(None, [str(ROOT / "src"), os.environ.get("PYTHONPATH")]))
+    result = subprocess.run(
+        command, capture_output=True, text=True, check=False, env=os.environ | {"PYTHONPATH": path}
+    )
     if result.returncode:
-        raise InputError("snakemake --dry-run failed:\n" + "\n".join(result.stdout.splitlines()[-10:]))
-    return result.stdout
+        raise InputError("snakemake failed:\n" + "\n".join(result.stderr.splitlines()[-10:]))
+    counted = result.stdout.strip()
+    return json.loads(counted.splitlines()[-1]) if counted else []
 
 
-def jobs(printed: str) -> str:
+def jobs(counted: list[tuple[str, list[str], int]]) -> str:
     """The jobs of a dry run by rule, and the reasons of those that do not just follow from another."""
-    counts, reasons = Counter(), Counter()
-    rule = ""
-    for line in printed.splitlines():
-        if match := re.match(r"(?:local)?rule (\w+):", line):
-            rule = match[1]
-            counts[rule] += 1
-        elif line.startswith("    reason: "):
-            for reason in line.removeprefix("    reason: ").split("; "):
-                kind = reason.split(":")[0]
-                if kind != FOLLOWS:
-                    reasons[rule, kind] += 1
-    counts.pop("all", None)
+    counts, why = Counter(), defaultdict(Counter)
+    for rule, reasons, count in counted:
+        if rule != "all":
+            counts[rule] += count
+            why[rule].update({reason: count for reason in reasons if reason != FOLLOWS})
     if not counts:
         return "jobs        none: everything is there and up to date"
     lines = [f"jobs        {counts.total():,} would run"]
     for rule, count in counts.items():
-        why = ", ".join(
-            f"{number:,} {kind[:1].lower() + kind[1:]}"
-            for (of, kind), number in sorted(reasons.items())
-            if of == rule
+        reasons = ", ".join(
+            f"{number:,} {reason[:1].lower() + reason[1:]}" for reason, number in sorted(why[rule].items())
         )
-        lines.append(f"            {rule:<14} {count:8,}   {why or 'follow from the above'}")
+        lines.append(f"            {rule:<14} {count:8,}   {reasons or 'follow from the above'}")
     return "\n".join(lines)

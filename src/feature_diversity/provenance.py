@@ -50,7 +50,7 @@ def record(stage: str, module: str, arguments: list[str]) -> dict[str, Any]:
     return {
         "stage": stage,
         "arguments": arguments,
-        "outputs": sorted({str(path) for path in WRITTEN if path.exists()}),
+        "outputs": sorted({str(path) for path in WRITTEN if is_result(path)}),
         # the workflow's own digest, where it is told: a training that is taken imports no algorithm
         "code": arguments[arguments.index("--code") + 1]
         if "--code" in arguments
@@ -61,6 +61,11 @@ def record(stage: str, module: str, arguments: list[str]) -> dict[str, Any]:
         "seconds": round(seconds, 2),
         "memory": round(kilobytes / 2**20, 3),
     }
+
+
+def is_result(path: Path) -> bool:
+    """Whether a written file is there to stay; the folder of a training's state is not."""
+    return path.exists() and "resume" not in path.parts[-3:]
 
 
 def read_records(logs: Path) -> list[dict[str, Any]]:

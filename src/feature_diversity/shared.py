@@ -11,7 +11,6 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from feature_diversity.distributed import agree, rank, say, world_size
 from feature_diversity.files import InputError, atomic_write
 from feature_diversity.finished import FILES, Outputs, snapshot
 from feature_diversity.lock import locked
-from feature_diversity.origin import machine
+from feature_diversity.origin import machine, now
 from feature_diversity.progress import announce_ready
 
 ORIGIN = "origin.json"
@@ -111,7 +110,7 @@ def give(place: Path, outputs: Outputs, snapshots: Path) -> None:
             with open(place / name, "rb") as file:
                 files[name] = hashlib.file_digest(file, "sha256").hexdigest()
         origin = {"from": str(place), "machine": machine(), "processes": world_size()}
-        origin |= {"finished": datetime.now(UTC).isoformat(timespec="seconds"), "files": files}
+        origin |= {"finished": now(), "files": files}
         with atomic_write(place / ORIGIN) as path:
             path.write_text(json.dumps(origin))
     except (InputError, OSError) as error:

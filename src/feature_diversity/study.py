@@ -8,6 +8,7 @@ import itertools
 import json
 import math
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -114,13 +115,13 @@ class Study:
             )
         return cls.load(given)
 
-    @property
+    @cached_property
     def epochs(self) -> list[int]:
         """All numbers of epochs that appear in the study, ascending."""
         grids = itertools.chain.from_iterable(self.figures.values())
         return sorted({epochs for grid in grids for epochs in grid["epochs"]})
 
-    @property
+    @cached_property
     def train_images(self) -> int | None:
         """How many images a training sees; None where that is known only once they are loaded.
 
@@ -136,7 +137,7 @@ class Study:
         keys = ("test", "validation", "held_out", "held_out_2", "train")
         return split_sizes(*published, **{key: dataset[key] for key in keys})["train"]
 
-    @property
+    @cached_property
     def held_bytes(self) -> int:
         """Bytes of the training images in memory, as they are stored; 0 where they stay in files."""
         try:

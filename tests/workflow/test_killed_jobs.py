@@ -75,5 +75,6 @@ def test_a_training_that_outlives_its_snakemake_is_not_done_again(tmp_path):
     assert "Removing output files" not in result.stdout  # of a failed job
     log = checkout.results / "logs/pretrain/supervised/resnet14_w0.125_batchnorm_seed1.log"
     assert "nothing is trained again" in log.read_text()
+    assert log.read_text().startswith("taken {")  # then where and when it was trained
     assert model.stat().st_ino == trained
     assert not state.exists()

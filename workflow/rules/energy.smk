@@ -3,7 +3,7 @@
 
 rule energy:
     input:
-        [path for file in FEATURES for path in of_training(f"features/{file}")],
+        [path for file in FEATURES for path in of_training(file)],
     output:
         energy=of_training("energy.csv"),
         measures=of_training("measures.csv"),

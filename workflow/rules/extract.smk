@@ -6,12 +6,13 @@ if study.dataset["held_out_2"]:
     FEATURES += [f"second/{file}" for file in FEATURES]
 
 
-# Large maps are the one thing that a study may not want to keep
-MAPS = (
-    {"conv1.npy", "res2.npy", "res3.npy", "res4.npy", "res5.npy"}
-    if study.keep_features == "pooled"
-    else set()
-)
+# All features of a run are one output, their folder: Snakemake takes its time for each file that a rule names. But
+# large maps are the one thing that a study may not want to keep; then each file is an output, those for a while.
+MAPS = {"conv1.npy", "res2.npy", "res3.npy", "res4.npy", "res5.npy"}
+if study.keep_features == "all":
+    FEATURES = {"features": directory}
+else:
+    FEATURES = {f"features/{file}": temp if Path(file).name in MAPS else str for file in FEATURES}
 
 
 rule extract:
@@ -19,11 +20,7 @@ rule extract:
         data=DATA,
         models=of_training("model.safetensors"),
     output:
-        [
-            temp(path) if file in MAPS else path
-            for file in FEATURES
-            for path in of_training(f"features/{file}")
-        ],
+        [kind(path) for file, kind in FEATURES.items() for path in of_training(file)],
     log:
         f"{RESULTS}/logs/extract/{TRAINING}.log",
     benchmark:
