@@ -13,7 +13,7 @@ min_version("9.20")
 STARTED = time.time()
 # The graph of ten thousand runs is millions of objects that stay: looking for garbage among them takes a fifth of
 # the time.
-gc.set_threshold(500_000, 50, 50)
+gc.set_threshold(5_000_000, 50, 50)
 
 
 configfile: "config.yaml"

@@ -119,12 +119,6 @@ def recipe(wildcards):
     return as_json(recipe_of(wildcards.algorithm))
 
 
-# Snakemake looks up the parameters of what it calls for every job, which took a tenth of the time of planning.
-for function in (network, recipe):
-    overwrite_function_params(function, signature(function).parameters)
-overwrite_function_params(Resource.evaluate, signature(partial(Resource.evaluate, None)).parameters)
-
-
 def images_at_once(wildcards):
     """Images that a process of a training keeps numbers of: its part of a batch or micro-batch; 1 if untrained."""
     options = split(config["training_options"])
@@ -183,3 +177,9 @@ def training_minutes(wildcards, attempt):
     )
     seconds = operations / (PROCESSES * config["device_tflops"] * 1e12)
     return math.ceil(10 + 3 * seconds / 60) * attempt
+
+
+# Snakemake looks up the parameters of what it calls for every job, which took a tenth of the time of planning.
+for function in (network, recipe, training_memory, extraction_memory, linear_evaluation_memory, training_minutes):
+    overwrite_function_params(function, signature(function).parameters)
+overwrite_function_params(Resource.evaluate, signature(partial(Resource.evaluate, None)).parameters)
