@@ -59,14 +59,22 @@ def random_resized_crop(
 def resized_crop(
     images: Tensor, top: Tensor, left: Tensor, height: Tensor, width: Tensor, size: int, mirrored: Tensor
 ) -> Tensor:
-    """Cut the rectangles given in pixels (each of shape N) and resize them to size x size.
+    """Cut the rectangles given in pixels (each of shape N) out of square images, resize them to size x size.
 
     Bilinear interpolation is linear in rows and in columns, so the whole batch is two matrix
     products, with one matrix of weights an image; mirroring reverses the columns' weights.
     """
-    rows = _resize_weights(top, height, images.shape[2], size, torch.zeros_like(mirrored))
-    columns = _resize_weights(left, width, images.shape[3], size, mirrored)
-    rows, columns = rows.to(images.device, non_blocking=True), columns.to(images.device, non_blocking=True)
+    _, _, pixels, across = images.shape
+    if pixels != across:
+        raise ValueError(f"images of {pixels} x {across} pixels are not square")
+    weights = _resize_weights(
+        torch.cat([top, left]),
+        torch.cat([height, width]),
+        pixels,
+        size,
+        torch.cat([torch.zeros_like(mirrored), mirrored]),
+    )
+    rows, columns = weights.to(images.device, non_blocking=True).split(len(images))
     return _separable(images, rows, columns)
 
 
@@ -178,8 +186,9 @@ def colour_jitter(
     )
     images = images.index_select(0, rows)
     for place in range(4):
-        for part in (slice(0, ends[place]), slice(ends[place + 1], ends[4])):
-            adjust_tone_(images[part], weights[part, place])
+        for start, end in ((0, ends[place]), (ends[place + 1], ends[4])):
+            if start < end:
+                adjust_tone_(images[start:end], weights[start:end, place])
         if images.shape[1] == 3:
             turned = slice(ends[place], ends[place + 1])
             images[turned] = adjust_hue(images[turned], shift[turned])
