@@ -6,7 +6,8 @@ Every contestant is a process pinned to as many cores as it has threads; they ta
 each, and ratios are medians over the turns. Bare compute is forward, backward and optimiser of the same
 network on one fixed batch of views. A peer runs in the Python given for it, as its documentation says,
 with the same network (of PyTorch's own layers), batch, images and threads. `--device cuda` runs ours and
-bare compute on a GPU, with and without torch.compile. `--memory` measures growth over 1,000 steps.
+bare compute on a GPU in bfloat16. `--variants` adds ours and bare compute compiled by torch.compile, or in
+bfloat16 on a CPU. `--memory` measures growth over 1,000 steps.
 """
 
 import argparse
@@ -25,6 +26,7 @@ FOLDER = Path(__file__).parent
 NETWORKS = {"demo": 128, "rn18": 128, "rn18_cifar": 64, "rn50": 64}  # name -> batch
 IMAGES = 1000
 STEPS = {"demo": 8, "rn18": 3, "rn18_cifar": 2, "rn50": 2}  # a turn
+SETTLE = 1.0  # seconds between turns, in which the workers of the one before fill what they load ahead
 
 
 def main() -> None:
@@ -36,6 +38,7 @@ def main() -> None:
     parser.add_argument(
         "--peer", action="append", default=[], help="NAME=PYTHON, a script of benchmarks/peers"
     )
+    parser.add_argument("--variants", nargs="+", default=[], choices=["compiled", "bfloat16"])
     parser.add_argument("--memory", action="store_true", help="only the growth of memory over 1,000 steps")
     parser.add_argument("--contestant", nargs=3, help=argparse.SUPPRESS)  # name, network, threads
     arguments = parser.parse_args()
@@ -54,7 +57,8 @@ def main() -> None:
 
 def compare(network: str, threads: int, arguments: argparse.Namespace) -> None:
     """Let all contestants take turns, and print their medians."""
-    ours = ["ours", "bare"] + (["ours_compiled", "bare_compiled"] if arguments.device == "cuda" else [])
+    variants = [f"{name}_{variant}" for variant in arguments.variants for name in ("ours", "bare")]
+    ours = ["ours", "bare", *variants]
     here = [sys.executable, __file__, "--device", arguments.device, "--contestant"]
     commands = {name: [*here, name, network, str(threads)] for name in ours}
     for peer in arguments.peer:
@@ -67,6 +71,7 @@ def compare(network: str, threads: int, arguments: argparse.Namespace) -> None:
     speeds: dict[str, list[float]] = {name: [] for name in running}
     for _ in range(arguments.rounds):
         for name, worker in running.items():
+            time.sleep(SETTLE)
             speeds[name].append(NETWORKS[network] * STEPS[network] / worker.turn(STEPS[network]))
     for name, values in speeds.items():
         ratio = statistics.median(a / b for a, b in zip(speeds["ours"], values, strict=True))
@@ -154,9 +159,8 @@ def contestant(name: str, network: str, threads: int, device: str) -> Callable[[
 
     batch_size = NETWORKS[network]
     prepare(torch.device(device), threads)
-    machine = Machine(
-        torch.device(device), "bfloat16" if device == "cuda" else "float32", name.endswith("compiled")
-    )
+    low = device == "cuda" or name.endswith("bfloat16")
+    machine = Machine(torch.device(device), "bfloat16" if low else "float32", name.endswith("compiled"))
     values = recipe("simclr", small_images=True, changes={"batch_size": batch_size})
     run = {"algorithm": "simclr", "depth": 14, "width": 0.25, "norm": "batchnorm", "seed": 1}
     options = {"run": run, "recipe": values, "train_images": IMAGES, "classes": 10}

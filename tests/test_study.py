@@ -9,7 +9,7 @@ from feature_diversity.data.sources import digits
 from feature_diversity.files import InputError
 from feature_diversity.recipe import algorithms, recipe
 from feature_diversity.run import Run, expand
-from feature_diversity.study import Study, as_json, validate
+from feature_diversity.study import Study, as_json, check_machine, configuration, validate
 
 STUDIES = sorted((Path(__file__).parents[1] / "workflow" / "studies").glob("*.yaml"))
 
@@ -355,6 +355,12 @@ def test_an_empty_config_has_the_defaults():
             {"training_options": "--recipe {}"},
             r"training_options: '--recipe {}' does not match .*any of --device",
         ),
+        (
+            {"training_options": "--precision float16"},
+            r"training_options: .*--precision auto\|float32\|bfloat16",
+        ),
+        ({"training_options": "--micro-batch 0"}, r"training_options: '--micro-batch 0' does not match"),
+        ({"mirror": "a{b}"}, r"mirror: 'a\{b\}' does not match .*without braces"),
         ({"training_options": "--compile; date"}, r"training_options: '--compile; date' does not match"),
     ],
     ids=json.dumps,
@@ -374,6 +380,24 @@ def test_a_wrong_config_names_the_key_and_what_is_allowed(config, message):
 )
 def test_a_training_may_be_told_how_to_compute(options):
     validate({"training_options": options}, "config")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"gpus": 3, "nodes": 2}, "gpus is 3, expected a multiple of nodes, 2"),
+        ({"gpus": 7}, r"gpus is 7, which cannot share out the batch of \w+, \d+ images, evenly"),
+        ({"training_options": "--micro-batch 8"}, "training_options: --micro-batch is not for .* batchnorm"),
+    ],
+    ids=json.dumps,
+)
+def test_machines_that_cannot_train_the_study_are_told_before_any_job(changes, message):
+    with pytest.raises(InputError, match=message):
+        check_machine(Study.find("demo"), configuration(**changes))
+
+
+def test_machines_that_can_train_the_study_are_accepted():
+    check_machine(Study.find("demo"), configuration(gpus=4, nodes=2, training_options="--recompute"))
 
 
 @pytest.mark.parametrize(

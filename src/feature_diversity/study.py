@@ -176,6 +176,26 @@ def configuration(**given: Any) -> dict[str, Any]:
     return config
 
 
+def check_machine(study: Study, config: dict[str, Any]) -> None:
+    """InputError where the machines that config.yaml names cannot train what the study asks for."""
+    processes = max(1, config["gpus"])
+    if processes % config["nodes"]:
+        raise InputError(f"gpus is {config['gpus']}, expected a multiple of nodes, {config['nodes']}")
+    trained = [run for run in study.runs() if run.epochs and study.engine != "zoo"]
+    for algorithm in sorted({run.algorithm for run in trained}):
+        batch_size = study.recipe_of(algorithm)["batch_size"]
+        if batch_size % processes:
+            raise InputError(
+                f"gpus is {processes}, which cannot share out the batch of {algorithm}, {batch_size} images, "
+                "evenly"
+            )
+    if "--micro-batch" in config["training_options"] and any(run.norm == "batchnorm" for run in trained):
+        raise InputError(
+            f"training_options: --micro-batch is not for networks with batchnorm, and {study.name} has some; "
+            "use --recompute or more gpus"
+        )
+
+
 def data_sets() -> list[str]:
     """Names of all data sets: one for each file in `data/sources`."""
     return sorted(path.stem for path in SOURCES.glob("*.py") if not path.stem.startswith("_"))

@@ -12,43 +12,55 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 from checkout import Checkout
+
+from feature_diversity.recipe import algorithms
 
 pytestmark = pytest.mark.workflow
 EPOCHS = 30
+KILLS = 2  # of each algorithm's training
+RECIPES = {  # for 128 images
+    "deepclusterv2": {"prototypes": [5, 4, 3]},
+    "npid": {"negatives": 32},
+    "pirl": {"negatives": 32},
+}
 
 
-def kill_trainings(results: Path, done: threading.Event, seconds: list[float]) -> None:
-    """SIGKILL a training some seconds after its first state was seen, once for each of `seconds`."""
-    while seconds and not done.is_set():
+def kill_trainings(results: Path, done: threading.Event, kills: dict[str, int], draws: random.Random) -> None:
+    """SIGKILL each algorithm's training so many times, shortly after its first state was seen."""
+    while any(kills.values()) and not done.is_set():
         for lock in results.glob("*/*/resume/lock"):
+            algorithm = lock.parents[2].name
             holder = re.match(r"process (\d+) on", lock.read_text())
-            if holder and any(lock.parent.glob("state_*.pt")):
-                time.sleep(seconds.pop())
+            if kills[algorithm] and holder and any(lock.parent.glob("state_*.pt")):
+                time.sleep(draws.uniform(0, 0.1))
                 os.kill(int(holder[1]), signal.SIGKILL)
                 lock.write_text("")
-                break
-        time.sleep(0.01)
+                kills[algorithm] -= 1
+        time.sleep(0.005)
 
 
 def test_trainings_killed_inside_snakemake_end_with_the_same_bits(tmp_path):
     checkout = Checkout.make(tmp_path)
-    checkout.edit("workflow/studies/tiny.yaml", "epochs: 2", f"epochs: {EPOCHS}")
-    checkout.edit("workflow/studies/tiny.yaml", "epochs: [0, 2]", f"epochs: [0, {EPOCHS}]")
-    models = [
-        f"results/tiny/{name}/resnet14_w0.125_batchnorm_ep{EPOCHS}_seed1/model.safetensors"
-        for name in ("simclr", "supervised")
-    ]
-    draws, done = random.Random(0), threading.Event()
-    killer = threading.Thread(
-        target=kill_trainings, args=(checkout.results, done, [draws.uniform(0, 0.3) for _ in range(3)])
-    )
+    file = tmp_path / "workflow/studies/tiny.yaml"
+    study = yaml.safe_load(file.read_text())
+    study["recipes"] = {name: {"batch_size": 64} | RECIPES.get(name, {}) for name in algorithms()}
+    study["figures"] = {
+        "figure3": study["figures"]["figure3"] | {"algorithm": algorithms(), "epochs": EPOCHS}
+    }
+    file.write_text(yaml.safe_dump(study))
+    folder = f"resnet14_w0.125_batchnorm_ep{EPOCHS}_seed1"
+    models = [f"results/tiny/{name}/{folder}/model.safetensors" for name in algorithms()]
+    kills, done = dict.fromkeys(algorithms(), KILLS), threading.Event()
+    killer = threading.Thread(target=kill_trainings, args=(checkout.results, done, kills, random.Random(0)))
     killer.start()
-    result = checkout.snakemake("--retries", "4", "--keep-incomplete", *models)
+    result = checkout.snakemake("--retries", str(KILLS), "--keep-incomplete", *models)
     done.set()
     killer.join()
     assert result.returncode == 0, result.stdout
-    assert result.stdout.count("Trying to restart") == 3
+    assert kills == dict.fromkeys(algorithms(), 0)
+    assert result.stdout.count("Trying to restart") == KILLS * len(kills)
     killed = [(tmp_path / model).read_bytes() for model in models]
     assert checkout.snakemake("--force", *models).returncode == 0
     assert [(tmp_path / model).read_bytes() for model in models] == killed

@@ -23,7 +23,7 @@ from feature_diversity.digest import code_digest, files_digest, lock_digest
 from feature_diversity.files import InputError
 from feature_diversity.finished import forget
 from feature_diversity.run import RUN_FOLDER
-from feature_diversity.study import Study, as_json, validate
+from feature_diversity.study import Study, as_json, check_machine, validate
 
 ROOT = Path(workflow.basedir)
 CONDA = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
@@ -31,13 +31,12 @@ CONDA = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
 try:
     validate(config, "config")
     study = Study.find(config["study"])
+    check_machine(study, config)
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
 # One training is as many processes, on as many machines. One machine starts them with torchrun, several with srun.
 PROCESSES, NODES = max(1, config["gpus"]), config["nodes"]
-if PROCESSES % NODES:
-    raise WorkflowError(f"gpus is {config['gpus']}, expected a multiple of nodes, {NODES}")
 SRUN = f"srun --nodes {NODES} --ntasks {PROCESSES} --cpu-bind=none --kill-on-bad-exit=1"
 TORCHRUN = f"torch.distributed.run --standalone --nproc-per-node {PROCESSES} -m --"
 
