@@ -50,7 +50,7 @@ rule all:
 
 
 onsuccess:
-    forget(Path(RESULTS))
     summary = Path(rules.summary.output[0])
     if summary.exists() and summary.stat().st_mtime > STARTED:
         print(summary.read_text())
+    forget(Path(RESULTS))

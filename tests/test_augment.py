@@ -217,6 +217,28 @@ def test_colour_jitter_applies_all_four_in_some_order():
     assert 1.05 < float(factor.max()) < 1.15
 
 
+def test_colour_jitter_is_torchvisions_with_the_same_amounts_in_the_same_order(images):
+    jittered = colour_jitter(
+        images, draws(), brightness=0.4, contrast=0.3, saturation=0.5, hue=0.2, probability=0.8
+    )
+    again = draws()
+    amounts = [uniform(COUNT, 1 - reach, 1 + reach, again) for reach in (0.4, 0.3, 0.5)]
+    amounts = torch.stack([*amounts, uniform(COUNT, -0.2, 0.2, again)], dim=1).tolist()
+    orders = torch.rand(COUNT, 4, generator=again).argsort(dim=1).tolist()
+    changed = (torch.rand(COUNT, generator=again) < 0.8).tolist()
+    theirs = [F.adjust_brightness, F.adjust_contrast, F.adjust_saturation, F.adjust_hue]
+    if images.shape[1] == 1:
+        theirs[2:] = [lambda image, amount: image] * 2
+
+    def one_image(image, amount, order, changed):
+        for kind in order if changed else []:
+            image = theirs[kind](image, amount[kind])
+        return image
+
+    assert 0 < sum(changed) < COUNT
+    assert_like_torchvision(jittered, images, one_image, amounts, orders, changed, tolerance=1e-5)
+
+
 def test_colour_jitter_of_grey_images_leaves_saturation_and_hue_out():
     images = torch.rand(50, 1, 8, 8, generator=draws())
     amounts = {"brightness": 0.5, "contrast": 0.5, "saturation": 0.5, "hue": 0.1}

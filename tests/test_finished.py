@@ -1,13 +1,16 @@
 """Finished trainings wait beside their outputs until Snakemake knows them."""
 
 import base64
+import multiprocessing
 import os
 import shutil
+import time
 from pathlib import Path
 
 import pytest
 
 from feature_diversity import clean_resume, finished, pretrain, stale
+from feature_diversity.lock import locked
 
 LONG = "results/demo/simclr/" + "x" * 200
 
@@ -22,7 +25,7 @@ def mark(path: str) -> None:
     """Mark an output as Snakemake does when it starts the output's job."""
     name = base64.urlsafe_b64encode(path.encode()).decode()
     parts = [name[i : i + 254] for i in range(0, len(name), 254)]
-    file = finished.INCOMPLETE.joinpath(*("@" + part for part in parts[:-1]), parts[-1])
+    file = clean_resume.INCOMPLETE.joinpath(*("@" + part for part in parts[:-1]), parts[-1])
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text("{}")
 
@@ -56,15 +59,25 @@ def test_what_is_kept_takes_no_disk(training, here):
     assert stale.size_of(Path("ep1/resume")) < 10_000 < stale.size_of(Path("ep1"))
 
 
-def test_a_disk_without_links_gets_copies(training, here, monkeypatch):
+def test_a_disk_without_links_gets_copies_and_keeps_nothing(training, here, monkeypatch):
     def refuse(*_):
         raise PermissionError("no links here")
 
     monkeypatch.setattr(os, "link", refuse)
     pretrain.main(training(Path(), 1))
-    kept = Path("ep1/resume/snapshot_000001/model.safetensors")
-    assert kept.read_bytes() == Path("ep1/model.safetensors").read_bytes()
-    assert kept.stat().st_nlink == 1
+    assert sorted(path.name for path in Path("ep1").iterdir()) == ["history.csv", "model.safetensors"]
+
+
+def test_files_of_which_the_time_cannot_be_set_are_copied(result, monkeypatch):
+    def refuse(*_):
+        raise PermissionError("another user's file")
+
+    monkeypatch.setattr(os, "utime", refuse)
+    model = result.parent / "model.safetensors"
+    model.unlink()
+    finished.publish(result, {2: (model, model.with_name("history.csv"))})
+    assert model.read_text() == "as trained"
+    assert model.stat().st_nlink == 1
 
 
 @pytest.fixture
@@ -83,7 +96,7 @@ def result(here) -> Path:
 
 
 def test_it_is_forgotten_when_snakemake_knows_its_outputs(result):
-    finished.forget(Path("results/demo"))
+    clean_resume.forget(Path("results/demo"))
     assert not result.exists()
     assert (result.parent / "model.safetensors").read_text() == "as trained"
 
@@ -91,9 +104,31 @@ def test_it_is_forgotten_when_snakemake_knows_its_outputs(result):
 def test_it_is_kept_while_snakemake_does_not(result):
     mark(str((result.parent / "model.safetensors").relative_to(Path.cwd())))
     mark(LONG)
-    finished.forget(Path("results/demo"))
+    clean_resume.forget(Path("results/demo"))
     assert (result / "snapshot_000002" / "model.safetensors").exists()
-    assert Path(LONG).absolute() in finished.unknown_outputs()
+    assert Path(LONG).absolute() in clean_resume.unknown_outputs()
+
+
+def test_it_is_kept_while_an_output_is_gone(result):
+    (result.parent / "model.safetensors").unlink()
+    clean_resume.forget(Path("results/demo"))
+    assert (result / "snapshot_000002" / "model.safetensors").exists()
+
+
+def test_it_is_kept_while_it_is_trained_anew(result):
+    process = multiprocessing.get_context("spawn").Process(target=hold, args=(result / "lock",))
+    process.start()
+    while not (result / "lock").exists() or not (result / "lock").read_text():
+        time.sleep(0.01)
+    clean_resume.forget(Path("results/demo"))
+    process.kill()
+    process.join()
+    assert (result / "finished.json").exists()
+
+
+def hold(path: Path) -> None:
+    with locked(path):
+        time.sleep(60)
 
 
 def test_clean_resume_keeps_it_while_snakemake_does_not(result, capsys):

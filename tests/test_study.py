@@ -1,4 +1,5 @@
 import copy
+import dataclasses
 import json
 from pathlib import Path
 
@@ -394,6 +395,11 @@ def test_a_training_may_be_told_how_to_compute(options):
 def test_machines_that_cannot_train_the_study_are_told_before_any_job(changes, message):
     with pytest.raises(InputError, match=message):
         check_machine(Study.find("demo"), configuration(**changes))
+
+
+def test_only_our_own_engine_takes_micro_batches():
+    study = dataclasses.replace(Study.find("demo"), engine="vissl")
+    check_machine(study, configuration(training_options="--micro-batch 8"))
 
 
 def test_machines_that_can_train_the_study_are_accepted():

@@ -218,7 +218,7 @@ def _load(path: Path) -> np.ndarray:
     try:
         return np.load(path, mmap_mode="r")
     except FileNotFoundError:
-        raise InputError(f"{path} does not exist") from None
+        raise InputError(f"{path} does not exist; snakemake --forcerun extract makes features anew") from None
     except (ValueError, EOFError, OSError) as error:
         raise InputError(f"{path} cannot be read as a NumPy array: {error}") from None
 

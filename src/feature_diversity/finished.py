@@ -6,23 +6,19 @@ snapshots of a finished training stay in the folder of its state, as further nam
 take no disk, until a Snakemake has ended well or `make clean-resume` is said.
 """
 
-import base64
-import binascii
 import json
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection
 from pathlib import Path
 
-from feature_diversity.files import InputError, atomic_write
-from feature_diversity.lock import locked
+from feature_diversity.files import atomic_write
 from feature_diversity.origin import machine, now
 
 FILES = ("model.safetensors", "history.csv")  # of a snapshot
 Outputs = dict[int, tuple[Path, Path]]  # number of epochs: model.safetensors, history.csv
 NOTE = "finished.json"
-INCOMPLETE = Path(".snakemake/incomplete")  # where Snakemake marks outputs of jobs that it has not seen end
 
 
 def snapshot(epochs: int) -> str:
@@ -31,26 +27,31 @@ def snapshot(epochs: int) -> str:
 
 
 def publish(folder: Path, outputs: Outputs) -> None:
-    """Give the snapshots in a folder the names of the outputs.
+    """Give the snapshots in a folder the names of the outputs; copies on a disk that has no links.
 
     Each model comes last, so that where it is, all of its snapshot is.
     """
     for epochs, paths in outputs.items():
         for name, path in reversed(list(zip(FILES, paths, strict=True))):
+            source = folder / snapshot(epochs) / name
             with atomic_write(path) as temporary:
                 temporary.unlink()
                 try:
-                    os.link(folder / snapshot(epochs) / name, temporary)
+                    os.link(source, temporary)
                     os.utime(temporary)  # newer than what it was made from, as Snakemake expects
-                except OSError:  # a disk without links
-                    shutil.copyfile(folder / snapshot(epochs) / name, temporary)
+                except OSError:
+                    temporary.unlink(missing_ok=True)
+                    shutil.copyfile(source, temporary)
 
 
 def keep(folder: Path, key: str, outputs: Outputs) -> None:
     """Reduce the folder of a training that has published its outputs to what `restore` needs.
 
-    key: names run, options and code, as that of the training's states.
+    key: names run, options and code, as that of the training's states. Of copies, nothing is kept.
     """
+    if any((folder / snapshot(epochs) / name).stat().st_nlink == 1 for epochs in outputs for name in FILES):
+        clear(folder)
+        return
     origin = {"from": str(folder), "machine": machine(), "finished": now()}
     note = {"key": key, "outputs": [str(model) for model, _ in outputs.values()], "origin": origin}
     with atomic_write(folder / NOTE) as path:
@@ -74,36 +75,17 @@ def restore(folder: Path, key: str, outputs: Outputs) -> bool:
     return True
 
 
-def clear(folder: Path, keep: set[str]) -> None:
-    """Remove all from a folder but what is named."""
+def clear(folder: Path, keep: Collection[str] = ()) -> None:
+    """Remove all from a folder but what is named, and the folder itself if that is nothing.
+
+    The note goes first, since it says that the rest is there.
+    """
+    if NOTE not in keep:
+        (folder / NOTE).unlink(missing_ok=True)
+    if not keep:
+        # a network disk keeps a file that is open, such as our lock, and so its folder, until it is closed
+        shutil.rmtree(folder, ignore_errors=True)
+        return
     for path in folder.iterdir():
         if path.name not in keep:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
-
-
-def unknown_outputs() -> set[Path]:
-    """Outputs of jobs that Snakemake, in the present folder, has started and not seen end."""
-    return set(_marked(INCOMPLETE)) if INCOMPLETE.is_dir() else set()
-
-
-def _marked(marks: Path) -> Iterator[Path]:
-    """A mark is a file whose path, but for an @ before each folder, is the output's in base64."""
-    for file in marks.rglob("*"):
-        if not file.is_dir():
-            name = "".join(part.removeprefix("@") for part in file.relative_to(marks).parts)
-            try:
-                yield Path(base64.urlsafe_b64decode(name).decode()).absolute()
-            except (binascii.Error, UnicodeDecodeError):  # no mark
-                continue
-
-
-def forget(results: Path) -> None:
-    """Remove the folders of a study's finished trainings whose outputs Snakemake knows."""
-    unknown = unknown_outputs()
-    for note in results.glob(f"*/*/resume/{NOTE}"):
-        if unknown.isdisjoint(Path(path).absolute() for path in json.loads(note.read_text())["outputs"]):
-            try:
-                with locked(note.with_name("lock")):
-                    shutil.rmtree(note.parent)
-            except InputError:  # it is being trained anew
-                continue

@@ -63,8 +63,7 @@ def main(argv: list[str]) -> None:
             return
         with locked(resume / "lock") if rank() == 0 else nullcontext():
             if agree(int(rank() == 0 and finished.restore(resume, key, outputs)))[0]:
-                announce_ready()
-                say("this training had finished when its Snakemake was gone: nothing is trained again")
+                say("this training is finished already: nothing is trained again")
                 return
             train(
                 options,

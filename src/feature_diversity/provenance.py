@@ -71,7 +71,8 @@ def is_result(path: Path) -> bool:
 def read_records(logs: Path) -> list[dict[str, Any]]:
     """The records in a folder of logs, each with the name of its log; sorted by the logs' names.
 
-    A record has `taken` if its outputs were trained by another study's job: what that said of itself.
+    A record has `taken` if its outputs were trained by another job, such as another study's: what that said
+    of itself.
     """
     records = []
     for path in sorted(logs.rglob("*.log")):

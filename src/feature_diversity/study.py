@@ -181,7 +181,7 @@ def check_machine(study: Study, config: dict[str, Any]) -> None:
     processes = max(1, config["gpus"])
     if processes % config["nodes"]:
         raise InputError(f"gpus is {config['gpus']}, expected a multiple of nodes, {config['nodes']}")
-    trained = [run for run in study.runs() if run.epochs and study.engine != "zoo"]
+    trained = [] if study.engine == "zoo" else study.runs()
     for algorithm in sorted({run.algorithm for run in trained}):
         batch_size = study.recipe_of(algorithm)["batch_size"]
         if batch_size % processes:
@@ -189,7 +189,9 @@ def check_machine(study: Study, config: dict[str, Any]) -> None:
                 f"gpus is {processes}, which cannot share out the batch of {algorithm}, {batch_size} images, "
                 "evenly"
             )
-    if "--micro-batch" in config["training_options"] and any(run.norm == "batchnorm" for run in trained):
+    # VISSL takes no such options
+    mixed = study.engine == "native" and any(run.norm == "batchnorm" for run in trained)
+    if mixed and "--micro-batch" in config["training_options"]:
         raise InputError(
             f"training_options: --micro-batch is not for networks with batchnorm, and {study.name} has some; "
             "use --recompute or more gpus"

@@ -85,7 +85,7 @@ def main(argv: list[str]) -> None:
     with locked(folder / "lock"):
         if finished.restore(folder, key, outputs):
             announce_ready()
-            print("this training had finished when its Snakemake was gone: nothing is trained again")
+            print("this training is finished already: nothing is trained again")
             return
         begin(folder, key)
         write_inputs(folder, data, recipe)

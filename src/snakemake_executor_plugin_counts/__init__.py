@@ -30,9 +30,10 @@ class Executor(AbstractExecutor):
         self.jobs: Counter[tuple[str, tuple[str, ...]]] = Counter()
 
     def printjob(self, job: JobExecutorInterface) -> None:
-        """Count a job instead of printing it."""
-        reasons = str(self.dag.reason(job)).split("; ")
-        self.jobs[job.rule.name, tuple(reason.split(":")[0] for reason in reasons)] += 1
+        """Count a job, or the jobs of a group, instead of printing it."""
+        for one in job.jobs if job.is_group() else [job]:
+            reasons = str(self.dag.reason(one)).split("; ")
+            self.jobs[one.rule.name, tuple(reason.split(":")[0] for reason in reasons)] += 1
 
     def run_job(self, job: JobExecutorInterface) -> None:
         """Let Snakemake go on as if the job had run."""

@@ -15,6 +15,7 @@ import pytest
 import yaml
 from checkout import Checkout
 
+from feature_diversity.clean_resume import unknown_outputs
 from feature_diversity.recipe import algorithms
 
 pytestmark = pytest.mark.workflow
@@ -66,7 +67,7 @@ def test_trainings_killed_inside_snakemake_end_with_the_same_bits(tmp_path):
     assert [(tmp_path / model).read_bytes() for model in models] == killed
 
 
-def test_a_training_that_outlives_its_snakemake_is_not_done_again(tmp_path):
+def test_a_training_that_outlives_its_snakemake_is_not_done_again(tmp_path, monkeypatch):
     checkout = Checkout.make(tmp_path)
     checkout.edit("workflow/studies/tiny.yaml", "epochs: 2", f"epochs: {EPOCHS}")
     checkout.edit("workflow/studies/tiny.yaml", "epochs: [0, 2]", f"epochs: [0, {EPOCHS}]")
@@ -78,6 +79,8 @@ def test_a_training_that_outlives_its_snakemake_is_not_done_again(tmp_path):
             time.sleep(0.01)
         snakemake.kill()
     assert not model.exists()
+    monkeypatch.chdir(tmp_path)
+    assert model in unknown_outputs()
     while not (state / "finished.json").exists():
         time.sleep(0.01)
     trained = model.stat().st_ino
@@ -89,4 +92,5 @@ def test_a_training_that_outlives_its_snakemake_is_not_done_again(tmp_path):
     assert "nothing is trained again" in log.read_text()
     assert log.read_text().startswith("taken {")  # then where and when it was trained
     assert model.stat().st_ino == trained
+    assert not unknown_outputs()
     assert not state.exists()

@@ -19,9 +19,9 @@ from snakemake_interface_executor_plugins.settings import DeploymentMethod
 
 from feature_diversity import cost
 from feature_diversity.captions import CAPTIONS, TITLES
+from feature_diversity.clean_resume import forget
 from feature_diversity.digest import code_digest, files_digest, lock_digest
 from feature_diversity.files import InputError
-from feature_diversity.finished import forget
 from feature_diversity.run import RUN_FOLDER
 from feature_diversity.study import Study, as_json, check_machine, validate
 
@@ -179,6 +179,13 @@ def training_minutes(wildcards, attempt):
 
 
 # Snakemake looks up the parameters of what it calls for every job, which took a tenth of the time of planning.
-for function in (network, recipe, training_memory, extraction_memory, linear_evaluation_memory, training_minutes):
+for function in (
+    network,
+    recipe,
+    training_memory,
+    extraction_memory,
+    linear_evaluation_memory,
+    training_minutes,
+):
     overwrite_function_params(function, signature(function).parameters)
 overwrite_function_params(Resource.evaluate, signature(partial(Resource.evaluate, None)).parameters)

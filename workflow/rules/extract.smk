@@ -1,9 +1,9 @@
 # Features of the held-out images, for all runs of a training in one process.
 
-FEATURES = [f"{layer}.npy" for layer in study.layers]
-FEATURES += [f"views_{layer}.npy" for layer in ("trunk", "head") if layer in study.layers]
+LAYERS = [f"{layer}.npy" for layer in study.layers]
+LAYERS += [f"views_{layer}.npy" for layer in ("trunk", "head") if layer in study.layers]
 if study.dataset["held_out_2"]:
-    FEATURES += [f"second/{file}" for file in FEATURES]
+    LAYERS += [f"second/{file}" for file in LAYERS]
 
 
 # All features of a run are one output, their folder: Snakemake takes its time for each file that a rule names. But
@@ -12,7 +12,7 @@ MAPS = {"conv1.npy", "res2.npy", "res3.npy", "res4.npy", "res5.npy"}
 if study.keep_features == "all":
     FEATURES = {"features": directory}
 else:
-    FEATURES = {f"features/{file}": temp if Path(file).name in MAPS else str for file in FEATURES}
+    FEATURES = {f"features/{file}": temp if Path(file).name in MAPS else str for file in LAYERS}
 
 
 rule extract:
