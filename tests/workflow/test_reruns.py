@@ -92,6 +92,15 @@ def test_the_plan_tells_what_is_done_and_what_would_run_and_why(checkout: Checko
     assert "pretrain 2 1 missing output files, 1 params have changed since last execution" in plan
 
 
+def test_jobs_that_are_submitted_together_are_counted_one_by_one(checkout: Checkout):
+    groups = ("--groups", "extract=measure", "energy=measure", "--forceall")
+    result = checkout.snakemake("--executor", "counts", *groups)
+    assert result.returncode == 0, result.stdout
+    counted = json.loads(next(line for line in result.stdout.splitlines() if line.startswith("[[")))
+    jobs = {rule: count for rule, _, count in counted}
+    assert (jobs["pretrain"], jobs["extract"], jobs["energy"], jobs["tabulate"]) == (2, 2, 2, 1)
+
+
 def test_another_place_of_the_data_sets_and_another_machine_rerun_nothing(checkout: Checkout):
     checkout.edit("config.yaml", "data: data", "data: elsewhere")
     checkout.edit("config.yaml", "gpus: 0\nnodes: 1", "gpus: 8\nnodes: 2")
