@@ -16,7 +16,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import torch
@@ -123,6 +123,12 @@ def serve(step: Callable[[], None]) -> None:
         if torch.cuda.is_available():
             torch.cuda.synchronize()
         print(time.perf_counter() - began, flush=True)
+
+
+def endless(loader: Iterable) -> Iterator:
+    """A peer's batches, epoch after epoch."""
+    while True:
+        yield from loader
 
 
 def build_trunk(network: str) -> tuple[nn.Module, int]:

@@ -14,7 +14,7 @@ from lightly.loss import NTXentLoss
 from lightly.models.modules import SimCLRProjectionHead
 from lightly.transforms import SimCLRTransform
 from PIL import Image
-from pretrain import IMAGES, NETWORKS, build_trunk, serve
+from pretrain import IMAGES, NETWORKS, build_trunk, endless, serve
 from torch.utils.data import DataLoader, Dataset
 
 
@@ -49,14 +49,10 @@ def main() -> None:
     criterion = NTXentLoss(temperature=0.1)
     parameters = [*trunk.parameters(), *head.parameters()]
     optimizer = torch.optim.SGD(parameters, lr=0.01, momentum=0.9, weight_decay=1e-4)
-    batches = iter(())
+    batches = endless(loader)
 
     def step() -> None:
-        nonlocal batches
-        views = next(batches, None)
-        if views is None:
-            batches = iter(loader)
-            views = next(batches)
+        views = next(batches)
         z0, z1 = (head(trunk(view).flatten(1)) for view in views)
         loss = criterion(z0, z1)
         loss.backward()

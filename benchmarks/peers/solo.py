@@ -29,7 +29,7 @@ def solo(name: str) -> ModuleType:
 import numpy as np
 import torch
 from PIL import Image
-from pretrain import IMAGES, NETWORKS, build_trunk, serve
+from pretrain import IMAGES, NETWORKS, build_trunk, endless, serve
 from torch import nn
 from torch.utils.data import Dataset
 
@@ -64,14 +64,10 @@ def main() -> None:
     )
     parameters = [*trunk.parameters(), *projector.parameters()]
     optimizer = torch.optim.SGD(parameters, lr=0.01, momentum=0.9, weight_decay=1e-4)
-    batches = iter(())
+    batches = endless(loader)
 
     def step() -> None:
-        nonlocal batches
-        views = next(batches, None)
-        if views is None:
-            batches = iter(loader)
-            views = next(batches)
+        views = next(batches)
         z0, z1 = (projector(trunk(view).flatten(1)) for view in views)
         loss = losses.simclr_loss_func(z0, z1, temperature=0.1)
         optimizer.zero_grad()

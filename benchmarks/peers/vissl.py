@@ -16,7 +16,7 @@ import numpy as np
 import torch
 import torchvision.datasets.kinetics
 from PIL import Image
-from pretrain import IMAGES, NETWORKS, build_trunk, serve
+from pretrain import IMAGES, NETWORKS, build_trunk, endless, serve
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
@@ -79,14 +79,10 @@ def main() -> None:
     criterion = SimclrInfoNCELoss(AttrDict({"temperature": 0.1, "buffer_params": buffers}), device="cpu")
     parameters = [*trunk.parameters(), *head.parameters()]
     optimizer = torch.optim.SGD(parameters, lr=0.01, momentum=0.9, weight_decay=1e-4)
-    batches = iter(())
+    batches = endless(loader)
 
     def step() -> None:
-        nonlocal batches
-        item = next(batches, None)
-        if item is None:
-            batches = iter(loader)
-            item = next(batches)
+        item = next(batches)
         loss = criterion(head(trunk(item["data"][0]).flatten(1)), None)
         optimizer.zero_grad()
         loss.backward()

@@ -53,17 +53,7 @@ def main(argv: list[str]) -> None:
 
     facts, (data,) = store.read(arguments.data, "train")
     check_batch(run["algorithm"], recipe["batch_size"], len(data.labels), processes=max(gpus, 1))
-    options = {
-        "run": run,
-        "recipe": recipe,
-        "engine": "vissl",
-        "code": arguments.code,
-        "version": __version__,
-        "packages": versions("numpy", "pillow", "torch", "torchvision", "vissl"),
-        "dataset": asdict(facts),
-        "train_images": len(data.labels),
-        "classes": len(facts.class_names),
-    }
+    options = describe(arguments, facts, data)
     outputs = dict(
         zip(arguments.epochs, zip(arguments.models, arguments.histories, strict=True), strict=True)
     )
@@ -104,6 +94,21 @@ def main(argv: list[str]) -> None:
         finished.publish(folder, outputs)
         keep_records(folder, checkpoint(folder, max(outputs), max(outputs)))
         finished.keep(folder, key, outputs)
+
+
+def describe(arguments: argparse.Namespace, facts: store.Facts, data: store.Split) -> dict[str, Any]:
+    """What a training depends on: the metadata that all its models have."""
+    return {
+        "run": arguments.run,
+        "recipe": arguments.recipe,
+        "engine": "vissl",
+        "code": arguments.code,
+        "version": __version__,
+        "packages": versions("numpy", "pillow", "torch", "torchvision", "vissl"),
+        "dataset": asdict(facts),
+        "train_images": len(data.labels),
+        "classes": len(facts.class_names),
+    }
 
 
 def command_line() -> argparse.ArgumentParser:
