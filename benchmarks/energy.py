@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial.distance import pdist
 
-from feature_diversity.energy import hyperspherical_energy
+from feature_diversity.measures.energy import hyperspherical_energy
 
 SIZES = {(500, 2048): 21, (500, 802_816): 3, (10_000, 2048): 3}  # N x D: turns
 PDIST_TURNS = {(500, 2048): 21}  # minutes a turn at the larger sizes: once

@@ -19,11 +19,12 @@ from pathlib import Path
 
 import torch
 
-from feature_diversity import extract, model
 from feature_diversity.algorithms import build
 from feature_diversity.data import store
-from feature_diversity.recipe import recipe
-from feature_diversity.resnet import fold_norms, resnet
+from feature_diversity.evaluation import features as extract
+from feature_diversity.networks import model
+from feature_diversity.networks.resnet import fold_norms, resnet
+from feature_diversity.planning.recipe import recipe
 
 LAYERS = ["conv1", "res2", "res3", "res4", "res5", "trunk", "head"]
 FACTS = store.Facts("random", [0.485, 0.456, 0.406], [0.229, 0.224, 0.225], 224, 256, [])

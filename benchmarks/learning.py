@@ -14,8 +14,10 @@ from pathlib import Path
 
 import torch
 
-from feature_diversity import linear_eval, prepare, pretrain
-from feature_diversity.recipe import algorithms, recipe
+from feature_diversity.data import prepare
+from feature_diversity.evaluation import linear as linear_eval
+from feature_diversity.planning.recipe import algorithms, recipe
+from feature_diversity.training import loop as pretrain
 
 DATASET = {
     "name": "fashion_mnist",

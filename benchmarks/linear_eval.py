@@ -16,11 +16,13 @@ from pathlib import Path
 import torch
 from sklearn.linear_model import LogisticRegression
 
-from feature_diversity import linear_eval, model, prepare, pretrain
-from feature_diversity.data import store
-from feature_diversity.logistic import fit_grid
-from feature_diversity.probes import error, features
-from feature_diversity.recipe import recipe
+from feature_diversity.data import prepare, store
+from feature_diversity.evaluation import linear as linear_eval
+from feature_diversity.evaluation.logistic import fit_grid
+from feature_diversity.evaluation.probes import error, features
+from feature_diversity.networks import model
+from feature_diversity.planning.recipe import recipe
+from feature_diversity.training import loop as pretrain
 
 PENALTIES = [1.0, 1e-1, 1e-2, 1e-3, 1e-4]
 

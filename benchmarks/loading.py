@@ -21,9 +21,10 @@ import numpy as np
 import torch
 from PIL import Image
 
-from feature_diversity import machine, prepare, pretrain
-from feature_diversity.data import loader, store
-from feature_diversity.recipe import recipe
+from feature_diversity.compute import machine
+from feature_diversity.data import loader, prepare, store
+from feature_diversity.planning.recipe import recipe
+from feature_diversity.training import loop as pretrain
 
 
 def main() -> None:

@@ -134,7 +134,7 @@ def endless(loader: Iterable) -> Iterator:
 def build_trunk(network: str) -> tuple[nn.Module, int]:
     """A trunk of PyTorch's own layers, and its number of features."""
     if network == "demo":
-        from feature_diversity.resnet import resnet
+        from feature_diversity.networks.resnet import resnet
 
         trunk = resnet(14, 0.25)
         for module in trunk.modules():  # what this package overrides becomes PyTorch's own again
@@ -154,14 +154,15 @@ def build_trunk(network: str) -> tuple[nn.Module, int]:
 
 def contestant(name: str, network: str, threads: int, device: str) -> Callable[[], None]:
     """One step of ours or of bare compute."""
-    from feature_diversity import convolution, engine
     from feature_diversity.algorithms import simclr
+    from feature_diversity.compute.draws import generator
+    from feature_diversity.compute.machine import Machine, prepare
     from feature_diversity.data.store import Facts, Split
-    from feature_diversity.draws import generator
-    from feature_diversity.machine import Machine, prepare
-    from feature_diversity.monitor import PhaseClock
-    from feature_diversity.pretrain import batches_of
-    from feature_diversity.recipe import recipe
+    from feature_diversity.networks import convolution
+    from feature_diversity.planning.recipe import recipe
+    from feature_diversity.training import step as engine
+    from feature_diversity.training.loop import batches_of
+    from feature_diversity.training.monitor import PhaseClock
 
     batch_size = NETWORKS[network]
     prepare(torch.device(device), threads)

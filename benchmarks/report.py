@@ -20,7 +20,7 @@ from claims import ROOT, SHAPES, results
 from playwright.sync_api import sync_playwright
 from safetensors.numpy import save_file
 
-from feature_diversity.run import Run
+from feature_diversity.base.run import Run
 
 MEASURES = ["excess", "effective_dimension", "uniformity", "rankme", "effective_rank", "alpha_req", "nesum"]
 MEASURES += ["stable_rank", "participation_ratio", "vendi_q1", "vendi_q2", "vendi_qinf", "alignment"]

@@ -16,19 +16,17 @@ import numpy as np
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests")]
 
-from claims_scenarios import EDGES, SCENARIOS, Scenario  # noqa: E402
+from support.claims_scenarios import EDGES, SCENARIOS, Scenario  # noqa: E402
 
-from feature_diversity import bootstrap  # noqa: E402
-from feature_diversity.verdicts import (  # noqa: E402
-    algorithms,
-    correlations,
-    epochs,
-    overall,
-    parameters,
-    small_scale,
-)
-from feature_diversity.verdicts.paper import ALPHA, claims  # noqa: E402
-from feature_diversity.verdicts.runs import Runs  # noqa: E402
+from feature_diversity.claims import figure1 as epochs  # noqa: E402
+from feature_diversity.claims import figure2 as parameters  # noqa: E402
+from feature_diversity.claims import figure3 as algorithms  # noqa: E402
+from feature_diversity.claims import figure4 as small_scale  # noqa: E402
+from feature_diversity.claims import overall  # noqa: E402
+from feature_diversity.claims.kinds import correlations  # noqa: E402
+from feature_diversity.claims.paper import ALPHA, claims  # noqa: E402
+from feature_diversity.claims.runs import Runs  # noqa: E402
+from feature_diversity.statistics import bootstrap  # noqa: E402
 
 JUDGES = epochs.CLAIMS | parameters.CLAIMS | algorithms.CLAIMS | small_scale.CLAIMS | overall.CLAIMS
 BY_BOOTSTRAP = {"C08", "C09", "C13", "C15", "C17", "C22", "C25"}  # else it gives intervals alone

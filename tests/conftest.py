@@ -7,14 +7,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
+from support.pictures import picture
 
 import feature_diversity
-from feature_diversity import prepare, pretrain
-from feature_diversity.recipe import recipe
+from feature_diversity.data import prepare
+from feature_diversity.planning.recipe import recipe
+from feature_diversity.training import loop as pretrain
 
 torch.set_num_threads(1)
 
@@ -93,12 +93,6 @@ def command() -> Callable[..., subprocess.CompletedProcess]:
         )
 
     return run
-
-
-def picture(seed: int, width: int = 48, height: int = 40) -> Image.Image:
-    """A smooth random picture, so that JPEG changes it little."""
-    coarse = np.random.default_rng(seed).integers(0, 256, (4, 4, 3), dtype=np.uint8)
-    return Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from feature_diversity.digest import PACKAGE, import_closure
+from feature_diversity.records.digest import PACKAGE, import_closure
 
 ENVS = Path(__file__).parents[1] / "envs"
 LOCKS = sorted(path.stem for path in ENVS.glob("*.lock"))

@@ -3,8 +3,8 @@
 import importlib
 import sys
 
-from feature_diversity import progress  # noqa: F401  first: it notes when the process began
-from feature_diversity.files import WRITTEN, InputError
+from feature_diversity.base import timing as progress  # noqa: F401  first: it notes when the process began
+from feature_diversity.base.files import WRITTEN, InputError
 
 # Stages are imported when called, so that the energy stage starts without loading torch.
 STAGES = {
@@ -26,11 +26,23 @@ STAGES = {
     "clean_resume": "remove the states of trainings that nothing will go on from",
 }
 MODULES = {
-    "energy": "diversity",
-    "data": "prepare",
-    "zoo": "fetch",
-    "vissl": "vissl_engine",
-}  # where the module's name is not the stage's
+    "plan": "commands.plan",
+    "data": "data.prepare",
+    "pretrain": "training.loop",
+    "zoo": "networks.released.convert",
+    "vissl": "vissl.run",
+    "extract": "evaluation.features",
+    "energy": "measures.of_layers",
+    "linear_eval": "evaluation.linear",
+    "tabulate": "results.collect",
+    "claims": "claims.judge",
+    "figures": "figures.draw",
+    "report": "report.content",
+    "summary": "results.text",
+    "export": "commands.export",
+    "stale": "commands.stale",
+    "clean_resume": "commands.clean_resume",
+}
 
 
 def main() -> int:
@@ -43,14 +55,14 @@ def main() -> int:
     if stage not in STAGES:
         print(f"error: unknown stage {stage!r}; choose from {', '.join(STAGES)}", file=sys.stderr)
         return 2
-    module = MODULES.get(stage, stage)
+    module = MODULES[stage]
     try:
         importlib.import_module(f"feature_diversity.{module}").main(arguments)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     if WRITTEN:
-        from feature_diversity.provenance import say_record
+        from feature_diversity.records.provenance import say_record
 
         say_record(stage, module, arguments)
     return 0

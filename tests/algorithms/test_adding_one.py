@@ -2,16 +2,18 @@
 
 import json
 import sys
-from pathlib import Path
 
 import pytest
 import torch
-from checks import last_state, train
+from support.checks import last_state, train
+from support.paths import SUPPORT
 
-from feature_diversity import algorithms, model, recipe
-from feature_diversity.files import InputError
+from feature_diversity import algorithms
+from feature_diversity.base.files import InputError
+from feature_diversity.networks import model
+from feature_diversity.planning import recipe
 
-EXAMPLE = Path(__file__).parent / "example"
+EXAMPLE = SUPPORT / "example"
 
 
 @pytest.fixture(autouse=True)

@@ -4,13 +4,14 @@ from dataclasses import replace
 
 import pytest
 import torch
-from checks import last_state, tiny, tiny_batch, train
+from support.checks import last_state, tiny, tiny_batch, train
 
-from feature_diversity import model, pretrain
-from feature_diversity.checkpoint import save_state
-from feature_diversity.draws import generator
-from feature_diversity.files import InputError
-from feature_diversity.recipe import algorithms, recipe
+from feature_diversity.base.files import InputError
+from feature_diversity.compute.draws import generator
+from feature_diversity.networks import model
+from feature_diversity.planning.recipe import algorithms, recipe
+from feature_diversity.training import loop as pretrain
+from feature_diversity.training.saves import save_state
 
 LOOP_KEYS = {
     *("batch_size", "optimizer", "learning_rate", "momentum", "nesterov"),

@@ -1,11 +1,11 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from checks import IMAGES, assert_near, tiny, tiny_batch
-from golden_weights import golden_arrays, golden_json
+from support.checks import IMAGES, assert_near, tiny, tiny_batch
+from support.golden_weights import golden_arrays, golden_json
 
 from feature_diversity.algorithms.deepclusterv2 import cluster_loss
-from feature_diversity.files import InputError
+from feature_diversity.base.files import InputError
 
 CASES = golden_json("loss_deepclusterv2.json")
 LOSSES = [case for case in CASES if not case.startswith("kmeans")]

@@ -3,12 +3,12 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
-from checks import GoldenNetwork, assert_near, tiny, tiny_batch
-from golden_weights import golden_arrays, golden_json
+from support.checks import GoldenNetwork, assert_near, tiny, tiny_batch
+from support.golden_weights import golden_arrays, golden_json
 
 from feature_diversity.algorithms.jigsaw import distant_permutations
-from feature_diversity.augment import cut_patches, random_patches, shuffle_patches
-from feature_diversity.files import InputError
+from feature_diversity.base.files import InputError
+from feature_diversity.data.augment import cut_patches, random_patches, shuffle_patches
 
 PRETEXT = golden_json("pretext.json")
 

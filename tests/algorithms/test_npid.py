@@ -1,11 +1,11 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from checks import GoldenNetwork, assert_near, tiny
-from golden_weights import golden_arrays, golden_json
+from support.checks import GoldenNetwork, assert_near, tiny
+from support.golden_weights import golden_arrays, golden_json
 
 from feature_diversity.algorithms.npid import MemoryBank, similarities, uniform_rows
-from feature_diversity.files import InputError
+from feature_diversity.base.files import InputError
 
 CASES = golden_json("loss_npid.json")
 NOISE_CONTRASTIVE = [case for case in CASES if CASES[case]["loss_type"] == "nce"]

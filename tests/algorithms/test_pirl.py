@@ -1,11 +1,11 @@
 import pytest
 import torch
-from checks import GoldenNetwork, assert_near, tiny, tiny_batch
-from golden_weights import golden_arrays, golden_json
+from support.checks import GoldenNetwork, assert_near, tiny, tiny_batch
+from support.golden_weights import golden_arrays, golden_json
 from torch import nn
 
-from feature_diversity.convolution import Conv2d
-from feature_diversity.files import InputError
+from feature_diversity.base.files import InputError
+from feature_diversity.networks.convolution import Conv2d
 
 CASES = golden_json("loss_pirl.json")
 

@@ -2,14 +2,14 @@
 
 import pytest
 import torch
-from golden_weights import golden_json
+from support.golden_weights import golden_json
 from torch import nn
 
 from feature_diversity.algorithms import build
-from feature_diversity.engine import rate_at
-from feature_diversity.optim import parameter_groups
-from feature_diversity.recipe import recipe
-from feature_diversity.resnet import resnet
+from feature_diversity.networks.resnet import resnet
+from feature_diversity.planning.recipe import recipe
+from feature_diversity.training.optim import parameter_groups
+from feature_diversity.training.step import rate_at
 
 SCHEDULES = golden_json("lr_schedules.json")
 GROUPS = golden_json("param_groups.json")

@@ -1,10 +1,10 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from checks import GoldenNetwork, assert_near, tiny, tiny_batch
-from golden_weights import golden_arrays, golden_json
+from support.checks import GoldenNetwork, assert_near, tiny, tiny_batch
+from support.golden_weights import golden_arrays, golden_json
 
-from feature_diversity.augment import rotate
+from feature_diversity.data.augment import rotate
 
 
 def test_rotations_are_vissls():

@@ -1,12 +1,12 @@
 import pytest
 import torch
-from checks import GoldenNetwork, assert_near, tiny, tiny_batch
-from golden_weights import golden_arrays, golden_json
+from support.checks import GoldenNetwork, assert_near, tiny, tiny_batch
+from support.golden_weights import golden_arrays, golden_json
 
 from feature_diversity.algorithms import build
 from feature_diversity.algorithms.simclr import info_nce
-from feature_diversity.files import InputError
-from feature_diversity.recipe import recipe
+from feature_diversity.base.files import InputError
+from feature_diversity.planning.recipe import recipe
 
 CASES = golden_json("loss_simclr.json")
 

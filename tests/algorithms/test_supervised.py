@@ -1,8 +1,8 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from checks import GoldenNetwork, assert_near, tiny, tiny_batch
-from golden_weights import golden_arrays, golden_json
+from support.checks import GoldenNetwork, assert_near, tiny, tiny_batch
+from support.golden_weights import golden_arrays, golden_json
 
 CASES = golden_json("loss_cross_entropy.json")
 

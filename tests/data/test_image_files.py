@@ -1,15 +1,12 @@
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from support.paths import GOLDEN
 
-from feature_diversity import prepare
-from feature_diversity.data import image_files
-from feature_diversity.files import InputError
-
-GOLDEN = Path(__file__).parents[1] / "golden"
+from feature_diversity.base.files import InputError
+from feature_diversity.data import image_files, prepare
 
 
 def test_the_view_for_evaluation_is_vissls():

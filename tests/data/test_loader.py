@@ -4,8 +4,8 @@ import torch
 from PIL import Image
 from torchvision import transforms
 
+from feature_diversity.base.files import InputError
 from feature_diversity.data import loader, store
-from feature_diversity.files import InputError
 
 CPU = torch.device("cpu")
 

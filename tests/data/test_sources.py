@@ -9,16 +9,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cifar import cifar_archive
 from scipy.io import savemat
 from sklearn.datasets import load_digits
+from support.cifar import cifar_archive
 from torchvision.datasets import CIFAR10, CIFAR100, FashionMNIST
 from torchvision.datasets.imagenet import ARCHIVE_META
 
+from feature_diversity.base.files import InputError
 from feature_diversity.data import sources
 from feature_diversity.data.image_files import ImageFiles
 from feature_diversity.data.sources import _cifar, cifar10, cifar100, digits, fashion_mnist, imagenet
-from feature_diversity.files import InputError
 
 
 def test_digits_are_scikit_learns():

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from feature_diversity.base.files import InputError
 from feature_diversity.data.splits import copies, divide, stratified_draw
-from feature_diversity.files import InputError
 
 LABELS = np.repeat([0, 1, 2], [600, 300, 100])
 NO_TEST_SET = np.zeros(len(LABELS), bool)

@@ -4,8 +4,8 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
+from feature_diversity.base.files import InputError
 from feature_diversity.data import store
-from feature_diversity.files import InputError
 
 
 @pytest.fixture

@@ -5,13 +5,13 @@ import hashlib
 import pandas as pd
 import pytest
 import yaml
-from checkout import ROOT, Checkout
-from cifar import cifar_archive
-from golden_weights import golden_json
+from support.checkout import ROOT, Checkout
+from support.cifar import cifar_archive
+from support.golden_weights import golden_json
 
 from feature_diversity.data.sources import cifar100
-from feature_diversity.engine import rate_at
-from feature_diversity.study import Study
+from feature_diversity.planning.study import Study
+from feature_diversity.training.step import rate_at
 
 STUDY = ROOT / "workflow" / "studies" / "cifar100.yaml"
 SMALLER = {  # sizes alone, no other key

@@ -12,11 +12,11 @@ import pandas as pd
 import pytest
 import torch
 import yaml
-from checkout import Checkout
-from file_server import FileServer
 from PIL import Image
+from support.checkout import Checkout
+from support.file_server import FileServer
 
-from feature_diversity.resnet import resnet
+from feature_diversity.networks.resnet import resnet
 
 pytestmark = pytest.mark.workflow
 

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from checkout import Checkout
+from support.checkout import Checkout
 
-from feature_diversity.clean_resume import unknown_outputs
-from feature_diversity.recipe import algorithms
+from feature_diversity.commands.clean_resume import unknown_outputs
+from feature_diversity.planning.recipe import algorithms
 
 pytestmark = pytest.mark.workflow
 EPOCHS = 30

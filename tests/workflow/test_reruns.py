@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from checkout import Checkout
 from safetensors import safe_open
+from support.checkout import Checkout
+from support.paths import SUPPORT
 
 pytestmark = pytest.mark.workflow
-EXAMPLE = Path(__file__).parents[1] / "algorithms" / "example" / "mirrored.py"
+EXAMPLE = SUPPORT / "example" / "mirrored.py"
 TABLES = {"tabulate": 1, "claims": 1, "figures": 1, "report": 1, "summary": 1}
 
 
@@ -109,8 +110,8 @@ def test_another_place_of_the_data_sets_and_another_machine_rerun_nothing(checko
 
 
 def test_comments_docstrings_and_file_times_rerun_nothing(checkout: Checkout):
-    checkout.edit("src/feature_diversity/energy.py", "Hyperspherical", "The hyperspherical")
-    checkout.edit("src/feature_diversity/pretrain.py", "def train(", "# another comment\ndef train(")
+    checkout.edit("src/feature_diversity/measures/energy.py", "Hyperspherical", "The hyperspherical")
+    checkout.edit("src/feature_diversity/training/loop.py", "def train(", "# another comment\ndef train(")
     for path in [*(checkout.folder / "src").rglob("*.py"), *(checkout.folder / "workflow").rglob("*.*")]:
         os.utime(path)
     assert checkout.planned() == {}
@@ -147,7 +148,7 @@ def test_a_new_width_adds_only_its_own_runs(checkout: Checkout):
 
 
 def test_a_new_meaning_of_the_energy_reruns_energies_alone(checkout: Checkout):
-    checkout.edit("src/feature_diversity/energy.py", "CROWDED = 8", "CROWDED = 9")
+    checkout.edit("src/feature_diversity/measures/energy.py", "CROWDED = 8", "CROWDED = 9")
     assert checkout.planned() == {"energy": 2} | TABLES
 
 

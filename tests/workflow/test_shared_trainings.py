@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from checkout import Checkout
+from support.checkout import Checkout
 
 pytestmark = pytest.mark.workflow
 RUN = "resnet14_w0.125_batchnorm_ep2_seed1"

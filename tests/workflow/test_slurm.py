@@ -18,10 +18,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from checkout import Checkout
+from support.checkout import Checkout
+from support.paths import SUPPORT
 
 pytestmark = pytest.mark.workflow
-SANDBOX = Path(__file__).parent / "slurm-sandbox.sh"
+SANDBOX = SUPPORT / "slurm-sandbox.sh"
 EPOCHS = 100  # of the training that is disturbed: some seconds
 PROFILE = ["--workflow-profile", "workflow/profiles/slurm", "--jobs", "4"]
 # this cluster keeps no accounts, and nobody waits for it

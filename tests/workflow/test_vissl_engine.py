@@ -14,13 +14,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from checkout import ROOT, Checkout
-from conftest import picture
 from safetensors import safe_open
+from support.checkout import ROOT, Checkout
+from support.paths import SUPPORT
+from support.pictures import picture
 
-from feature_diversity.engine import rate_at
-from feature_diversity.recipe import recipe
-from feature_diversity.study import Study
+from feature_diversity.planning.recipe import recipe
+from feature_diversity.planning.study import Study
+from feature_diversity.training.step import rate_at
 
 pytestmark = pytest.mark.workflow
 
@@ -121,7 +122,7 @@ def vissl_features(checkout: Checkout, algorithm: str, folder: Path) -> dict[str
     np.save(folder / "images.npy", np.array(paths))
     records = checkout.folder / run_folder(algorithm) / "vissl"
     checkpoint = records / f"model_final_checkpoint_phase{EPOCHS - 1}.torch"
-    script = Path(__file__).with_name("vissl_extraction.py")
+    script = SUPPORT / "vissl_extraction.py"
     result = subprocess.run(
         [
             PYTHON,

@@ -20,8 +20,8 @@ rule claims:
         mem_mb=4000,
         runtime=30,
     params:
-        code=code_digest("claims"),
-        sentences=files_digest(ROOT / "src/feature_diversity/verdicts/claims.yaml"),
+        code=code_digest("claims.judge"),
+        sentences=files_digest(ROOT / "src/feature_diversity/claims/claims.yaml"),
         environment=environment("analysis"),
     shell:
         "python -m feature_diversity claims --table {input:q} --output {output:q} > {log:q} 2>&1"

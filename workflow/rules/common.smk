@@ -17,13 +17,13 @@ from snakemake.exceptions import WorkflowError
 from snakemake.resources import Resource
 from snakemake_interface_executor_plugins.settings import DeploymentMethod
 
-from feature_diversity import cost
-from feature_diversity.captions import CAPTIONS, TITLES
-from feature_diversity.clean_resume import forget
-from feature_diversity.digest import code_digest, files_digest, lock_digest
-from feature_diversity.files import InputError
-from feature_diversity.run import RUN_FOLDER
-from feature_diversity.study import Study, as_json, check_machine, validate
+from feature_diversity.planning import cost
+from feature_diversity.figures.captions import CAPTIONS, TITLES
+from feature_diversity.commands.clean_resume import forget
+from feature_diversity.records.digest import code_digest, files_digest, lock_digest
+from feature_diversity.base.files import InputError
+from feature_diversity.base.run import RUN_FOLDER
+from feature_diversity.planning.study import Study, as_json, check_machine, validate
 
 ROOT = Path(workflow.basedir)
 CONDA = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method

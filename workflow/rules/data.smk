@@ -17,7 +17,7 @@ rule data:
         runtime=60,
     params:
         dataset=as_json(study.dataset),
-        code=code_digest("prepare", f"data.sources.{study.dataset['name']}"),
+        code=code_digest("data.prepare", f"data.sources.{study.dataset['name']}"),
         environment=environment("train"),
     shell:
         'python -m feature_diversity data --folder "$DATA_FOLDER" --dataset {params.dataset:q} '

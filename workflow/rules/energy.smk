@@ -20,7 +20,7 @@ rule energy:
         features=lambda wildcards, output: [str(Path(path).parent / "features") for path in output.energy],
         options=as_json(study.energy | {"layers": study.layers}),
         second="--second" if study.dataset["held_out_2"] else "",
-        code=code_digest("diversity"),
+        code=code_digest("measures.of_layers"),
         environment=environment("analysis"),
     shell:
         "python -m feature_diversity energy --features {params.features:q} --options {params.options:q} "

@@ -33,7 +33,7 @@ rule extract:
         runtime=60,
     params:
         layers=as_json(study.layers),
-        code=code("extract"),
+        code=code("evaluation.features"),
         environment=environment("train"),
     shell:
         "python -m feature_diversity extract --data {input.data:q} --models {input.models:q} "

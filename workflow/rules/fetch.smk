@@ -4,8 +4,8 @@
 import json
 from dataclasses import asdict
 
-from feature_diversity.released import of_run
-from feature_diversity.run import Run
+from feature_diversity.networks.released.table import of_run
+from feature_diversity.base.run import Run
 
 
 def released(wildcards):
@@ -29,7 +29,7 @@ rule fetch:
         name=lambda wildcards: released(wildcards).name,
         row=lambda wildcards: as_json(asdict(released(wildcards))),  # not read, but a changed row is fetched anew
         epochs=lambda wildcards: wildcards.epochs,
-        code=code_digest("fetch"),
+        code=code_digest("networks.released.convert"),
         environment=environment("train"),
     shell:
         'python -m feature_diversity zoo fetch {params.name:q} --cache "$DATA_FOLDER/zoo" '

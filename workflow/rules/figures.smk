@@ -37,7 +37,7 @@ rule figures:
         folder=subpath(output[0], parent=True),
         figures=FIGURES,
         captions=CAPTIONS,
-        code=code_digest("figures"),
+        code=code_digest("figures.draw"),
         environment=environment("analysis"),
     shell:
         "python -m feature_diversity figures --table {input:q} --figures {params.figures:q} "
@@ -61,7 +61,7 @@ rule summary:
         runtime=10,
     params:
         figures=f"{RESULTS}/figures",
-        code=code_digest("summary"),
+        code=code_digest("results.text"),
         environment=environment("analysis"),
     shell:
         "python -m feature_diversity summary --table {input.table:q} --figures {params.figures:q} "

@@ -19,7 +19,7 @@ rule linear_eval:
         runtime=120,
     params:
         options=as_json(study.linear_evaluation),
-        code=code("linear_eval"),
+        code=code("evaluation.linear"),
         environment=environment("train"),
     shell:
         "python -m feature_diversity linear_eval --data {input.data:q} --models {input.models:q} "

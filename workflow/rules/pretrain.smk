@@ -32,7 +32,7 @@ rule pretrain:
         network=network,
         recipe=recipe,
         epochs=SNAPSHOTS,
-        code=code("pretrain"),
+        code=code("training.loop"),
         environment=environment("train"),
     shell:
         "$SRUN python -m $TORCHRUN feature_diversity pretrain --data {input:q} --run {params.network:q} "

@@ -3,15 +3,15 @@
 from dataclasses import asdict
 
 MODULES = [
-    "prepare",
-    "pretrain",
-    "extract",
-    "diversity",
-    "linear_eval",
-    "tabulate",
-    "claims",
-    "figures",
-    "report",
+    "data.prepare",
+    "training.loop",
+    "evaluation.features",
+    "measures.of_layers",
+    "evaluation.linear",
+    "results.collect",
+    "claims.judge",
+    "figures.draw",
+    "report.content",
 ]
 
 
@@ -43,7 +43,7 @@ rule report:
         study=as_json(asdict(study) | {"grids": study.grids()}),
         stages=as_json({module: code_digest(module) for module in MODULES}),
         page=files_digest(*sorted((ROOT / "src/feature_diversity/report").glob("page.*"))),
-        code=code_digest("report"),
+        code=code_digest("report.content"),
         environment=environment("analysis"),
     shell:
         "python -m feature_diversity report --table {input.table:q} --claims {input.claims:q} "

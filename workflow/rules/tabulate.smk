@@ -29,7 +29,7 @@ rule tabulate:
         runs=as_json(study.grids()),
         error_source=study.error_source,
         early_stopping=as_json(study.early_stopping),
-        code=code_digest("tabulate"),
+        code=code_digest("results.collect"),
         environment=environment("analysis"),
     shell:
         "python -m feature_diversity tabulate --results {params.results:q} --figures {params.figures:q} "

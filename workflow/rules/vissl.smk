@@ -38,7 +38,7 @@ rule vissl:
         network=network,
         recipe=recipe,
         epochs=SNAPSHOTS if study.schedule == "trajectory" else lambda wildcards: wildcards.epochs,
-        code=code_digest("vissl_engine", "vissl_driver"),
+        code=code_digest("vissl.run", "vissl.driver"),
         environment=environment("vissl"),
     shell:
         '"$VISSL_PYTHON" -m feature_diversity vissl --data {input:q} --run {params.network:q} '

@@ -52,7 +52,7 @@ class Algorithm(nn.Module):
         """Inputs made from a batch, in 0 ... 1, and the targets.
 
         The inputs are V x C x H x W, one list entry for each size of image. Draws with a row for each
-        image are made by `rand` and `randint` of `draws.py`.
+        image are made by `rand` and `randint` of `compute.draws`.
         """
         raise NotImplementedError
 
@@ -60,7 +60,7 @@ class Algorithm(nn.Module):
         """The scalar to minimise, given the trunk's features, V x channels, of each of the inputs.
 
         On several ranks, each has its part of the batch, and the mean of what they return counts:
-        see `distributed.py` for what they exchange.
+        see `compute.ranks` for what they exchange.
         """
         raise NotImplementedError
 

@@ -7,11 +7,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from feature_diversity.algorithms import Algorithm, Batch
+from feature_diversity.algorithms._kmeans import spherical_kmeans
 from feature_diversity.algorithms.simclr import distort
-from feature_diversity.augment import random_resized_crop
-from feature_diversity.distributed import Table, gather, whole
-from feature_diversity.files import InputError
-from feature_diversity.kmeans import spherical_kmeans
+from feature_diversity.base.files import InputError
+from feature_diversity.compute.ranks import Table, gather, whole
+from feature_diversity.data.augment import random_resized_crop
 
 RECIPE = {  # VISSL, pretrain/deepcluster_v2/deepclusterv2_2crops_resnet
     "batch_size": 4096,

@@ -9,9 +9,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from feature_diversity.algorithms import Algorithm, Batch
-from feature_diversity.augment import random_grey, random_patches, random_resized_crop, shuffle_patches
-from feature_diversity.draws import randint
-from feature_diversity.files import InputError
+from feature_diversity.base.files import InputError
+from feature_diversity.compute.draws import randint
+from feature_diversity.data.augment import random_grey, random_patches, random_resized_crop, shuffle_patches
 
 RECIPE = {  # VISSL, pretrain/jigsaw/jigsaw_8gpu_resnet
     "batch_size": 256,

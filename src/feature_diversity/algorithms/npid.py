@@ -8,9 +8,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from feature_diversity.algorithms import Algorithm, Batch
-from feature_diversity.augment import colour_jitter, random_resized_crop
-from feature_diversity.distributed import Table, gather, here, place, total
-from feature_diversity.files import InputError
+from feature_diversity.base.files import InputError
+from feature_diversity.compute.ranks import Table, gather, here, place, total
+from feature_diversity.data.augment import colour_jitter, random_resized_crop
 
 RECIPE = {  # VISSL, pretrain/npid/npid_8gpu_resnet
     "batch_size": 256,

@@ -7,7 +7,8 @@ from torch import Tensor, nn
 from feature_diversity.algorithms import Algorithm, Batch
 from feature_diversity.algorithms.jigsaw import PuzzleHead, check_grid
 from feature_diversity.algorithms.npid import MemoryBank, check_negatives
-from feature_diversity.augment import (
+from feature_diversity.compute.draws import rand
+from feature_diversity.data.augment import (
     colour_jitter,
     mirror,
     photometric,
@@ -16,7 +17,6 @@ from feature_diversity.augment import (
     random_resized_crop,
     shuffle_patches,
 )
-from feature_diversity.draws import rand
 
 RECIPE = {  # VISSL, pretrain/pirl/pirl_jigsaw_4node_resnet50
     "batch_size": 1024,

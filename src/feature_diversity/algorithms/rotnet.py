@@ -5,8 +5,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from feature_diversity.algorithms import Algorithm, Batch
-from feature_diversity.augment import random_resized_crop, rotate
-from feature_diversity.draws import randint
+from feature_diversity.compute.draws import randint
+from feature_diversity.data.augment import random_resized_crop, rotate
 
 RECIPE = {  # VISSL, pretrain/rotnet/rotnet_8gpu_resnet
     "batch_size": 256,

@@ -5,9 +5,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from feature_diversity.algorithms import Algorithm, Batch
-from feature_diversity.augment import colour_jitter, gaussian_blur, random_grey, random_resized_crop
-from feature_diversity.distributed import gather, own_rows
-from feature_diversity.files import InputError
+from feature_diversity.base.files import InputError
+from feature_diversity.compute.ranks import gather, own_rows
+from feature_diversity.data.augment import colour_jitter, gaussian_blur, random_grey, random_resized_crop
 
 RECIPE = {  # VISSL, pretrain/simclr/simclr_8node_resnet
     "batch_size": 4096,

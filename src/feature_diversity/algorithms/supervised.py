@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from feature_diversity.algorithms import Algorithm, Batch
-from feature_diversity.augment import colour_jitter, random_resized_crop
+from feature_diversity.data.augment import colour_jitter, random_resized_crop
 
 RECIPE = {  # VISSL, pretrain/supervised/supervised_8gpu_resnet
     "batch_size": 256,

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 from tqdm import tqdm
 
+from feature_diversity.base.files import InputError
 from feature_diversity.data.image_files import ImageFiles
-from feature_diversity.data.parallel import in_order
-from feature_diversity.files import InputError
+from feature_diversity.data.threads import in_order
 
 AHEAD = 256  # images
 QUALITY = 95  # of the cache's JPEG files

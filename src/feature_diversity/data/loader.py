@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from feature_diversity.data.parallel import in_order
+from feature_diversity.compute.draws import generator
 from feature_diversity.data.store import Split, resize
-from feature_diversity.draws import generator
+from feature_diversity.data.threads import in_order
 
 AHEAD = 2  # batches that are being decoded while one is used
 TOGETHER = 8  # images that a thread decodes at a time: handing over one alone takes as long as half of it

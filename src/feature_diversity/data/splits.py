@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from feature_diversity.base.files import InputError
 from feature_diversity.data.sizes import split_sizes
-from feature_diversity.files import InputError
 
 
 def stratified_draw(labels: np.ndarray, count: int, generator: np.random.Generator) -> np.ndarray:

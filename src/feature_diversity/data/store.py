@@ -18,8 +18,8 @@ import torch.nn.functional as F
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from feature_diversity.base.files import InputError
 from feature_diversity.data.image_files import ImageFiles
-from feature_diversity.files import InputError
 
 SPLITS = ("train", "validation", "test", "held_out", "held_out_2")
 

@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.colors import FuncNorm
 from matplotlib.figure import Figure
 
-from feature_diversity.captions import TITLES
+from feature_diversity.figures.captions import TITLES
 from feature_diversity.figures.drawing import (
     DIVERSITY,
     LOGARITHM,
@@ -24,8 +24,8 @@ from feature_diversity.figures.drawing import (
     subject,
 )
 from feature_diversity.figures.heat_map import heat_map
-from feature_diversity.results_table import RUN, TRAINING, shown_in
-from feature_diversity.style import NAMES, PAPERS_LAYERS, SEQUENTIAL, in_order, look_of
+from feature_diversity.figures.style import NAMES, PAPERS_LAYERS, SEQUENTIAL, in_order, look_of
+from feature_diversity.results.table import RUN, TRAINING, shown_in
 
 WIDTHS = 4  # panels at most
 

@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from feature_diversity.captions import TITLES
+from feature_diversity.figures.captions import TITLES
 from feature_diversity.figures.drawing import (
     MANY,
     Notes,
@@ -20,8 +20,8 @@ from feature_diversity.figures.drawing import (
 )
 from feature_diversity.figures.heat_map import heat_map
 from feature_diversity.figures.seeds import drawable
-from feature_diversity.results_table import CELL
-from feature_diversity.style import COLOURS, DIVERGING, MARKERS, in_order
+from feature_diversity.figures.style import COLOURS, DIVERGING, MARKERS, in_order
+from feature_diversity.results.table import CELL
 
 MEASURES = {  # column of the table -> its name; of the flattened vectors
     "diversity": "diversity (s = 1)",

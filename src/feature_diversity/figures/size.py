@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
-from feature_diversity.captions import TITLES
+from feature_diversity.figures.captions import TITLES
 from feature_diversity.figures.drawing import (
     DIVERSITY,
     ERROR,
@@ -25,8 +25,8 @@ from feature_diversity.figures.drawing import (
     subject,
 )
 from feature_diversity.figures.seeds import over_seeds
-from feature_diversity.results_table import TRAINING, early_stopped
-from feature_diversity.style import COLOURS, LINES, MARKERS, PAPERS_LAYERS
+from feature_diversity.figures.style import COLOURS, LINES, MARKERS, PAPERS_LAYERS
+from feature_diversity.results.table import TRAINING, early_stopped
 
 
 def figure2(table: pd.DataFrame) -> tuple[Figure, Notes]:

@@ -6,7 +6,7 @@ from typing import Any
 import altair as alt
 import vl_convert
 
-from feature_diversity.style import COLOURS
+from feature_diversity.figures.style import COLOURS
 
 SHAPES = [
     "circle",

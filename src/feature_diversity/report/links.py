@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from feature_diversity.results_table import RUN
-from feature_diversity.run import Run
+from feature_diversity.base.run import Run
+from feature_diversity.results.table import RUN
 
 FILES = ["history.csv", "linear.json", "energy.csv", "measures.csv"]
 LOGS = ["pretrain", "fetch", "extract", "energy", "linear_eval"]

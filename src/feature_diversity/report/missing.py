@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from feature_diversity.results_table import CELL, RUN, reading
-from feature_diversity.run import Run, expand
-from feature_diversity.style import PAPERS_LAYERS
+from feature_diversity.base.run import Run, expand
+from feature_diversity.figures.style import PAPERS_LAYERS
+from feature_diversity.results.table import CELL, RUN, reading
 
 ENOUGH = 5  # seeds from which a permutation test over the seeds of one network can reach p = 0.05
 

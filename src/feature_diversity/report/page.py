@@ -10,11 +10,11 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
-from feature_diversity.captions import CAPTIONS, TITLES
+from feature_diversity.claims.paper import FIGURES
+from feature_diversity.figures.captions import CAPTIONS, TITLES
+from feature_diversity.figures.style import NAMES
 from feature_diversity.report.chart import library, scatter
 from feature_diversity.report.verdicts import VERDICTS
-from feature_diversity.style import NAMES
-from feature_diversity.verdicts.paper import FIGURES
 
 HERE = Path(__file__).parent
 LARGE = 700_000  # bytes of an SVG from which the page takes the PNG

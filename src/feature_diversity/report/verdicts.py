@@ -5,9 +5,9 @@ from typing import Any
 
 import pandas as pd
 
-from feature_diversity.files import InputError
+from feature_diversity.base.files import InputError
+from feature_diversity.claims.paper import FIGURES, claims
 from feature_diversity.report.columns import name_of
-from feature_diversity.verdicts.paper import FIGURES, claims
 
 NEEDED = [
     *("claim", "family", "kind", "text", "where", "vector", "centred", "s", "headline", "verdict"),

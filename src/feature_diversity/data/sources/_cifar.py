@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from feature_diversity.base.files import InputError, atomic_write
 from feature_diversity.data.sources import Source
-from feature_diversity.files import InputError, atomic_write
 
 PAGE = "https://www.cs.toronto.edu/~kriz"
 PIXELS = 3 * 32 * 32

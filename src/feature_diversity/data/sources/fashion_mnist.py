@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from feature_diversity.base.files import InputError
 from feature_diversity.data.sources import Source
-from feature_diversity.files import InputError
 
 FILES = {  # MD5 sums as published by the authors
     "train-images-idx3-ubyte.gz": "8d4fb7e6c68d591d4c3dfef9ec88bf0d",

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
+from feature_diversity.base.files import InputError
 from feature_diversity.data.sources import Source, class_folders
-from feature_diversity.files import InputError
 
 IMAGES = (1_281_167, 50_000)
 IN_FILES = True

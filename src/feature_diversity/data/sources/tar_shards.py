@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
+from feature_diversity.base.files import InputError
 from feature_diversity.data.sources import Source
 from feature_diversity.data.sources.class_folders import ENDINGS, TEST
-from feature_diversity.files import InputError
 
 IN_FILES = True
 

@@ -1,0 +1,1 @@
+"""Commands that no rule of the workflow calls: plan, stale, clean_resume, export."""

@@ -1,0 +1,187 @@
+"""The stage `data`: take a data set from its source, divide it, and write the prepared file."""
+
+import argparse
+import csv
+import hashlib
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from feature_diversity.base.files import InputError, atomic_write
+from feature_diversity.base.timing import announce_ready
+from feature_diversity.data import sources, store
+from feature_diversity.data.image_files import CROP_SHARE, ImageFiles
+from feature_diversity.data.inspection import inspect, shrunk
+from feature_diversity.data.splits import copies, divide
+from feature_diversity.data.store import SPLITS, Facts
+
+IMAGENET_MEAN = [0.485, 0.456, 0.406]  # VISSL's, for all images in files
+IMAGENET_STD = [0.229, 0.224, 0.225]
+NAMED = 5  # of the images that something is wrong with
+
+
+def main(argv: list[str]) -> None:
+    """Command line of the stage; see --help."""
+    parser = argparse.ArgumentParser(prog="feature_diversity data", description=__doc__)
+    parser.add_argument(
+        "--folder", type=Path, required=True, help="where data sets are looked for and downloaded to"
+    )
+    parser.add_argument(
+        "--dataset", type=json.loads, required=True, help="a study's block `dataset`, as JSON"
+    )
+    parser.add_argument("--output", type=Path, required=True, help="the prepared file (safetensors)")
+    parser.add_argument("--held-out", type=Path, help="list of the held-out images (csv)")
+    parser.add_argument("--threads", type=int, default=1, help="for decoding images in files")
+    arguments = parser.parse_args(argv)
+    announce_ready()
+    options = dict(arguments.dataset)
+    name, size = options.pop("name"), options.pop("image_size")
+    stored_size, cache = options.pop("stored_size", 0), options.pop("cache", False)
+    duplicates = options.pop("duplicates", "refuse")
+
+    source = sources.load(name, arguments.folder, options.pop("path", ""))
+    in_files = isinstance(source.images, list)
+    if cache and not in_files:
+        raise InputError(f"dataset.cache is true, expected false: the images of {name} are kept in memory")
+    stored_size = stored_size or (round(size / CROP_SHARE) if in_files else size)
+    images = source.images
+    if in_files:
+        images = ImageFiles(arguments.folder, source.images, source.spans, size, stored_size)
+    contents, corrupt = inspect(images, arguments.threads)
+    rows = divide(source.labels, source.is_test, candidates=without(corrupt, source.is_test), **options)
+    rows = without_copies(rows, copies(rows, contents), name, images, drop=duplicates == "drop")
+
+    if in_files:
+        mean, std = IMAGENET_MEAN, IMAGENET_STD
+        parts = {split: where_they_lie(source, rows[split]) for split in SPLITS}
+        kept = b"".join(contents[rows["train"]])
+        if cache:
+            parts["train"] = {"cached": write_cache(arguments, parts["train"], size, stored_size)}
+            with open(store.cache_path(arguments.output), "rb") as file:
+                kept = hashlib.file_digest(file, "blake2b").digest()
+    else:
+        pixels = store.resize(torch.from_numpy(images), stored_size)
+        mean, std = mean_and_std(pixels[rows["train"]])
+        parts = {split: {"images": pixels[rows[split]]} for split in SPLITS}
+        kept = parts["train"]["images"].numpy()
+    digest = digest_of(kept, source.labels[rows["train"]])
+    facts = Facts(name, mean, std, size, stored_size, source.class_names, digest)
+    write(arguments.output, facts, parts, source.labels, rows)
+    if arguments.held_out:
+        write_held_out(arguments.held_out, source, images, rows)
+    print(
+        f"{name}: " + ", ".join(f"{len(rows[split]):,} {split}" for split in SPLITS),
+        f"images of {size} x {size}",
+    )
+
+
+def without(corrupt: dict[int, str], is_test: np.ndarray) -> np.ndarray:
+    """Rows of the images that can be decoded; the others are counted and named on standard error.
+
+    Raises InputError if a published test image is among them, since the error would be another data set's.
+    """
+    for reason in list(corrupt.values())[:NAMED]:
+        print(f"left out: {reason}", file=sys.stderr)
+    if corrupt:
+        print(f"{len(corrupt)} corrupt images left out", file=sys.stderr)
+    for row, reason in corrupt.items():
+        if is_test[row]:
+            raise InputError(f"a test image is corrupt: {reason}")
+    return np.setdiff1d(np.arange(len(is_test)), list(corrupt))
+
+
+def without_copies(
+    rows: dict[str, np.ndarray], found: dict[str, np.ndarray], name: str, images: Any, *, drop: bool
+) -> dict[str, np.ndarray]:
+    """The splits without images that are also in one that must not be seen, if these are to be dropped.
+
+    found: what `copies` found. Raises InputError naming the images unless `drop`.
+    """
+    for split, pairs in found.items():
+        if not len(pairs):
+            continue
+        shown = [f"{name_of(images, a)} and {name_of(images, b)}" for a, b in pairs[:NAMED]]
+        message = (
+            f"{name}: {len(pairs)} {split} images are also test or validation images: {'; '.join(shown)}"
+        )
+        if not drop:
+            raise InputError(f"{message}. Set dataset.duplicates: drop to leave the {split} images out")
+        print(f"left out: {message}", file=sys.stderr)
+        rows = rows | {split: np.setdiff1d(rows[split], pairs[:, 0])}
+    return rows
+
+
+def name_of(images: np.ndarray | ImageFiles, row: int) -> str:
+    """What to call an image."""
+    return images.name(row) if isinstance(images, ImageFiles) else f"image {row}"
+
+
+def mean_and_std(images: Tensor) -> tuple[list[float], list[float]]:
+    """Mean and standard deviation of each channel of uint8 images, as shares of 255."""
+    std, mean = torch.std_mean(images.to(torch.float64) / 255, dim=(0, 2, 3))
+    return mean.tolist(), std.tolist()
+
+
+def digest_of(kept: bytes | np.ndarray, labels: np.ndarray) -> str:
+    """Digest of images, or of their digests, and labels: 32 hexadecimal digits."""
+    digest = hashlib.blake2b(kept, digest_size=16)
+    digest.update(labels.astype("<i8"))
+    return digest.hexdigest()
+
+
+def where_they_lie(source: sources.Source, rows: np.ndarray) -> dict[str, Tensor]:
+    """Where the images of those rows lie, as the prepared file has it."""
+    if source.spans is None:
+        return {"paths": store.join_names([source.images[row] for row in rows])}
+    return {"paths": store.join_names(source.images), "spans": torch.from_numpy(source.spans[rows])}
+
+
+def write_cache(
+    arguments: argparse.Namespace, train: dict[str, Tensor], size: int, stored_size: int
+) -> Tensor:
+    """Write the training images, made smaller, one after the other beside the output: int64, N x 3 spans."""
+    spans = train["spans"].numpy() if "spans" in train else None
+    images = ImageFiles(arguments.folder, store.split_names(train["paths"]), spans, size, stored_size)
+    lengths = []
+    with atomic_write(store.cache_path(arguments.output)) as path, open(path, "wb") as file:
+        for content in shrunk(images, arguments.threads):
+            lengths.append(file.write(content))
+    lengths = torch.tensor(lengths)
+    return torch.stack([torch.zeros_like(lengths), lengths.cumsum(0) - lengths, lengths], dim=1)
+
+
+def write(
+    path: Path,
+    facts: Facts,
+    parts: dict[str, dict[str, Tensor]],
+    labels: np.ndarray,
+    rows: dict[str, np.ndarray],
+) -> None:
+    """Write the prepared file. labels: of the whole data set. parts, rows: of each split."""
+    tensors: dict[str, Any] = {}
+    for split in SPLITS:
+        tensors |= {f"{split}.{key}": value for key, value in parts[split].items()}
+        tensors[f"{split}.labels"] = torch.from_numpy(labels[rows[split]])
+        tensors[f"{split}.rows"] = torch.tensor(rows[split])  # a copy: two splits may be one
+    with atomic_write(path) as temporary:
+        save_file(tensors, temporary, metadata={"facts": json.dumps(asdict(facts))})
+
+
+def write_held_out(
+    path: Path, source: sources.Source, images: np.ndarray | ImageFiles, rows: dict[str, np.ndarray]
+) -> None:
+    """List the images whose features the energy is computed from: draw, row, class, and the file's name."""
+    with atomic_write(path) as temporary, open(temporary, "w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["draw", "row", "label", "class", "image"])
+        for draw, split in enumerate(("held_out", "held_out_2"), start=1):
+            for row in rows[split]:
+                label = source.labels[row]
+                writer.writerow([draw, row, label, source.class_names[label], name_of(images, row)])

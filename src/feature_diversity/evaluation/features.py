@@ -1,0 +1,143 @@
+"""The stage `extract`: features of the held-out images at the recorded layers, written as they come."""
+
+import argparse
+import json
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from feature_diversity.base.files import InputError, atomic_write
+from feature_diversity.base.timing import announce_ready
+from feature_diversity.compute.draws import generator
+from feature_diversity.data import store
+from feature_diversity.data.augment import colour_jitter, random_resized_crop
+from feature_diversity.data.loader import evaluation_images
+from feature_diversity.networks import model
+
+# Images through the network at a time: 250, or fewer of more than 64 x 128 pixels, 41 of 224 x 224, whose
+# features then take 400 MB. Features do not depend on it; the draws of the views do.
+BATCH = 250
+BATCH_PIXELS = 2**21
+POOLED = ("trunk", "head")  # layers of which two augmented views are recorded, for the alignment
+
+
+def main(argv: list[str]) -> None:
+    """Command line of the stage; see --help."""
+    parser = argparse.ArgumentParser(prog="feature_diversity extract", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="prepared data set")
+    parser.add_argument(
+        "--models", type=Path, nargs="+", required=True, help="model.safetensors of one or more runs"
+    )
+    parser.add_argument("--layers", type=json.loads, required=True, help="layers to record, as a JSON list")
+    parser.add_argument("--threads", type=int, default=1)
+    arguments = parser.parse_args(argv)
+    torch.set_num_threads(arguments.threads)
+
+    facts, (held_out, second) = store.read(arguments.data, "held_out", "held_out_2")
+    images = evaluation_images(held_out, facts.image_size)
+    announce_ready()
+    for path in arguments.models:
+        network = model.read_for_features(path)
+        if network.head is None and "head" in arguments.layers:
+            raise InputError(f"{path} was released without its head; leave head out of the study's layers")
+        extract(network, images, facts, arguments.layers, path.parent / "features")
+        if len(second.labels):
+            others = evaluation_images(second, facts.image_size)
+            extract(network, others, facts, arguments.layers, path.parent / "features" / "second")
+        print(f"{path.parent.name}: {len(images)} images, layers {', '.join(arguments.layers)}")
+
+
+def extract(
+    network: model.Model, images: Tensor, facts: store.Facts, layers: list[str], folder: Path
+) -> None:
+    """Write features of uint8 images, N x C x S x S, in eval mode, to `folder`.
+
+    `{layer}.npy`: float32, N x C x H x W, or N x C for trunk and head. All layers are taken after their
+    ReLU; `head` is the output of the pretext head, not normalised. `views_{layer}.npy`, 2 x N x C, for
+    trunk and head: the same of two augmentations of each image.
+    """
+    pooled = [layer for layer in POOLED if layer in layers]
+    views: list[dict[str, np.ndarray]] = []
+    with writing(folder, layers, len(images)) as write:
+        for start, batch in batches(images):
+            write(features_of(network, batch, facts, layers))
+            if pooled:
+                pair = [features_of(network, view, facts, pooled) for view in augmented_views(batch, start)]
+                views.append({layer: np.stack([view[layer] for view in pair]) for layer in pooled})
+    for layer in pooled:
+        with atomic_write(folder / f"views_{layer}.npy") as temporary, open(temporary, "wb") as file:
+            np.save(file, np.concatenate([pair[layer] for pair in views], axis=1))
+
+
+def batches(images: Tensor) -> Iterator[tuple[int, Tensor]]:
+    """Batches in 0 ... 1 on the device, each with the row that it starts at."""
+    size = max(1, min(BATCH, BATCH_PIXELS // images.shape[2:].numel()))
+    for start in range(0, len(images), size):
+        yield start, store.to_unit(images[start : start + size].to(model.device()))
+
+
+def augmented_views(images: Tensor, start: int) -> list[Tensor]:
+    """Two random augmentations of each image in 0 ... 1, the same for every network.
+
+    start: row of the first image, which names the draws. Crops of 20 to 100 % of the area and colour
+    jitter as in SimCLR at half strength, without mirroring.
+    """
+    draws = generator(0, "alignment", start)
+    crops = [random_resized_crop(images, draws, scale=(0.2, 1.0)) for _ in range(2)]
+    return [colour_jitter(x, draws, brightness=0.4, contrast=0.4, saturation=0.4, hue=0.1) for x in crops]
+
+
+@torch.no_grad()
+def features_of(
+    network: model.Model, images: Tensor, facts: store.Facts, layers: list[str]
+) -> dict[str, np.ndarray]:
+    """Features of images in 0 ... 1, from one forward."""
+    wanted = [layer for layer in layers if layer != "head"]
+    if "head" in layers and "trunk" not in wanted:
+        wanted.append("trunk")
+    features = network.trunk.forward_layers(store.normalise(images, facts), wanted)
+    if "head" in layers:
+        features["head"] = network.head(features["trunk"])
+    return {layer: features[layer].contiguous().cpu().numpy() for layer in layers}
+
+
+@contextmanager
+def writing(
+    folder: Path, layers: list[str], images: int
+) -> Iterator[Callable[[dict[str, np.ndarray]], None]]:
+    """Yield a function that appends a batch of features to `{layer}.npy` of each layer.
+
+    images: how many will come. A thread writes while the network computes; it holds one batch at most.
+    The files appear when the block ends well.
+    """
+    last: Future | None = None
+
+    def append(batch: dict[str, np.ndarray], first: bool) -> None:
+        for layer, file in files.items():
+            values = batch[layer]
+            if first:
+                shape = (images, *values.shape[1:])
+                header = {"descr": values.dtype.str, "fortran_order": False, "shape": shape}
+                np.lib.format.write_array_header_1_0(file, header)
+            file.write(values.data)
+
+    def write(batch: dict[str, np.ndarray]) -> None:
+        nonlocal last
+        first = last is None
+        if last:
+            last.result()
+        last = pool.submit(append, batch, first)
+
+    with ExitStack() as stack, ThreadPoolExecutor(1) as pool:
+        files = {}
+        for layer in layers:
+            path = stack.enter_context(atomic_write(folder / f"{layer}.npy"))
+            files[layer] = stack.enter_context(open(path, "wb"))
+        yield write
+        if last:
+            last.result()

@@ -1,0 +1,111 @@
+"""The stage `linear_eval`: how well a linear classifier on the frozen trunk tells the classes apart."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from feature_diversity.base.files import InputError, atomic_write
+from feature_diversity.base.timing import announce_ready
+from feature_diversity.data import store
+from feature_diversity.evaluation import sgd_protocol as vissl_linear
+from feature_diversity.evaluation.knn import knn_scores
+from feature_diversity.evaluation.logistic import fit_grid
+from feature_diversity.evaluation.probes import error, features, judge
+from feature_diversity.networks import model
+
+SPLITS = ("train", "validation", "test")
+
+
+def main(argv: list[str]) -> None:
+    """Command line of the stage; see --help."""
+    parser = argparse.ArgumentParser(prog="feature_diversity linear_eval", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="prepared data set")
+    parser.add_argument(
+        "--models", type=Path, nargs="+", required=True, help="model.safetensors of one or more runs"
+    )
+    parser.add_argument(
+        "--options", type=json.loads, required=True, help="a study's block `linear_evaluation` (JSON)"
+    )
+    parser.add_argument("--outputs", type=Path, nargs="+", required=True, help="linear.json for each model")
+    parser.add_argument("--threads", type=int, default=1)
+    arguments = parser.parse_args(argv)
+    torch.set_num_threads(arguments.threads)
+
+    facts, splits = store.read(arguments.data, *SPLITS)
+    for name, split in zip(SPLITS, splits, strict=True):
+        if not len(split.labels):
+            raise InputError(f"{arguments.data} has no {name} images, which linear evaluation needs")
+    announce_ready()
+    for path, output in zip(arguments.models, arguments.outputs, strict=True):
+        result = evaluate(model.read_for_features(path), facts, splits, **arguments.options)
+        with atomic_write(output) as temporary:
+            temporary.write_text(json.dumps(result, indent=2) + "\n")
+        print(
+            f"{path.parent.name}: test error {result['test_error']:.4f}, "
+            f"validation error {result['val_error']:.4f}"
+        )
+
+
+def evaluate(
+    network: model.Model,
+    facts: store.Facts,
+    splits: list[store.Split],
+    *,
+    protocol: str = "cached",
+    layers: list[str] | None = None,
+    penalties: list[float],
+    **training: Any,
+) -> dict[str, Any]:
+    """Linear evaluation of the trunk and, if asked for, of other layers; validation chooses, test reports.
+
+    splits: train, validation, test. protocol: "cached", features once without augmentation and converged
+    classifiers for all penalties, or "vissl". layers: beside the trunk. training: of the protocol vissl,
+    `sgd_protocol.train`'s options. Also the errors of weighted k nearest neighbours, on the trunk's features.
+    """
+    layers = ["trunk", *[layer for layer in layers or [] if layer != "trunk"]]
+    labels = [split.labels.to(model.device()) for split in splits]
+    trunk = [features(network, split, facts) for split in splits]
+    if protocol == "vissl":
+        classifiers = vissl_linear.train(network, splits[0], facts, layers, **training)
+        validation, test = (vissl_linear.scores(classifiers, network, split, facts) for split in splits[1:])
+        found = {layer: judge(validation[layer], test[layer], labels[1:]) for layer in layers}
+    else:
+        found = {}
+        for layer in layers:
+            x = trunk if layer == "trunk" else [features(network, split, facts, layer) for split in splits]
+            found[layer] = cached(x, labels, len(facts.class_names), penalties)
+    neighbours = [knn_scores(trunk[0], labels[0], x, len(facts.class_names)) for x in trunk[1:]]
+    return {
+        "protocol": protocol,
+        "layer": "trunk",
+        "penalty": None,
+        **found["trunk"],
+        "layers": found,
+        "knn_val_error": error(neighbours[0], labels[1]),
+        "knn_test_error": error(neighbours[1], labels[2]),
+        "n_train": len(labels[0]),
+        "n_val": len(labels[1]),
+        "n_test": len(labels[2]),
+    }
+
+
+def cached(
+    features: list[Tensor], labels: list[Tensor], classes: int, penalties: list[float]
+) -> dict[str, Any]:
+    """Converged classifiers for all penalties; the one with the least validation error, and its errors.
+
+    features, labels: of train, validation, test. Each feature is standardised by its mean and deviation over
+    the training images. A tie in validation error goes to the larger penalty.
+    """
+    std, mean = torch.std_mean(features[0], dim=0)
+    features = [(x - mean) / torch.where(std > 0, std, 1) for x in features]
+    penalties = sorted(penalties, reverse=True)
+    classifiers = fit_grid(features[0], labels[0], classes, penalties)
+    scores = [[x @ weight + bias for x in features[1:]] for weight, bias in classifiers]
+    errors = [error(validation, labels[1]) for validation, _ in scores]
+    best = min(range(len(penalties)), key=lambda i: errors[i])
+    return {"penalty": penalties[best], "penalties": penalties, **judge(*scores[best], labels[1:])}

@@ -1,0 +1,69 @@
+"""What a linear classifier is given of each layer, and how it is judged."""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from feature_diversity.data import store
+from feature_diversity.data.loader import evaluation_batches
+from feature_diversity.measures.readings import VISSL_VALUES, VISSL_WINDOWS
+from feature_diversity.networks import model
+
+BATCH = 256  # images through the trunk at a time; results do not depend on it
+
+
+def pool(maps: Tensor) -> Tensor:
+    """VISSL's pooling before its linear classifiers: N x C x k x k of about 9,000 values an image.
+
+    maps: N x C x H x W, or N x C of the pooled trunk, which stays N x C x 1 x 1. As `readings.vissl`.
+    """
+    if maps.ndim == 2:
+        return maps[:, :, None, None]
+    channels, height, width = maps.shape[1:]
+    if (channels, height, width) in VISSL_WINDOWS:
+        window, stride, padding = VISSL_WINDOWS[channels, height, width]
+        return F.avg_pool2d(maps, window, stride, padding)
+    k = max(1, math.isqrt(VISSL_VALUES // channels))
+    return F.adaptive_avg_pool2d(maps, (min(k, height), min(k, width)))
+
+
+@torch.no_grad()
+def features(network: model.Model, split: store.Split, facts: store.Facts, layer: str = "trunk") -> Tensor:
+    """Pooled features of a layer, float32, N x values, in eval mode and without augmentation."""
+    return torch.cat([pool(maps[layer]).flatten(1) for maps, _ in layers_of(network, split, facts, [layer])])
+
+
+@torch.no_grad()
+def layers_of(
+    network: model.Model, split: store.Split, facts: store.Facts, layers: list[str]
+) -> Iterator[tuple[dict[str, Tensor], Tensor]]:
+    """Each batch's outputs of the layers, in eval mode and without augmentation, and its labels."""
+    split = split.to(model.device())
+    for images, labels, _ in evaluation_batches(split, facts.image_size, BATCH):
+        x = store.normalise(store.to_unit(images), facts)
+        yield network.trunk.forward_layers(x, layers), labels
+
+
+def judge(validation: Tensor, test: Tensor, labels: list[Tensor]) -> dict[str, Any]:
+    """Errors, top-1 and top-5 accuracies (shares) of scores, N x classes; labels: of both."""
+    result = {}
+    for name, scores, truth in (("val", validation, labels[0]), ("test", test, labels[1])):
+        result[f"{name}_error"] = error(scores, truth)
+        result[f"{name}_top1"] = top_accuracy(scores, truth, 1)
+        result[f"{name}_top5"] = top_accuracy(scores, truth, 5)
+    return result
+
+
+def top_accuracy(scores: Tensor, labels: Tensor, k: int) -> float:
+    """Share of rows whose label is among the k highest scores (N x classes)."""
+    k = min(k, scores.shape[1])
+    return (scores.topk(k, dim=1).indices == labels[:, None]).any(dim=1).double().mean().item()
+
+
+def error(scores: Tensor, labels: Tensor) -> float:
+    """Share of rows whose label does not have the highest score."""
+    return (scores.argmax(dim=1) != labels).double().mean().item()

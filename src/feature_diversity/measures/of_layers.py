@@ -1,0 +1,239 @@
+"""The energy stage: energies and companion measures of all layers and readings of one or more runs.
+
+    python -m feature_diversity energy --features DIR... --options JSON --energy FILE... --measures FILE...
+
+Each DIR holds `{layer}.npy`, N x C x H x W or N x C, and perhaps `views_{layer}.npy`, 2 x N x C, two random
+augmentations of each of N images, from which the alignment is computed. With --second, it also holds
+`second/{layer}.npy`: features of other images, whose energy stands beside in the column energy_2.
+"""
+
+import argparse
+import csv
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+
+from feature_diversity.base.files import InputError, atomic_write
+from feature_diversity.base.timing import announce_ready
+from feature_diversity.measures import spectra as measures
+from feature_diversity.measures.approximate import random_rows
+from feature_diversity.measures.energy import hyperspherical_energy
+from feature_diversity.measures.readings import READINGS
+from feature_diversity.measures.spectra import Features
+from feature_diversity.measures.uniform_sphere import effective_dimension, excess_energy
+
+VECTORS = ("flatten", "gap", "vissl")  # the readings with one vector per image
+EXACT_IMAGES = 5000  # with more images a random subset of so many is used: time grows as their square
+ENERGY_COLUMNS = [
+    *("layer", "vector", "centred", "s", "energy", "diversity", "energy_se", "excess"),
+    *("effective_dimension", "mean_cosine", "n_images", "n_dim", "n_duplicates", "approximate", "energy_2"),
+]
+MEASURES = {
+    "mean_cosine": measures.mean_cosine,
+    "resultant_length": measures.resultant_length,
+    "uniformity": measures.uniformity,
+    "rankme": measures.rankme,
+    "effective_rank": measures.effective_rank,
+    "alpha_req": measures.alpha_req,
+    "nesum": measures.nesum,
+    "stable_rank": measures.stable_rank,
+    "participation_ratio": measures.participation_ratio,
+    "vendi_q1": lambda features: measures.vendi_score(features, 1),
+    "vendi_q2": lambda features: measures.vendi_score(features, 2),
+    "vendi_qinf": lambda features: measures.vendi_score(features, np.inf),
+    "wasserstein_uniformity": measures.wasserstein_uniformity,
+}
+MEASURE_COLUMNS = ["layer", "vector", *MEASURES, "alignment", "linear_cka_with_head"]
+
+
+def main(argv: list[str]) -> None:
+    """Run the stage; InputError for bad options or features."""
+    parser = argparse.ArgumentParser(prog="python -m feature_diversity energy", description=__doc__)
+    parser.add_argument("--features", required=True, type=Path, nargs="+", help="folders of {layer}.npy")
+    parser.add_argument("--options", required=True, help="JSON: layers, powers, vectors, centred")
+    parser.add_argument("--energy", required=True, type=Path, nargs="+", help="energy.csv of each")
+    parser.add_argument("--measures", required=True, type=Path, nargs="+", help="measures.csv of each")
+    parser.add_argument("--second", action="store_true", help="also energies of the features in `second`")
+    arguments = parser.parse_args(argv)
+    if not len(arguments.features) == len(arguments.energy) == len(arguments.measures):
+        parser.error("--features, --energy and --measures must name as many runs")
+    announce_ready()
+    options = read_options(arguments.options)
+    for folder, energy, measured in zip(
+        arguments.features, arguments.energy, arguments.measures, strict=True
+    ):
+        energies, companions = energies_and_measures(folder, **options, second=arguments.second)
+        _write(energy, ENERGY_COLUMNS, energies)
+        _write(measured, MEASURE_COLUMNS, companions)
+
+
+def read_options(text: str) -> dict[str, list]:
+    """The options, checked; InputError names the key."""
+    try:
+        options = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise InputError(f"--options is not valid JSON: {error}") from None
+    allowed = {
+        "layers": ("names of layers", lambda value: isinstance(value, str)),
+        "powers": ("finite numbers >= 0", _is_power),
+        "vectors": (f"any of {', '.join(VECTORS)}", lambda value: value in VECTORS),
+        "centred": ("true, false or both", lambda value: isinstance(value, bool)),
+    }
+    if not isinstance(options, dict):
+        raise InputError(f"--options must be a JSON object, got {text}")
+    for key in [*allowed, *options]:
+        if key not in allowed:
+            raise InputError(f"--options: unknown key {key!r}; known are {', '.join(allowed)}")
+        if key not in options:
+            raise InputError(f"--options: missing key {key!r}")
+        wanted, accepts = allowed[key]
+        values = options[key]
+        if not isinstance(values, list) or not values or not all(map(accepts, values)):
+            raise InputError(f"--options: {key!r} must be a list of {wanted}, got {json.dumps(values)}")
+        if any(value in values[:place] for place, value in enumerate(values)):
+            raise InputError(f"--options: {key!r} names something twice: {json.dumps(values)}")
+    return options
+
+
+def _is_power(value) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
+
+
+def energies_and_measures(
+    folder: Path,
+    layers: list[str],
+    powers: list[float],
+    vectors: list[str],
+    centred: list[bool],
+    second: bool = False,
+) -> tuple[list[dict], list[dict]]:
+    """Rows of energy.csv and of measures.csv. second: whether energy_2 is computed, from other images."""
+    maps = {layer: _load_maps(folder / f"{layer}.npy") for layer in layers}
+    n = len(maps[layers[0]])
+    for layer in layers:
+        if len(maps[layer]) != n:
+            raise InputError(f"{folder / layer}.npy has {len(maps[layer])} images, {layers[0]}.npy has {n}")
+    approximate = n > EXACT_IMAGES
+    if approximate:
+        rows = random_rows(n, EXACT_IMAGES, seed=0)
+        maps = {layer: values[rows] for layer, values in maps.items()}
+    energies, companions, head = {}, {}, None
+    for layer in sorted(layers, key=lambda layer: layer != "head"):  # the others are compared with the head
+        extra = {"alignment": _alignment(folder / f"views_{layer}.npy", layer)}
+        done = {}  # readings of one length are one reading: there was nothing to pool
+        for vector in vectors:
+            x = READINGS[vector](maps[layer])
+            where = f"{folder / layer}.npy: layer {layer}, vector {vector}"
+            if approximate:
+                where += f" (a random {EXACT_IMAGES} of its images)"
+            if x.shape[1] not in done:
+                features = Features(x)
+                energy_rows = _energy_rows(features, powers, centred, where)
+                head = features if layer == "head" else head
+                if second:
+                    add_second(energy_rows, folder / "second" / f"{layer}.npy", vector, powers, centred)
+                done[x.shape[1]] = energy_rows, _measure_row(features, head, where) | extra
+            energy_rows, measure_row = done[x.shape[1]]
+            name = {"layer": layer, "vector": vector}
+            energies[layer, vector] = [name | row | {"approximate": approximate} for row in energy_rows]
+            companions[layer, vector] = name | measure_row
+    order = [(layer, vector) for layer in layers for vector in vectors]
+    return [row for key in order for row in energies[key]], [companions[key] for key in order]
+
+
+def add_second(rows: list[dict], path: Path, vector: str, powers: list[float], centred: list[bool]) -> None:
+    """Add to the rows of a layer and vector the energies of the other images' features in `path`."""
+    maps = _load_maps(path)
+    if len(maps) > EXACT_IMAGES:
+        maps = maps[random_rows(len(maps), EXACT_IMAGES, seed=0)]
+    features = Features(READINGS[vector](maps))
+    others = _energy_rows(features, powers, centred, f"{path}: vector {vector}")
+    for row, other in zip(rows, others, strict=True):
+        row["energy_2"] = other["energy"]
+
+
+def _load_maps(path: Path) -> np.ndarray:
+    maps = _load(path)
+    if maps.ndim not in (2, 4) or 0 in maps.shape or len(maps) < 2 or maps.dtype.kind != "f":
+        expected = "floats, N x C x H x W or N x C with N >= 2"
+        raise InputError(f"{path}: expected {expected}, got {maps.dtype} of shape {maps.shape}")
+    return maps
+
+
+def _energy_rows(features: Features, powers: list[float], centred: list[bool], where: str) -> list[dict]:
+    rows = []
+    for center in centred:
+        try:
+            with np.errstate(invalid="ignore"):  # entries that are not finite are named by the energy
+                gram = features.centred_gram if center else features.gram
+                result = hyperspherical_energy(features.x, powers, center=center, gram=gram)
+        except ValueError as error:
+            raise InputError(f"{where}{', centred' if center else ''}: {error}") from None
+        for s in powers:
+            rows.append(
+                {
+                    "centred": center,
+                    "s": s,
+                    "energy": result.value[s],
+                    "diversity": -result.value[s],
+                    "energy_se": result.standard_error[s],
+                    "excess": excess_energy(result.value[s], result.dim, s),
+                    "effective_dimension": effective_dimension(result.value[s], s),
+                    "mean_cosine": result.mean_cosine,
+                    "n_images": result.n,
+                    "n_dim": result.dim,
+                    "n_duplicates": len(result.duplicates),
+                    "energy_2": math.nan,
+                }
+            )
+    return rows
+
+
+def _measure_row(features: Features, head: Features | None, where: str) -> dict:
+    if not features.gram.diagonal().all():  # has an energy only when centred, but the measures normalise
+        raise InputError(f"{where}: row {features.gram.diagonal().argmin()} is zero: it has no direction")
+    with np.errstate(divide="ignore", invalid="ignore"):  # nan where all images are alike
+        row = {name: measure(features) for name, measure in MEASURES.items()}
+        row["linear_cka_with_head"] = measures.linear_cka(features, head) if head else math.nan
+    return row
+
+
+def _alignment(path: Path, layer: str) -> float:
+    """Alignment of the two views of each image; nan without such a file."""
+    if not path.exists():
+        return math.nan
+    views = _load(path)
+    if views.ndim != 3 or len(views) != 2:
+        raise InputError(f"{path}: expected 2 x N x C, got {views.shape}")
+    for view in views:
+        lengths = np.linalg.norm(view, axis=1)
+        for row in np.flatnonzero(~(np.isfinite(lengths) & (lengths > 0)))[:1]:
+            raise InputError(f"{path}: layer {layer}: row {row} is zero or not finite: it has no direction")
+    return measures.alignment(*views)
+
+
+def _load(path: Path) -> np.ndarray:
+    try:
+        return np.load(path, mmap_mode="r")
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist; snakemake --forcerun extract makes features anew") from None
+    except (ValueError, EOFError, OSError) as error:
+        raise InputError(f"{path} cannot be read as a NumPy array: {error}") from None
+
+
+def _write(path: Path, columns: list[str], rows: list[dict]) -> None:
+    with atomic_write(path) as part, part.open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows([_cell(row[column]) for column in columns] for row in rows)
+
+
+def _cell(value) -> str:
+    """As text that reads back to the same value; empty where there is none."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return "" if math.isnan(value) else repr(float(value))
+    return str(value)

@@ -1,0 +1,4 @@
+"""Networks: VISSL's ResNets, their heads, and `model.safetensors`.
+
+How they are trained belongs to `training`.
+"""

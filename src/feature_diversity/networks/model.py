@@ -1,0 +1,105 @@
+"""A trained network as a file: `model.safetensors` with the trunk, the head, and where they come from."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from feature_diversity.algorithms import build
+from feature_diversity.base.files import InputError, atomic_write
+from feature_diversity.networks.resnet import ResNet, fold_norms, resnet
+
+
+@dataclass(frozen=True)
+class Model:
+    """trunk: images to features. head: features, N x C, to the algorithm's output; None if there is none.
+
+    facts: the metadata.
+    """
+
+    trunk: ResNet
+    head: nn.Module | None
+    facts: dict[str, Any]
+
+
+def device() -> torch.device:
+    """Where networks run: the GPU if there is one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def write(path: str | Path, trunk: nn.Module, head: nn.Module | None, facts: dict[str, Any]) -> None:
+    """Write trunk and head, keys as torchvision's under `trunk.` and `head.`, and the facts as metadata.
+
+    facts: `run`, and for `read` to rebuild the head either its `head` (as `build_head` takes it; None
+    where there is none) or, for a network trained here, `recipe`, `train_images` and `classes`.
+    """
+    tensors = {f"trunk.{key}": value for key, value in trunk.state_dict().items()}
+    if head is not None:
+        tensors |= {f"head.{key}": value for key, value in head.state_dict().items()}
+    tensors = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
+    with atomic_write(path) as temporary:
+        # one entry: safetensors writes several in an order that changes from process to process
+        temporary.write_bytes(save(tensors, metadata={"facts": json.dumps(facts, sort_keys=True)}))
+
+
+def read(path: str | Path) -> Model:
+    """Read a network in eval mode onto `device()`; InputError if the file is missing, damaged or foreign."""
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            facts = json.loads(file.metadata()["facts"])
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        run = facts["run"]
+        trunk = resnet(run["depth"], run["width"], run["norm"])
+        head = _head(facts, trunk.out_channels)
+        parts = nn.ModuleDict({"trunk": trunk} if head is None else {"trunk": trunk, "head": head})
+        parts.load_state_dict(tensors)
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError, ImportError, RuntimeError) as error:
+        raise InputError(f"{path} is not a model of this package: {error}") from None
+    parts.eval().to(device())
+    return Model(trunk, head, facts)
+
+
+def read_for_features(path: str | Path) -> Model:
+    """As `read`, with a trunk that gives the same features, but for rounding, in half the time on the CPU."""
+    network = read(path)
+    fold_norms(network.trunk)
+    network.trunk.to(memory_format=torch.channels_last)
+    return network
+
+
+def _head(facts: dict[str, Any], channels: int) -> nn.Module | None:
+    if "head" in facts:
+        return facts["head"] and build_head(facts["head"])
+    name = facts["run"]["algorithm"]
+    return build(name, facts["recipe"], channels, facts["train_images"], facts["classes"]).head
+
+
+def build_head(layers: list[list]) -> nn.Sequential:
+    """The head of a released network, its layers one after another.
+
+    layers: ["linear", inputs, outputs, has a bias], ["batchnorm", values], ["relu"], or ["repeat", k],
+    which puts k copies of a row side by side. Raises KeyError for another layer.
+    """
+    kinds = {
+        "linear": lambda inputs, outputs, bias: nn.Linear(inputs, outputs, bias=bias),
+        "batchnorm": nn.BatchNorm1d,
+        "relu": nn.ReLU,
+        "repeat": Repeat,
+    }
+    return nn.Sequential(*(kinds[kind](*arguments) for kind, *arguments in layers))
+
+
+class Repeat(nn.Module):
+    """k copies of each row side by side: N x D to N x kD."""
+
+    def __init__(self, k: int):
+        super().__init__()
+        self.k = k
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.repeat(1, self.k)

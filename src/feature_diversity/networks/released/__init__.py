@@ -1,0 +1,1 @@
+"""Released checkpoints: their table, their download, their layouts, and their conversion."""

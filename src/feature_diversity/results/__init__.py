@@ -1,0 +1,1 @@
+"""The table of results: collected, read, one reading chosen, told in a few lines."""

@@ -1,0 +1,63 @@
+"""The table of results as its readers need it: loaded, checked, one reading of the energy chosen."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from feature_diversity.base.files import InputError
+
+HEADLINE = {"vector": "flatten", "centred": False, "s": 1}
+RUN = ["algorithm", "depth", "width", "norm", "epochs", "seed"]
+CELL = RUN[:-1]  # a run without its seed
+TRAINING = ["algorithm", "depth", "width", "norm", "seed"]  # a run without its number of epochs
+NEEDED = ["dataset", *RUN, "layer", *HEADLINE, "diversity", "test_error"]
+
+
+def read_results(path: Path) -> pd.DataFrame:
+    """The table of results, .csv or .parquet; InputError for a file that is none, naming what it lacks."""
+    try:
+        table = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, low_memory=False)
+    except (OSError, ValueError) as error:  # pandas' and pyarrow's errors are ValueErrors
+        raise InputError(f"{path} cannot be read as a table of results: {error}") from None
+    missing = [column for column in NEEDED if column not in table]
+    if missing:
+        raise InputError(f"{path}: no column {', '.join(missing)}; expected a table of the stage `tabulate`")
+    return table
+
+
+def reading(table: pd.DataFrame, **changes: object) -> pd.DataFrame:
+    """Rows with the headline reading of the energy, or with that reading changed, such as s=2."""
+    chosen = pd.Series(True, index=table.index)
+    for column, value in (HEADLINE | changes).items():
+        chosen &= table[column] == value
+    return table[chosen]
+
+
+def shown_in(table: pd.DataFrame, figure: str) -> pd.DataFrame:
+    """Rows of the runs that belong to a figure of the study."""
+    if "figures" not in table:
+        return table.iloc[:0]
+    of_figure = {text: figure in str(text).split() for text in table["figures"].unique()}
+    return table[table["figures"].map(of_figure).astype(bool)]
+
+
+def early_stopped(table: pd.DataFrame) -> pd.DataFrame:
+    """Of each training, the run at which to stop, never the untrained one.
+
+    That is the run that the table marks as `early_stopped`; else the one with the least validation error, the
+    earliest of equals; else, where no validation error is known, the longest, and `stop_unknown` is true.
+    """
+    trained = table[table["epochs"] > 0].reset_index(drop=True)
+    nothing = pd.Series(float("nan"), index=trained.index)
+    marked = trained.get("early_stopped", nothing).eq(True)
+    error = trained.get("val_error", nothing)
+    order = pd.DataFrame(
+        {
+            "unmarked": ~marked,
+            "error": error,
+            "epochs": trained["epochs"].where(error.notna(), -trained["epochs"]),
+        }
+    )
+    best = order.sort_values(list(order), kind="stable").index
+    trained = trained.assign(stop_unknown=order["unmarked"] & order["error"].isna()).loc[best]
+    return trained.drop_duplicates([*TRAINING, "layer"])

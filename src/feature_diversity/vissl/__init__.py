@@ -1,0 +1,1 @@
+"""Training by VISSL itself: which runs it can train, its configuration, its process, its checkpoints."""

@@ -1,0 +1,275 @@
+import csv
+import json
+import math
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from feature_diversity.base.files import InputError
+from feature_diversity.measures import of_layers as diversity
+from feature_diversity.measures import readings
+from feature_diversity.measures import spectra as measures
+from feature_diversity.measures.energy import hyperspherical_energy
+from feature_diversity.measures.uniform_sphere import effective_dimension, excess_energy
+
+LAYERS = ["conv1", "res5", "trunk", "head"]
+OPTIONS = {
+    "layers": LAYERS,
+    "powers": [0, 1, 2.5],
+    "vectors": ["flatten", "gap", "vissl"],
+    "centred": [False, True],
+}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    rng = np.random.default_rng(0)
+    shapes = {"conv1": (64, 16, 16), "res5": (40, 1, 1), "trunk": (40,), "head": (8,)}
+    for layer, shape in shapes.items():
+        np.save(tmp_path / f"{layer}.npy", rng.standard_normal((30, *shape), dtype=np.float32).clip(0) + 0.1)
+    for layer in ("trunk", "head"):
+        np.save(
+            tmp_path / f"views_{layer}.npy", rng.standard_normal((2, 30, *shapes[layer]), dtype=np.float32)
+        )
+    return tmp_path
+
+
+def run(folder, **changes):
+    options = json.dumps(OPTIONS | changes, sort_keys=True)
+    outputs = [folder / "out" / name for name in ("energy.csv", "measures.csv")]
+    diversity.main(
+        [
+            "--features",
+            str(folder),
+            "--options",
+            options,
+            "--energy",
+            str(outputs[0]),
+            "--measures",
+            str(outputs[1]),
+        ]
+    )
+    return [list(csv.DictReader(output.open())) for output in outputs]
+
+
+def test_energy_table_has_a_row_per_layer_vector_centred_and_power(folder):
+    energies, _ = run(folder)
+    keys = [(row["layer"], row["vector"], row["centred"], row["s"]) for row in energies]
+    assert keys == [
+        (layer, vector, centred, s)
+        for layer in LAYERS
+        for vector in OPTIONS["vectors"]
+        for centred in ("false", "true")
+        for s in ("0", "1", "2.5")
+    ]
+    assert list(energies[0]) == diversity.ENERGY_COLUMNS
+
+
+def test_energy_table_holds_the_energies(folder):
+    for row in run(folder)[0]:
+        x = readings.READINGS[row["vector"]](np.load(folder / f"{row['layer']}.npy"))
+        s = float(row["s"])
+        expected = hyperspherical_energy(x, s, center=row["centred"] == "true")
+        assert float(row["energy"]) == pytest.approx(expected.value[s], rel=1e-10)
+        assert float(row["energy_se"]) == pytest.approx(expected.standard_error[s], rel=1e-6)
+        assert float(row["mean_cosine"]) == pytest.approx(expected.mean_cosine, rel=1e-9, abs=1e-12)
+        assert float(row["diversity"]) == -float(row["energy"])
+        assert row["diversity"].lstrip("-") == row["energy"].lstrip("-")
+        assert (int(row["n_images"]), int(row["n_dim"])) == (30, x.shape[1])
+        assert (row["n_duplicates"], row["approximate"]) == ("0", "false")
+        assert float(row["excess"]) == excess_energy(float(row["energy"]), x.shape[1], s)
+        assert float(row["effective_dimension"]) == effective_dimension(float(row["energy"]), s)
+
+
+def test_measure_table_holds_the_measures(folder):
+    _, companions = run(folder)
+    assert [(row["layer"], row["vector"]) for row in companions] == [
+        (layer, vector) for layer in LAYERS for vector in OPTIONS["vectors"]
+    ]
+    head = measures.Features(np.load(folder / "head.npy"))
+    for row in companions:
+        features = measures.Features(
+            readings.READINGS[row["vector"]](np.load(folder / f"{row['layer']}.npy"))
+        )
+        for name, measure in diversity.MEASURES.items():
+            assert float(row[name]) == measure(features), name
+        assert float(row["linear_cka_with_head"]) == pytest.approx(measures.linear_cka(features, head))
+        if row["layer"] in ("trunk", "head"):
+            views = np.load(folder / f"views_{row['layer']}.npy")
+            assert float(row["alignment"]) == measures.alignment(*views)
+        else:
+            assert row["alignment"] == ""
+
+
+def test_without_the_head_there_is_nothing_to_compare_with(folder):
+    _, companions = run(folder, layers=["trunk"])
+    assert all(row["linear_cka_with_head"] == "" for row in companions)
+
+
+def test_duplicate_images_have_infinite_energy_that_is_written(folder):
+    head = np.load(folder / "head.npy")
+    head[3] = 2 * head[7]
+    np.save(folder / "head.npy", head)
+    rows = [row for row in run(folder)[0] if row["layer"] == "head" and row["centred"] == "false"]
+    assert len(rows) == 9
+    for row in rows:
+        assert (row["energy"], row["diversity"], row["n_duplicates"]) == ("inf", "-inf", "1")
+        assert (row["energy_se"], row["effective_dimension"]) == ("", "")
+
+
+def test_more_images_than_exact_are_a_random_subset_and_marked(folder, monkeypatch):
+    monkeypatch.setattr(diversity, "EXACT_IMAGES", 20)
+    energies, companions = run(folder)
+    assert all((row["approximate"], row["n_images"]) == ("true", "20") for row in energies)
+    assert len(companions) == 12
+    monkeypatch.setattr(diversity, "EXACT_IMAGES", 30)
+    exact = run(folder)[0]
+    for row, whole in zip(energies, exact, strict=True):
+        assert float(row["energy"]) == pytest.approx(
+            float(whole["energy"]), abs=10 * float(row["energy_se"]) + 0.05
+        )
+
+
+def damaged(change):
+    def damage(folder):
+        values = np.load(folder / "conv1.npy")
+        np.save(folder / "conv1.npy", change(values))
+
+    return damage
+
+
+def with_row(value):
+    def change(values):
+        values[4] = value
+        return values
+
+    return damaged(change)
+
+
+def equal_to_the_mean(folder):
+    """Rows in pairs that cancel, so that the mean is exactly zero, as is row 4."""
+    half = np.random.default_rng(0).integers(-9, 10, (14, 5)).astype(np.float32)
+    rows = np.concatenate([half, -half, np.zeros((2, 5), np.float32)]) + 16
+    rows[[4, 28]] = rows[[28, 4]]
+    np.save(folder / "trunk.npy", rows)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (with_row(0), r"conv1.npy: layer conv1, vector flatten: row 4 is zero"),
+        (with_row(np.nan), r"conv1.npy: layer conv1, vector flatten: row 4 is not finite"),
+        (with_row(np.inf), r"conv1.npy: layer conv1, vector flatten: row 4 is not finite"),
+        (equal_to_the_mean, r"trunk.npy: layer trunk, vector flatten, centred: row 4 equals the mean"),
+        (damaged(lambda values: values[:20]), r"res5.npy has 30 images, conv1.npy has 20"),
+        (damaged(lambda values: values[:, 0]), r"conv1.npy: expected floats"),
+        (damaged(lambda values: values.astype(int)), r"conv1.npy: expected floats"),
+        (lambda folder: (folder / "conv1.npy").unlink(), r"conv1.npy does not exist"),
+        (lambda folder: (folder / "conv1.npy").write_bytes(b"junk"), r"conv1.npy cannot be read"),
+        (lambda folder: (folder / "conv1.npy").write_bytes(b""), r"conv1.npy cannot be read"),
+        (
+            lambda folder: np.save(folder / "views_head.npy", np.ones((3, 30, 8))),
+            r"views_head.npy: expected 2 x N x C",
+        ),
+        (
+            lambda folder: np.save(folder / "views_head.npy", np.zeros((2, 30, 8))),
+            r"views_head.npy: layer head: row 0",
+        ),
+    ],
+)
+def test_bad_features_are_one_clear_error_and_write_nothing(folder, damage, message):
+    damage(folder)
+    with pytest.raises(InputError, match=message):
+        run(folder)
+    assert not (folder / "out").exists()
+
+
+def test_zero_row_is_named_also_when_only_centred_energies_are_asked_for(folder):
+    with_row(0)(folder)
+    with pytest.raises(InputError, match=r"conv1.npy: layer conv1, vector flatten: row 4 is zero"):
+        run(folder, centred=[True])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"power": [1]}, "unknown key 'power'"),
+        ({"powers": [-1]}, "'powers' must be a list of finite numbers >= 0"),
+        ({"powers": [True]}, "'powers' must be"),
+        ({"powers": [math.inf]}, "'powers' must be"),
+        ({"powers": []}, "'powers' must be"),
+        ({"powers": 1}, "'powers' must be"),
+        ({"powers": [1, 1.0]}, "'powers' names something twice"),
+        ({"vectors": ["pooled"]}, "'vectors' must be a list of any of flatten, gap, vissl"),
+        ({"vectors": [["gap"]]}, "'vectors' must be"),
+        ({"centred": [0]}, "'centred' must be a list of true, false or both"),
+        ({"layers": [1]}, "'layers' must be a list of names of layers"),
+    ],
+)
+def test_bad_options_name_the_key(folder, changes, message):
+    with pytest.raises(InputError, match=message):
+        run(folder, **changes)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "not valid JSON"),
+        ("[]", "must be a JSON object"),
+        ('{"layers": ["head"]}', "missing key 'powers'"),
+    ],
+)
+def test_bad_json_is_named(text, message):
+    with pytest.raises(InputError, match=message):
+        diversity.read_options(text)
+
+
+def test_stage_starts_without_heavy_libraries():
+    """Which is what lets it start in less than half a second."""
+    code = (
+        "import sys; from feature_diversity import diversity; "
+        "print([name for name in ('torch', 'pandas', 'scipy') if name in sys.modules])"
+    )
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert printed.stdout == "[]\n"
+
+
+def test_stage_runs_from_the_command_line(folder):
+    arguments = ["--features", folder, "--options", json.dumps(OPTIONS)]
+    arguments += ["--energy", folder / "energy.csv", "--measures", folder / "measures.csv"]
+    subprocess.run([sys.executable, "-m", "feature_diversity", "energy", *map(str, arguments)], check=True)
+    with_row(0)(folder)
+    failed = subprocess.run(
+        [sys.executable, "-m", "feature_diversity", "energy", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+    )
+    assert failed.returncode == 1
+    assert re.search(r"^error: .*conv1\.npy.*row 4 is zero.*\n\Z", failed.stderr, re.MULTILINE)
+    assert "Traceback" not in failed.stderr
+
+
+def test_energies_of_a_second_set_of_images_stand_beside_the_first(folder):
+    (folder / "second").mkdir()
+    random = np.random.default_rng(5)
+    for path in folder.glob("*.npy"):
+        values = np.load(path)
+        if not path.name.startswith("views"):
+            np.save(folder / "second" / path.name, random.uniform(1, 2, values.shape).astype(np.float32))
+    arguments = ["--features", str(folder), "--options", json.dumps(OPTIONS), "--second"]
+    arguments += ["--energy", str(folder / "e.csv"), "--measures", str(folder / "m.csv")]
+    diversity.main(arguments)
+    rows = list(csv.DictReader((folder / "e.csv").open()))
+    for row in rows:
+        maps = np.load(folder / "second" / f"{row['layer']}.npy")
+        x, s = readings.READINGS[row["vector"]](maps), float(row["s"])
+        expected = hyperspherical_energy(x, [s], center=row["centred"] == "true").value[s]
+        assert float(row["energy_2"]) == pytest.approx(expected, rel=1e-9)
+
+
+def test_without_second_images_there_is_no_second_energy(folder):
+    energies, _ = run(folder)
+    assert all(row["energy_2"] in ("", "nan") for row in energies)

@@ -1,0 +1,274 @@
+"""The report as a reader meets it: a real Chromium, without a network."""
+
+import json
+import os
+import shutil
+
+import numpy as np
+import pytest
+from support.report_study import make_report, study_table
+
+playwright = pytest.importorskip("playwright.sync_api")
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium; on Debian: apt-get install chromium")
+STRANGE = "A study </script><script>window.strange = true</script> of <b>digits</b> & more"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Results of a study with one collapsed run, a history and a log of another, and its report."""
+    folder = tmp_path_factory.mktemp("study")
+    table = study_table()
+    table.loc[(table["algorithm"] == "rotnet") & (table["seed"] == 3), "diversity"] = -np.inf
+    table.loc[(table["algorithm"] == "rotnet") & (table["seed"] == 2), "test_error"] = np.nan
+    run = folder / "simclr" / "resnet14_w0.25_batchnorm_ep5_seed1"
+    run.mkdir(parents=True)
+    (run / "history.csv").write_text("epoch,loss\n")
+    (folder / "logs" / "pretrain" / "simclr").mkdir(parents=True)
+    (folder / "logs" / "pretrain" / "simclr" / "resnet14_w0.25_batchnorm_seed1.log").write_text("done\n")
+    study = json.dumps({"name": "strange", "description": STRANGE})
+    make_report(table, folder, "--study", study, pictures=("figure1", "figure3", "cosine"))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with playwright.sync_playwright() as driver:
+        # Chromium's sandbox refuses to run as root
+        options = ["--no-sandbox"] if os.geteuid() == 0 else []
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=options)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(browser):
+    """Open a report offline; everything that goes wrong in it, or leaves it, fails the test."""
+    contexts, wrong = [], []
+
+    def open_it(path, **options):
+        context = browser.new_context(offline=True, viewport={"width": 1280, "height": 900}, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on(
+            "console",
+            lambda message: wrong.append(message.text) if message.type in ("error", "warning") else None,
+        )
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on(
+            "request", lambda request: wrong.append(request.url) if request.url.startswith("http") else None
+        )
+        page.goto(path.as_uri())
+        page.wait_for_selector("html[data-ready]")
+        return page
+
+    yield open_it
+    for context in contexts:
+        context.close()
+    assert wrong == []
+
+
+@pytest.fixture
+def page(open_page, folder):
+    return open_page(folder / "report.html")
+
+
+def shown(page):
+    """Names of the claims that can be seen, in their order."""
+    return page.locator("#claims .open:visible").all_inner_texts()
+
+
+def chart(page):
+    """Scroll to the chart and wait for it; the texts of its axes and its legend."""
+    page.locator("#chart").scroll_into_view_if_needed()
+    page.wait_for_selector("#chart[data-points]")
+    return page.locator("#chart svg text").all_text_contents()
+
+
+# --- the page ---
+
+
+def test_the_page_tells_the_study_as_it_was_written_and_runs_none_of_it(page):
+    assert page.locator(".lead").inner_text() == STRANGE
+    assert page.evaluate("window.strange") is None
+
+
+def test_every_part_that_can_be_used_has_a_name(page):
+    unnamed = """() => [...document.querySelectorAll("input, select, button, img, [role=region]")].filter(
+        (part) => !(part.labels?.length || part.textContent.trim() || part.alt || part.ariaLabel)).length"""
+    assert page.evaluate(unnamed) == 0
+
+
+def test_the_pictures_are_in_the_page(page):
+    page.locator("#figure1 img").scroll_into_view_if_needed()
+    page.wait_for_function("document.querySelector('#figure1 img').naturalWidth > 0")
+    assert page.locator("#figure1 img").get_attribute("src").startswith("data:image/svg+xml;base64,")
+
+
+def test_a_figure_that_was_not_drawn_is_said_to_be_missing(page):
+    assert "not drawn in this study" in page.locator("#figure2").inner_text()
+
+
+def test_the_papers_sentences_stand_beside_their_figure(page):
+    assert (
+        "The width-1 network reaches its lowest test error at 800 epochs"
+        in page.locator("#figure1 .said").inner_text()
+    )
+
+
+@pytest.mark.parametrize("width", [360, 768])
+def test_the_page_never_scrolls_sideways(open_page, folder, width):
+    page = open_page(folder / "report.html")
+    page.set_viewport_size({"width": width, "height": 800})
+    page.locator("#C01 .open").click()
+    chart(page)
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
+@pytest.mark.parametrize(("scheme", "dark"), [("light", False), ("dark", True)])
+def test_the_page_is_light_or_dark_as_the_reader_wishes(open_page, folder, scheme, dark):
+    page = open_page(folder / "report.html", color_scheme=scheme)
+    colour = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert (sum(map(int, colour.removeprefix("rgb(").removesuffix(")").split(","))) < 3 * 128) == dark
+
+
+def test_without_javascript_the_verdicts_can_be_read(browser, folder):
+    context = browser.new_context(java_script_enabled=False, offline=True)
+    page = context.new_page()
+    page.goto((folder / "report.html").as_uri())
+    assert len(shown(page)) == 36
+    context.close()
+
+
+# --- claims ---
+
+
+def test_claims_are_filtered_by_verdict(page):
+    page.select_option("#filters [name=verdict]", "not testable here")
+    verdicts = page.locator("#claims .claim:visible .chip").all_inner_texts()
+    assert 0 < len(verdicts) < 36
+    assert all("not testable here" in verdict for verdict in verdicts)
+    assert page.locator("#count").inner_text() == f"{len(verdicts)} of 36 claims"
+
+
+def test_claims_are_searched_by_their_words(page):
+    page.fill("#filters [name=text]", "rotnet error")
+    assert shown(page) == ["C22"]
+    page.fill("#filters [name=text]", "no such words")
+    assert shown(page) == []
+    assert page.locator("#none").is_visible()
+
+
+def test_filters_are_combined(page):
+    page.select_option("#filters [name=family]", "algorithms")
+    page.select_option("#filters [name=kind]", "implied")
+    assert shown(page) == ["C23"]
+
+
+def test_claims_are_sorted_by_numbers_both_ways_with_the_missing_last(page):
+    page.click("#claims [data-sort=effect]")
+    values = "[...document.querySelectorAll('#claims > tbody')].map((claim) => claim.dataset.effect)"
+    upwards = page.evaluate(values)
+    numbers = [float(value) for value in upwards if value]
+    assert len(numbers) > 3
+    assert numbers == sorted(numbers)
+    assert not any(upwards[len(numbers) :])
+    page.click("#claims [data-sort=effect]")
+    assert [float(value) for value in page.evaluate(values) if value] == numbers[::-1]
+    assert page.locator("#claims th[aria-sort]").get_attribute("aria-sort") == "descending"
+
+
+def test_an_opened_row_shows_its_readings_and_the_numbers_behind(page):
+    row = page.locator("#C01")
+    assert not row.locator(".more").is_visible()
+    row.locator(".open").click()
+    assert row.locator(".open").get_attribute("aria-expanded") == "true"
+    assert row.locator(".readings tbody tr").count() == 4
+    assert row.locator("[data-behind] tbody tr").count() == 8  # SimCLR's networks
+    row.locator(".open").click()
+    assert not row.locator(".more").is_visible()
+
+
+def test_a_row_opens_from_the_keyboard(page):
+    page.locator("#C03 .open").focus()
+    page.keyboard.press("Enter")
+    assert page.locator("#C03 .more").is_visible()
+
+
+def test_a_link_to_a_claim_opens_it_though_a_filter_hid_it(page):
+    page.fill("#filters [name=text]", "C36")
+    page.locator("#figure1 a[href='#C09']").click()
+    page.wait_for_selector("#C09 .more:visible")
+
+
+# --- chart ---
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        ("layer", "conv1", "diversity of conv1 (flatten, not centred, s = 1)"),
+        ("reading", "gap, not centred, s = 2", "diversity of head (gap, not centred, s = 2)"),
+        ("x", "rankme", "rankme of head"),
+        ("y", "val_error", "validation error"),
+        ("colour", "width", "width"),
+    ],
+)
+def test_the_chart_reacts_to_what_is_chosen(page, name, value, text):
+    before = chart(page)
+    assert text not in before
+    page.evaluate("delete document.querySelector('#chart').dataset.points")
+    page.select_option(f"#axes [name={name}]", value)
+    assert text in chart(page)
+
+
+def test_points_that_cannot_be_drawn_are_counted(page):
+    chart(page)
+    told = "32 of 36 runs shown; not shown: 2 infinite, 2 without a number."
+    assert page.locator("#shown").inner_text() == told
+    assert page.locator("#chart .mark-symbol.role-mark path").count() == 32
+
+
+def test_hovering_over_a_point_tells_its_run(page):
+    chart(page)
+    page.locator("#chart .mark-symbol.role-mark path").first.hover(force=True)
+    page.wait_for_selector("#vg-tooltip-element.visible")
+    text = page.locator("#vg-tooltip-element").inner_text()
+    for name in ("algorithm", "depth", "width", "norm", "epochs", "seed", "test error"):
+        assert name in text
+
+
+# --- runs ---
+
+
+def test_runs_are_searched_and_their_links_lead_to_files(page, folder):
+    page.fill("#search [name=text]", "simclr ep5 seed1 w0.25")
+    assert page.locator("#found").inner_text() == "1 to 1 of 1 runs"
+    links = page.locator("#all tbody a")
+    assert links.all_inner_texts() == ["history.csv", "log: pretrain"]
+    for link in links.all():
+        assert (folder / link.get_attribute("href")).is_file()
+
+
+def test_runs_are_sorted_by_a_click_on_a_column(page):
+    page.get_by_role("button", name="test error (%)").click()
+    column = page.locator("#all thead th").all_inner_texts().index("test error (%)") + 1
+    values = page.locator(f"#all tbody td:nth-child({column})").all_inner_texts()
+    numbers = [float(value) for value in values if value != "–"]
+    assert numbers == sorted(numbers)
+    assert values[-2:] == ["–", "–"]
+
+
+# --- tables with holes ---
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"diversity": -np.inf}, {"test_error": np.nan}, {"layer": "block7"}, {"seed": np.nan}, {"s": 2}],
+    ids=str,
+)
+def test_a_page_of_a_table_with_holes_works(open_page, tmp_path, change):
+    page = open_page(make_report(study_table().assign(**change), tmp_path))
+    chart(page)
+    assert len(shown(page)) == 36

@@ -1,0 +1,268 @@
+import csv
+import itertools
+import json
+
+import pandas as pd
+import pytest
+
+from feature_diversity.algorithms import build
+from feature_diversity.base.files import InputError
+from feature_diversity.base.run import Run
+from feature_diversity.networks import model
+from feature_diversity.networks.resnet import resnet
+from feature_diversity.planning.recipe import recipe
+from feature_diversity.results import collect as tabulate
+
+GRID = {
+    "algorithm": ["simclr"],
+    "depth": [14],
+    "width": [1 / 64],
+    "norm": ["batchnorm"],
+    "epochs": [0, 5],
+    "seed": [1],
+}
+FIGURES = {"figure1": [GRID], "figure3": [GRID | {"epochs": [5]}], "figure4": []}
+RUN = Run("simclr", 14, 1 / 64, "batchnorm", 5, 1)
+BEFORE = [
+    *("dataset", "algorithm", "depth", "width", "norm", "epochs", "seed", "engine", "n_params", "figures"),
+    "error_source",
+    *("test_error", "val_error", "test_top1", "test_top5", "val_top1", "val_top5", "protocol", "penalty"),
+]
+STOPPING = ["knn_test_error", "early_stopped", "stopping_rule"]
+LAST = ["layer_test_error", "layer_val_error"]
+
+
+def write_run(folder, run):
+    """What the stages before leave of a run; its energies and errors are made of its number of epochs."""
+    trunk = resnet(run.depth, run.width, run.norm)
+    values = recipe(run.algorithm)
+    facts = {
+        "run": {name: getattr(run, name) for name in ("algorithm", "depth", "width", "norm", "seed")},
+        "recipe": values,
+        "dataset": {"name": "digits"},
+        "engine": "native",
+        "epochs": run.epochs,
+    }
+    head = build(run.algorithm, values, trunk.out_channels, 64, 10).head
+    model.write(folder / "model.safetensors", trunk, head, facts)
+    linear = dict.fromkeys(BEFORE[-8:-2], 0.5) | {"protocol": "cached", "penalty": 0.1}
+    linear |= {"test_error": run.epochs / 10, "n_test": 80, "knn_test_error": 0.7}
+    linear["layers"] = {"conv1": {"test_error": 0.8, "val_error": 0.9}}
+    (folder / "linear.json").write_text(json.dumps(linear))
+    layers = [("conv1", "flatten"), ("conv1", "gap"), ("head", "flatten")]
+    readings = itertools.product(layers, (False, True), (0, 1, 2))
+    energies = [
+        {"layer": layer, "vector": vector, "centred": centred, "s": s}
+        | {"energy": run.epochs + s, "mean_cosine": 0.2}
+        for (layer, vector), centred, s in readings
+    ]
+    measures = [
+        {"layer": layer, "vector": vector, "mean_cosine": 0.3, "rankme": 10 * run.epochs + place}
+        for place, (layer, vector) in enumerate(layers)
+    ]
+    for name, rows in (("energy.csv", energies), ("measures.csv", measures)):
+        with open(folder / name, "w", newline="") as file:
+            writer = csv.DictWriter(file, rows[0])
+            writer.writeheader()
+            writer.writerows(rows)
+    return trunk
+
+
+def arguments(results, **changes):
+    """Arguments of the stage."""
+    values = {"figures": FIGURES, "runs": [GRID], "error_source": "measured"}
+    values |= {"early_stopping": {"rule": "validation", "patience": 1}}
+    values |= changes
+    return [
+        *("--results", str(results), "--csv", str(results / "results.csv")),
+        *("--parquet", str(results / "results.parquet")),
+        *("--early-stopping", json.dumps(values["early_stopping"])),
+        *("--figures", json.dumps(values["figures"]), "--runs", json.dumps(values["runs"])),
+        *("--error-source", values["error_source"]),
+    ]
+
+
+@pytest.fixture
+def results(tmp_path):
+    """The results of a study of two runs."""
+    for epochs in (0, 5):
+        run = Run("simclr", 14, 1 / 64, "batchnorm", epochs, 1)
+        (tmp_path / run.folder).mkdir(parents=True)
+        write_run(tmp_path / run.folder, run)
+    return tmp_path
+
+
+@pytest.fixture
+def table(results):
+    """The table of that study."""
+    tabulate.main(arguments(results))
+    return pd.read_csv(results / "results.csv")
+
+
+def test_the_table_has_a_row_for_each_run_layer_vector_centring_and_power(table):
+    keys = ["epochs", "layer", "vector", "centred", "s"]
+    assert len(table) == 2 * 3 * 2 * 3
+    assert not table.duplicated(keys).any()
+
+
+def test_the_columns_name_the_run_then_its_errors_then_the_reading(table):
+    assert list(table) == [
+        *BEFORE,
+        *STOPPING,
+        "layer",
+        "vector",
+        "centred",
+        "s",
+        "energy",
+        "mean_cosine",
+        "rankme",
+        *LAST,
+    ]
+
+
+def test_a_run_is_named_in_each_of_its_rows(table):
+    rows = table[table["epochs"] == 5]
+    assert set(rows["dataset"]) == {"digits"}
+    assert set(rows["algorithm"]) == {"simclr"}
+    assert set(rows["width"]) == {1 / 64}
+    assert set(rows["engine"]) == {"native"}
+
+
+def test_energies_errors_and_measures_stay_with_their_run(table):
+    assert (table["energy"] == table["epochs"] + table["s"]).all()
+    assert (table["test_error"] == table["epochs"] / 10).all()
+
+
+def test_measures_stay_with_their_layer_and_vector(table):
+    row = table[(table["epochs"] == 5) & (table["layer"] == "conv1") & (table["vector"] == "gap")]
+    assert set(row["rankme"]) == {51}
+
+
+def test_the_mean_cosine_is_the_energys(table):
+    assert set(table["mean_cosine"]) == {0.2}
+
+
+def test_the_parameters_are_those_of_the_trunk(table):
+    trunk = resnet(14, 1 / 64, "batchnorm")
+    assert set(table["n_params"]) == {sum(parameter.numel() for parameter in trunk.parameters())}
+
+
+def test_layernorm_parameters_are_counted(results):
+    run = Run("supervised", 26, 1 / 32, "layernorm", 1, 1)
+    (results / run.folder).mkdir(parents=True)
+    trunk = write_run(results / run.folder, run)
+    facts = tabulate.model_facts(results / run.folder / "model.safetensors")
+    assert facts["n_params"] == sum(parameter.numel() for parameter in trunk.parameters())
+
+
+def test_each_run_names_the_figures_that_show_it(table):
+    assert table.groupby("epochs")["figures"].unique().map(list).to_dict() == {
+        0: ["figure1"],
+        5: ["figure1 figure3"],
+    }
+
+
+def test_a_run_that_no_figure_shows_is_in_the_table(results):
+    tabulate.main(arguments(results, figures={"figure3": FIGURES["figure3"]}))
+    table = pd.read_csv(results / "results.csv")
+    assert set(table[table["epochs"] == 0]["figures"].isna()) == {True}
+
+
+def test_errors_measured_here_say_so(table):
+    assert set(table["error_source"]) == {"measured"}
+
+
+def test_published_errors_need_no_linear_evaluation_and_say_so(results):
+    for path in results.rglob("model.safetensors"):
+        (path.parent / "linear.json").unlink()
+        facts = {"engine": "zoo", "head": None, "released": {"test_error": 0.25}}
+        model.write(path, resnet(14, 1 / 64), None, tabulate.model_facts(path) | facts)
+    tabulate.main(arguments(results, error_source="published"))
+    table = pd.read_csv(results / "results.csv")
+    assert set(table["error_source"]) == {"published"}
+    assert set(table["test_error"]) == {0.25}
+    assert set(table["test_top1"]) == {0.75}
+    assert table["val_error"].isna().all()  # nothing was validated, so nothing may be chosen by it
+
+
+def test_parquet_and_csv_hold_the_same(table, results):
+    parquet = pd.read_parquet(results / "results.parquet")
+    pd.testing.assert_frame_equal(parquet, table, check_dtype=False)
+
+
+def test_tabulating_twice_gives_the_same_bytes(table, results):
+    before = (results / "results.csv").read_bytes(), (results / "results.parquet").read_bytes()
+    tabulate.main(arguments(results))
+    assert ((results / "results.csv").read_bytes(), (results / "results.parquet").read_bytes()) == before
+
+
+def test_a_missing_model_is_named(command, results):
+    path = results / RUN.folder / "model.safetensors"
+    path.unlink()
+    done = command("tabulate", *arguments(results))
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith(f"error: {path} is not a model of this package")
+    assert "Traceback" not in done.stderr
+    assert not (results / "results.csv").exists()
+
+
+def test_a_model_of_another_run_is_named(results):
+    other = Run("simclr", 14, 1 / 64, "batchnorm", 0, 1)
+    content = (results / other.folder / "model.safetensors").read_bytes()
+    (results / RUN.folder / "model.safetensors").write_bytes(content)
+    with pytest.raises(
+        InputError, match=r"_ep5_seed1/model\.safetensors is a model of .*_ep0_seed1, expected"
+    ):
+        tabulate.main(arguments(results))
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"words", b"\x08\0\0\0\0\0\0\0{}      "], ids=["empty", "text", "no facts"]
+)
+def test_a_file_that_is_no_model_is_named(results, content):
+    (results / RUN.folder / "model.safetensors").write_bytes(content)
+    with pytest.raises(InputError, match=r"model\.safetensors is not a model of this package"):
+        tabulate.main(arguments(results))
+
+
+def test_the_error_of_a_layer_stands_in_its_rows_alone(table):
+    assert set(table.loc[table["layer"] == "conv1", "layer_test_error"]) == {0.8}
+    assert set(table.loc[table["layer"] == "conv1", "layer_val_error"]) == {0.9}
+    assert table.loc[table["layer"] != "conv1", "layer_test_error"].isna().all()
+
+
+def test_the_run_at_which_a_training_is_stopped_is_marked_with_the_rule(results):
+    tabulate.main(arguments(results, early_stopping={"rule": "patience", "patience": 2}))
+    table = pd.read_csv(results / "results.csv")
+    assert (table["early_stopped"] == (table["epochs"] == 5)).all()
+    assert set(table["stopping_rule"]) == {"patience 2"}
+
+
+@pytest.mark.parametrize("lines", [1, 2, 5, 13])
+@pytest.mark.parametrize("name", ["energy.csv", "measures.csv"])
+def test_a_table_cut_off_at_a_line_is_named(results, name, lines):
+    path = results / RUN.folder / name
+    text = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(text[: min(lines, len(text) - 1)]))
+    with pytest.raises(InputError, match=r"\.csv has \d+ rows, expected \d+; delete it"):
+        tabulate.main(arguments(results))
+
+
+def test_a_linear_evaluation_without_its_keys_is_named(results):
+    (results / RUN.folder / "linear.json").write_text("{}")
+    with pytest.raises(InputError, match=r"linear\.json has no test_error, val_error, .*delete it"):
+        tabulate.main(arguments(results))
+
+
+def test_a_model_without_its_facts_is_named(results):
+    path = results / RUN.folder / "model.safetensors"
+    model.write(path, resnet(14, 1 / 64), resnet(14, 1 / 64), {"run": {}})
+    with pytest.raises(InputError, match=r"model\.safetensors .* metadata have no dataset, engine, epochs"):
+        tabulate.main(arguments(results))
+
+
+def test_a_table_without_a_column_is_named(results):
+    path = results / RUN.folder / "energy.csv"
+    pd.read_csv(path).drop(columns="energy").to_csv(path, index=False)
+    with pytest.raises(InputError, match=r"energy\.csv has no column energy"):
+        tabulate.main(arguments(results))

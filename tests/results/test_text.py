@@ -1,0 +1,62 @@
+import pandas as pd
+import pytest
+
+from feature_diversity.results import text as summary
+
+
+@pytest.fixture
+def csv(tmp_path):
+    """A table of one network, untrained and after 10 epochs, two seeds, two rows a run."""
+    rows = [
+        {"dataset": "digits", "algorithm": "simclr", "depth": 14, "width": 0.5, "norm": "batchnorm"}
+        | {"epochs": epochs, "seed": seed, "test_error": error, "layer": layer}
+        for epochs, seed, error in [(0, 1, 0.5), (0, 2, 0.6), (10, 1, 0.2), (10, 2, 0.3)]
+        for layer in ("conv1", "head")
+    ]
+    pd.DataFrame(rows).to_csv(tmp_path / "results.csv", index=False)
+    return tmp_path / "results.csv"
+
+
+def test_runs_and_seeds_are_counted_once(csv):
+    text = summary.summarise(pd.read_csv(csv), csv, csv.parent / "figures")
+    assert text.splitlines()[0] == f"{csv.parent.name} (digits): 4 runs, seeds 1, 2, up to 10 epochs"
+
+
+def test_untrained_and_trained_stand_side_by_side_as_means_over_seeds(csv):
+    lines = summary.summarise(pd.read_csv(csv), csv, csv.parent / "figures").splitlines()
+    header, row = (line.split() for line in lines if "norm" in line)
+    assert header == ["algorithm", "depth", "width", "norm", "untrained", "10", "epochs"]
+    assert row == ["simclr", "14", "0.5", "batchnorm", "55.0", "25.0"]
+
+
+def test_the_summary_says_where_to_look(csv):
+    text = summary.summarise(pd.read_csv(csv), csv, csv.parent / "figures")
+    assert str(csv) in text
+    assert str(csv.parent / "figures") in text
+
+
+@pytest.fixture
+def claims(tmp_path):
+    """Verdicts on two claims, the first in two readings."""
+    rows = [("C01", "supported", True), ("C01", "undecided", False), ("C02", "not testable here", True)]
+    table = pd.DataFrame(rows, columns=["claim", "verdict", "headline"])
+    table.assign(text="A sentence of the paper " * 6).to_csv(tmp_path / "claims.csv", index=False)
+    return tmp_path / "claims.csv"
+
+
+def test_the_summary_is_written_or_printed(csv, claims, tmp_path, capsys):
+    arguments = ["--table", str(csv), "--figures", "figures", "--claims", str(claims)]
+    summary.main([*arguments, "--output", str(tmp_path / "summary.txt")])
+    assert capsys.readouterr().out == ""
+    summary.main(arguments)
+    assert capsys.readouterr().out.strip() == (tmp_path / "summary.txt").read_text().strip()
+
+
+def test_verdicts_are_counted_and_each_claim_has_a_line(claims):
+    lines = summary.verdicts(pd.read_csv(claims), claims).splitlines()
+    assert lines[0] == "The paper's 2 claims: 1 supported, 1 not testable here"
+    first, second = (line for line in lines if line.startswith("C0"))
+    assert first.split()[:3] == ["C01", "supported", "1/2"]  # in one of two readings
+    assert second.split()[:5] == ["C02", "not", "testable", "here", "A"]
+    assert max(map(len, lines)) <= 100
+    assert str(claims) in lines[-1]

@@ -1,0 +1,151 @@
+"""A training is killed, stopped, doubled and starved, and ends with the bits of one that was left alone."""
+
+import multiprocessing
+import os
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import feature_diversity
+from feature_diversity.base.files import InputError
+from feature_diversity.planning.recipe import algorithms
+from feature_diversity.training import loop as pretrain
+
+CHANGES = {
+    "deepclusterv2": {"prototypes": [5, 4, 3]},
+    "npid": {"negatives": 32},
+    "pirl": {"negatives": 32},
+}
+EVERY_STEP = ("--save-minutes", "0")
+
+
+@pytest.fixture(scope="module")
+def start() -> Callable[[list[str]], multiprocessing.Process]:
+    """Start the stage in a process of its own, forked from one in which torch is loaded already."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(Path(feature_diversity.__file__).parents[1]))
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(
+            ["feature_diversity.training.loop", "feature_diversity.algorithms.pirl"]
+        )
+
+        def run(arguments: list[str]) -> multiprocessing.Process:
+            process = context.Process(target=pretrain.main, args=(arguments,))
+            process.start()
+            return process
+
+        yield run
+
+
+def states(folder: Path) -> list[int]:
+    """Numbers of steps after which states in a folder of results were saved, oldest first."""
+    return sorted(int(path.stem.removeprefix("state_")) for path in folder.glob("resume/state_*.pt"))
+
+
+def wait_until(happened: Callable[[], object], process: multiprocessing.Process) -> None:
+    """Wait as long as the process lives."""
+    while process.is_alive() and not happened():
+        time.sleep(0.001)
+
+
+def kill_after(process: multiprocessing.Process, folder: Path, steps: int, seconds: float) -> int:
+    """SIGKILL some seconds after the training has done that many further steps; returns the exit code."""
+    goal = max(states(folder), default=0) + steps
+    wait_until(lambda: max(states(folder), default=0) >= goal, process)
+    time.sleep(seconds)
+    process.kill()
+    process.join()
+    return process.exitcode
+
+
+@pytest.mark.parametrize("algorithm", algorithms())
+def test_a_training_killed_again_and_again_ends_with_the_same_bits(
+    algorithm, train, training, start, tmp_path
+):
+    options = {"algorithm": algorithm} | CHANGES.get(algorithm, {})
+    [undisturbed] = train(tmp_path / "undisturbed", 6, **options)
+    arguments = training(tmp_path, 6, **options)
+    draws = random.Random(algorithm)
+    folder = tmp_path / "ep6"
+    exits = [
+        kill_after(start([*arguments, *EVERY_STEP]), folder, draws.randint(1, 6), draws.uniform(0, 0.02))
+        for _ in range(3)
+    ]
+    assert exits == [-signal.SIGKILL] * 3
+    pretrain.main(arguments)
+    assert (folder / "model.safetensors").read_bytes() == undisturbed.read_bytes()
+
+
+def test_a_newest_state_that_is_cut_short_is_passed_over(train, training, start, tmp_path, capfd):
+    [undisturbed] = train(tmp_path / "undisturbed", 4)
+    arguments = training(tmp_path, 4)
+    folder = tmp_path / "ep4"
+    kill_after(start([*arguments, *EVERY_STEP]), folder, 3, 0)
+    newest = folder / "resume" / f"state_{states(folder)[-1]:09d}.pt"
+    os.truncate(newest, newest.stat().st_size // 2)
+    pretrain.main(arguments)
+    assert f"{newest} is damaged" in capfd.readouterr().err
+    assert (folder / "model.safetensors").read_bytes() == undisturbed.read_bytes()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_training_asked_to_stop_saves_the_step_it_is_at(number, train, training, start, tmp_path):
+    options = {"algorithm": "supervised", "batch_size": 2}  # 32 steps an epoch
+    *_, undisturbed = train(tmp_path / "undisturbed", 0, 1, **options)
+    arguments = training(tmp_path, 0, 1, **options)
+    folder = tmp_path / "ep1"
+    process = start(arguments)
+    wait_until((folder / "resume" / "snapshot_000000" / "history.csv").exists, process)
+    os.kill(process.pid, number)
+    process.join()
+    assert process.exitcode == 128 + number
+    assert 1 <= states(folder)[-1] < 32
+    pretrain.main(arguments)
+    assert (folder / "model.safetensors").read_bytes() == undisturbed.read_bytes()
+
+
+def test_of_two_copies_started_at_once_one_trains(train, training, start, tmp_path):
+    [undisturbed] = train(tmp_path / "undisturbed", 6)
+    copies = [start(training(tmp_path, 6)) for _ in range(2)]
+    for copy in copies:
+        copy.join()
+    assert sorted(copy.exitcode for copy in copies) == [0, 1]
+    assert (tmp_path / "ep6" / "model.safetensors").read_bytes() == undisturbed.read_bytes()
+
+
+@pytest.fixture
+def disk(tmp_path) -> Iterator[Path]:
+    """A file system of 4 MB in memory."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", folder], check=False).returncode:
+        pytest.skip("needs the right to mount a file system")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+def test_a_full_disk_costs_nothing_that_was_saved(train, training, start, disk, tmp_path):
+    [undisturbed] = train(tmp_path / "undisturbed", 6)
+    arguments = training(disk, 6)
+    kill_after(start([*arguments, *EVERY_STEP]), disk / "ep6", 5, 0)
+    saved = states(disk / "ep6")
+    with pytest.raises(OSError, match="No space left"):
+        (disk / "filler").write_bytes(bytes(5 * 2**20))
+    with pytest.raises(InputError, match=r"state_.* cannot be written: No space left on device"):
+        pretrain.main(arguments)
+    assert states(disk / "ep6") == saved
+    (disk / "filler").unlink()
+    pretrain.main(arguments)
+    assert (disk / "ep6" / "model.safetensors").read_bytes() == undisturbed.read_bytes()
+
+
+def test_a_folder_that_may_not_be_written_is_named_before_training(training, disk, capfd):
+    subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+    with pytest.raises(InputError, match=r"lock cannot be written: Read-only file system"):
+        pretrain.main(training(disk, 1))
+    assert "ready" not in capfd.readouterr().err
