@@ -4,7 +4,8 @@ import importlib
 import sys
 
 from feature_diversity.base import timing as progress  # noqa: F401  first: it notes when the process began
-from feature_diversity.base.files import WRITTEN, InputError
+from feature_diversity.base.errors import InputError
+from feature_diversity.base.files import WRITTEN
 
 # Stages are imported when called, so that the energy stage starts without loading torch.
 STAGES = {

@@ -9,7 +9,7 @@ from support.checks import last_state, train
 from support.paths import SUPPORT
 
 from feature_diversity import algorithms
-from feature_diversity.base.files import InputError
+from feature_diversity.base.errors import InputError
 from feature_diversity.networks import model
 from feature_diversity.planning import recipe
 
@@ -20,7 +20,7 @@ EXAMPLE = SUPPORT / "example"
 def added(monkeypatch):
     """As if the example's file were in the package's folder of algorithms."""
     monkeypatch.setattr(algorithms, "__path__", [*algorithms.__path__, str(EXAMPLE)])
-    monkeypatch.setattr(recipe, "FOLDER", EXAMPLE)
+    monkeypatch.setattr(recipe, "ALGORITHMS", EXAMPLE)
     yield
     sys.modules.pop("feature_diversity.algorithms.mirrored", None)
 

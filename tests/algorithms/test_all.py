@@ -6,7 +6,7 @@ import pytest
 import torch
 from support.checks import last_state, tiny, tiny_batch, train
 
-from feature_diversity.base.files import InputError
+from feature_diversity.base.errors import InputError
 from feature_diversity.compute.draws import generator
 from feature_diversity.networks import model
 from feature_diversity.planning.recipe import algorithms, recipe

@@ -5,7 +5,7 @@ from support.checks import IMAGES, assert_near, tiny, tiny_batch
 from support.golden_weights import golden_arrays, golden_json
 
 from feature_diversity.algorithms.deepclusterv2 import cluster_loss
-from feature_diversity.base.files import InputError
+from feature_diversity.base.errors import InputError
 
 CASES = golden_json("loss_deepclusterv2.json")
 LOSSES = [case for case in CASES if not case.startswith("kmeans")]

@@ -7,7 +7,7 @@ from support.checks import GoldenNetwork, assert_near, tiny, tiny_batch
 from support.golden_weights import golden_arrays, golden_json
 
 from feature_diversity.algorithms.jigsaw import distant_permutations
-from feature_diversity.base.files import InputError
+from feature_diversity.base.errors import InputError
 from feature_diversity.data.augment import cut_patches, random_patches, shuffle_patches
 
 PRETEXT = golden_json("pretext.json")

@@ -5,7 +5,7 @@ from support.checks import GoldenNetwork, assert_near, tiny
 from support.golden_weights import golden_arrays, golden_json
 
 from feature_diversity.algorithms.npid import MemoryBank, similarities, uniform_rows
-from feature_diversity.base.files import InputError
+from feature_diversity.base.errors import InputError
 
 CASES = golden_json("loss_npid.json")
 NOISE_CONTRASTIVE = [case for case in CASES if CASES[case]["loss_type"] == "nce"]

@@ -4,7 +4,7 @@ from support.checks import GoldenNetwork, assert_near, tiny, tiny_batch
 from support.golden_weights import golden_arrays, golden_json
 from torch import nn
 
-from feature_diversity.base.files import InputError
+from feature_diversity.base.errors import InputError
 from feature_diversity.networks.convolution import Conv2d
 
 CASES = golden_json("loss_pirl.json")

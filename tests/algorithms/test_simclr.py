@@ -5,7 +5,7 @@ from support.golden_weights import golden_arrays, golden_json
 
 from feature_diversity.algorithms import build
 from feature_diversity.algorithms.simclr import info_nce
-from feature_diversity.base.files import InputError
+from feature_diversity.base.errors import InputError
 from feature_diversity.planning.recipe import recipe
 
 CASES = golden_json("loss_simclr.json")

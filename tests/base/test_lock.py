@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from feature_diversity.base.files import InputError
+from feature_diversity.base.errors import InputError
 from feature_diversity.base.lock import locked
 
 

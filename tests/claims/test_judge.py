@@ -9,7 +9,7 @@ import pytest
 from support.claims_scenarios import SCENARIOS
 from support.claims_tables import HEADLINE, results
 
-from feature_diversity.base.files import InputError
+from feature_diversity.base.errors import InputError
 from feature_diversity.claims import judge as claims
 from feature_diversity.claims.evidence import CONTRADICTED, NOT_TESTABLE, SUPPORTED, UNDECIDED
 

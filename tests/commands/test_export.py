@@ -4,7 +4,7 @@ import torch
 import torchvision
 from support.golden_weights import golden_json
 
-from feature_diversity.base.files import InputError
+from feature_diversity.base.errors import InputError
 from feature_diversity.commands import export
 from feature_diversity.networks import model
 from feature_diversity.networks.released import layouts as zoo

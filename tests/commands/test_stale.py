@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from feature_diversity.base.files import InputError
+from feature_diversity.base.errors import InputError
 from feature_diversity.base.lock import locked
+from feature_diversity.base.paths import STUDIES
 from feature_diversity.commands import clean_resume, stale
-from feature_diversity.planning.study import STUDIES, Study
+from feature_diversity.planning.study import Study
 
 OF_DEMO = Study.load(STUDIES / "demo.yaml").runs()[-1].folder
 OF_NONE = "simclr/resnet14_w0.25_batchnorm_ep41_seed1"

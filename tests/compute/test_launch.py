@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from support.paths import SOURCE
 
 from feature_diversity import __main__
-from feature_diversity.base.files import InputError
+from feature_diversity.base.errors import InputError
 from feature_diversity.compute import launch
 from feature_diversity.training import loop as pretrain
 

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 from support.paths import GOLDEN
 
-from feature_diversity.base.files import InputError
+from feature_diversity.base.errors import InputError
 from feature_diversity.data import image_files, prepare
 
 

@@ -9,7 +9,7 @@ import torch
 from safetensors import safe_open
 from sklearn.datasets import load_digits
 
-from feature_diversity.base.files import InputError
+from feature_diversity.base.errors import InputError
 from feature_diversity.data import prepare, store
 
 OPTIONS = {

@@ -15,7 +15,7 @@ from support.cifar import cifar_archive
 from torchvision.datasets import CIFAR10, CIFAR100, FashionMNIST
 from torchvision.datasets.imagenet import ARCHIVE_META
 
-from feature_diversity.base.files import InputError
+from feature_diversity.base.errors import InputError
 from feature_diversity.data import sources
 from feature_diversity.data.image_files import ImageFiles
 from feature_diversity.data.sources import _cifar, cifar10, cifar100, digits, fashion_mnist, imagenet

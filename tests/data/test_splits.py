@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feature_diversity.base.files import InputError
+from feature_diversity.base.errors import InputError
 from feature_diversity.data.splits import copies, divide, stratified_draw
 
 LABELS = np.repeat([0, 1, 2], [600, 300, 100])

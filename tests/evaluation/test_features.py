@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from feature_diversity.base.files import InputError
+from feature_diversity.base.errors import InputError
 from feature_diversity.data import store
 from feature_diversity.evaluation import features as extract
 from feature_diversity.networks import model

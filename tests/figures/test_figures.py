@@ -8,9 +8,10 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from feature_diversity.base.run import RUN
 from feature_diversity.figures import draw as figures
 from feature_diversity.figures import relations, seeds
-from feature_diversity.results.table import RUN, read_results
+from feature_diversity.results.table import read_results
 
 PAPER = ["figure1", "figure2", "figure3", "figure4"]
 NAMES = [*PAPER, "layers", "untrained", "measures", "cosine"]

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from feature_diversity.base.files import InputError
+from feature_diversity.base.errors import InputError
 from feature_diversity.measures import of_layers as diversity
 from feature_diversity.measures import readings
 from feature_diversity.measures import spectra as measures

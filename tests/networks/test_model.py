@@ -7,7 +7,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from feature_diversity.algorithms import build
-from feature_diversity.base.files import InputError
+from feature_diversity.base.errors import InputError
 from feature_diversity.networks import model
 from feature_diversity.networks.resnet import resnet
 from feature_diversity.planning.recipe import recipe

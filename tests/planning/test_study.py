@@ -6,7 +6,7 @@ import pytest
 import yaml
 from support.paths import ROOT
 
-from feature_diversity.base.files import InputError
+from feature_diversity.base.errors import InputError
 from feature_diversity.base.run import Run, expand
 from feature_diversity.data.sources import digits
 from feature_diversity.planning.recipe import algorithms, recipe

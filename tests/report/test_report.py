@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 from support.report_study import LAYERS, make_report, study_table
 
-from feature_diversity.base.files import InputError
+from feature_diversity.base.errors import InputError
+from feature_diversity.base.run import RUN
 from feature_diversity.report import columns, links
 from feature_diversity.report import content as report
 from feature_diversity.report.behind import numbers_behind
 from feature_diversity.report.verdicts import NEEDED, read_claims, verdicts_of
-from feature_diversity.results.table import RUN
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from feature_diversity.algorithms import build
-from feature_diversity.base.files import InputError
+from feature_diversity.base.errors import InputError
 from feature_diversity.base.run import Run
 from feature_diversity.networks import model
 from feature_diversity.networks.resnet import resnet

@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from feature_diversity.base.files import InputError
+from feature_diversity.base.errors import InputError
 from feature_diversity.results import table as results_table
 
 ROW = {

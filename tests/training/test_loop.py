@@ -12,7 +12,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 from feature_diversity.algorithms import build
-from feature_diversity.base.files import InputError
+from feature_diversity.base.errors import InputError
 from feature_diversity.base.lock import locked
 from feature_diversity.compute.draws import seeded
 from feature_diversity.networks.resnet import resnet

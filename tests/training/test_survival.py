@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import feature_diversity
-from feature_diversity.base.files import InputError
+from feature_diversity.base.errors import InputError
 from feature_diversity.planning.recipe import algorithms
 from feature_diversity.training import loop as pretrain
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from support.paths import GOLDEN as GOLDENS
 
-from feature_diversity.base.files import InputError
+from feature_diversity.base.errors import InputError
 from feature_diversity.planning.recipe import recipe
 from feature_diversity.training.step import rate_at
 from feature_diversity.vissl.config import check, configuration

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from support.pictures import picture
 
-from feature_diversity.base.files import InputError
+from feature_diversity.base.errors import InputError
 from feature_diversity.data import store
 from feature_diversity.planning.recipe import recipe
 from feature_diversity.vissl import run as vissl_engine

@@ -21,7 +21,7 @@ from feature_diversity.planning import cost
 from feature_diversity.figures.captions import CAPTIONS, TITLES
 from feature_diversity.commands.clean_resume import forget
 from feature_diversity.records.digest import code_digest, files_digest, lock_digest
-from feature_diversity.base.files import InputError
+from feature_diversity.base.errors import InputError
 from feature_diversity.base.run import RUN_FOLDER
 from feature_diversity.planning.study import Study, as_json, check_machine, validate
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from feature_diversity.algorithms import Algorithm, Batch
 from feature_diversity.algorithms._kmeans import spherical_kmeans
 from feature_diversity.algorithms.simclr import distort
-from feature_diversity.base.files import InputError
+from feature_diversity.base.errors import InputError
 from feature_diversity.compute.ranks import Table, gather, whole
 from feature_diversity.data.augment import random_resized_crop
 

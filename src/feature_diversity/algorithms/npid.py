@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from feature_diversity.algorithms import Algorithm, Batch
-from feature_diversity.base.files import InputError
+from feature_diversity.base.errors import InputError
 from feature_diversity.compute.ranks import Table, gather, here, place, total
 from feature_diversity.data.augment import colour_jitter, random_resized_crop
 

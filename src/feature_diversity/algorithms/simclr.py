@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from feature_diversity.algorithms import Algorithm, Batch
-from feature_diversity.base.files import InputError
+from feature_diversity.base.errors import InputError
 from feature_diversity.compute.ranks import gather, own_rows
 from feature_diversity.data.augment import colour_jitter, gaussian_blur, random_grey, random_resized_crop
 

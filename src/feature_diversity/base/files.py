@@ -1,4 +1,4 @@
-"""Writing files so that a reader never sees half of one, and the error for bad input."""
+"""Writing files so that a reader never sees half of one."""
 
 import errno
 import os
@@ -7,15 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from feature_diversity.base.errors import InputError
+
 WRITTEN: list[Path] = []  # what this process has written, in that order
-
-
-class InputError(Exception):
-    """Something the user gave (a setting, a file, data) is wrong.
-
-    The message names the file or key, what was found and what was expected. The command line
-    prints it without a traceback and exits with 1.
-    """
 
 
 @contextmanager

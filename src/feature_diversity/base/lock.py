@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from feature_diversity.base.files import InputError, cannot_write
+from feature_diversity.base.errors import InputError
+from feature_diversity.base.files import cannot_write
 
 
 @contextmanager

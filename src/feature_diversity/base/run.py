@@ -1,10 +1,28 @@
-"""A run: one cell of a study's grid with its seed, and the folder of its results."""
+"""A run: one cell of a study's grid with its seed; a network: all runs of one training."""
 
 import itertools
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 RUN_FOLDER = "{algorithm}/resnet{depth}_w{width}_{norm}_ep{epochs}_seed{seed}"
+
+
+@dataclass(frozen=True, order=True)
+class Network:
+    """A run without its number of epochs: what is trained, and the seed of its draws.
+
+    width multiplies the channel counts of every layer.
+    """
+
+    algorithm: str
+    depth: int
+    width: float
+    norm: str
+    seed: int
+
+    def after(self, epochs: int) -> "Run":
+        """The network after so many epochs."""
+        return Run(**asdict(self), epochs=epochs)
 
 
 @dataclass(frozen=True, order=True)
@@ -22,12 +40,26 @@ class Run:
     seed: int
 
     @property
+    def network(self) -> Network:
+        """The run without its number of epochs."""
+        return Network(self.algorithm, self.depth, self.width, self.norm, self.seed)
+
+    @property
     def folder(self) -> str:
         """Folder of the run's results, relative to the study's results."""
         return RUN_FOLDER.format(**asdict(self) | {"width": f"{self.width:.15g}"})
 
 
+# The axes of a grid, as columns of tables
+RUN = [field.name for field in fields(Run)]
+CELL = [axis for axis in RUN if axis != "seed"]  # runs that differ in nothing but their seeds
+NETWORK = [axis for axis in RUN if axis != "epochs"]  # the runs that one training leaves
+CONFIGURATION = [axis for axis in NETWORK if axis != "seed"]  # what is trained, whatever the seed
+
+
 def expand(grid: dict[str, Any]) -> list[Run]:
-    """All combinations of the values listed for a grid's six axes."""
-    combinations = itertools.product(*(grid[axis] for axis in Run.__dataclass_fields__))
-    return [Run(algorithm, depth, float(width), *rest) for algorithm, depth, width, *rest in combinations]
+    """All combinations of the values listed for a grid's axes."""
+    combinations = (
+        dict(zip(RUN, values, strict=True)) for values in itertools.product(*(grid[axis] for axis in RUN))
+    )
+    return [Run(**values | {"width": float(values["width"])}) for values in combinations]

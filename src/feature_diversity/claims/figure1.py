@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from feature_diversity.base.run import CELL, CONFIGURATION
 from feature_diversity.claims.evidence import CONTRADICTED, SUPPORTED, UNDECIDED, Evidence, Part, every, some
 from feature_diversity.claims.kinds import trends
 from feature_diversity.claims.kinds.contrasts import Contrast, all_hold, some_reversed
@@ -14,10 +15,10 @@ from feature_diversity.claims.kinds.correlations import (
     partial,
 )
 from feature_diversity.claims.kinds.early_stopping import early_stopping_is_most_diverse
-from feature_diversity.claims.kinds.ordered import CELL, always_highest, in_order
+from feature_diversity.claims.kinds.ordered import always_highest, in_order
 from feature_diversity.claims.paper import ALPHA
 from feature_diversity.claims.runs import Runs
-from feature_diversity.statistics.bootstrap import NETWORK, codes, interval
+from feature_diversity.statistics.bootstrap import codes, interval
 from feature_diversity.statistics.permutation import sign_flip
 
 UNIT = "percentage points of test error"
@@ -134,14 +135,14 @@ def first_layer_grows_while_error_rises(runs: Runs) -> Evidence:
 
 def correlated_in_the_trunk(runs: Runs) -> Evidence:
     """C07."""
-    return correlated(runs, ["conv1", "res2", "res4"], NETWORK, sign=-1, two_sided=True)
+    return correlated(runs, ["conv1", "res2", "res4"], CONFIGURATION, sign=-1, two_sided=True)
 
 
 def uncorrelated_in_the_head(runs: Runs) -> Evidence:
     """C08."""
     runs = runs.complete("head", "error")
     cells, draws = runs.cells(["head", "error"], CELL)
-    strata = codes(cells, NETWORK)
+    strata = codes(cells, CONFIGURATION)
     need_points(strata)
     values = cells[["head", "error"]].to_numpy().T[:, None]
     part = Part("head", float(correlation_of(values, strata)[0]))
@@ -222,7 +223,8 @@ def falls_with_epochs(runs: Runs, column: str, what: str, *, gradually: bool) ->
         notes.append("some step rises significantly, so it does not fall gradually")
     return Evidence(
         *_named(
-            trends.slope(runs, column, "epochs", NETWORK), f"{what} gained with each doubling of the epochs"
+            trends.slope(runs, column, "epochs", CONFIGURATION),
+            f"{what} gained with each doubling of the epochs",
         ),
         down,
         up,
@@ -245,9 +247,9 @@ def head_diversity_falls(runs: Runs) -> Evidence:
 
 def trade_off_in_the_head(runs: Runs) -> Evidence:
     """C12."""
-    evidence = correlated(runs, ["head"], NETWORK, sign=1, two_sided=False)
+    evidence = correlated(runs, ["head"], CONFIGURATION, sign=1, two_sided=False)
     cells, _ = runs.complete("head", "error").cells(["head", "error"], CELL)
-    rho = partial(cells, "head", "error", cells["epochs"].to_numpy(), codes(cells, NETWORK))
+    rho = partial(cells, "head", "error", cells["epochs"].to_numpy(), codes(cells, CONFIGURATION))
     given = f"given the number of epochs the partial rho is {rho:.2f}" if np.isfinite(rho) else ""
     return Evidence(**vars(evidence) | {"note": "; ".join(filter(None, [evidence.note, given]))})
 
@@ -259,13 +261,13 @@ def error_falls(runs: Runs) -> Evidence:
     if not runs.published:
         return falls_with_epochs(runs, "error", "percentage points of test error", gradually=False)
     fell, compared = 0, 0
-    for _, network in runs.table.sort_values("epochs").groupby(NETWORK):
+    for _, network in runs.table.sort_values("epochs").groupby(CONFIGURATION):
         errors = network["error"].to_numpy()
         later = np.triu(errors[None, :] - errors[:, None] < 0, k=1)
         fell, compared = fell + int(later.sum()), compared + len(errors) * (len(errors) - 1) // 2
     decided = SUPPORTED if fell == compared else CONTRADICTED if fell == 0 else UNDECIDED
     return Evidence(
-        trends.slope(runs, "error", "epochs", NETWORK)[0],
+        trends.slope(runs, "error", "epochs", CONFIGURATION)[0],
         f"{UNIT} gained with each doubling of the epochs",
         n_runs=runs.n,
         n_seeds=1,

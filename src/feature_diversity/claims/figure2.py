@@ -2,13 +2,14 @@
 
 import numpy as np
 
+from feature_diversity.base.run import CONFIGURATION
 from feature_diversity.claims.evidence import CONTRADICTED, SUPPORTED, Evidence, NotTestable, Part, every
 from feature_diversity.claims.kinds.correlations import correlation_of
 from feature_diversity.claims.kinds.trends import slope_weights
 from feature_diversity.claims.paper import LAYERS
 from feature_diversity.claims.runs import Runs
 from feature_diversity.results.table import early_stopped
-from feature_diversity.statistics.bootstrap import DRAWS, FEWEST, NETWORK, contrasts, interval
+from feature_diversity.statistics.bootstrap import DRAWS, FEWEST, contrasts, interval
 from feature_diversity.statistics.permutation import rank_correlation, two_sample
 
 
@@ -25,7 +26,7 @@ def stopped_early(runs: Runs) -> Runs:
 def by_size(runs: Runs, column: str) -> list[tuple[float, str, np.ndarray]]:
     """Number of parameters, name and values of each network, from the smallest."""
     networks = []
-    for (_, depth, width, norm), rows in runs.table.groupby(NETWORK):
+    for (_, depth, width, norm), rows in runs.table.groupby(CONFIGURATION):
         name = f"ResNet-{depth} x{width:g}" + ("" if norm == "batchnorm" else f" {norm}")
         networks.append((float(rows["n_params"].mean()), name, rows[column].to_numpy()))
     return sorted(networks, key=lambda network: network[0])
@@ -81,7 +82,7 @@ def diversity_grows_with_size(runs: Runs) -> Evidence:
     parts, growing, falling = [], [], []
     for layer in LAYERS:
         kept = runs.complete(layer)
-        cells, draws = kept.cells([layer, "n_params"], NETWORK)
+        cells, draws = kept.cells([layer, "n_params"], CONFIGURATION)
         if len(cells) < 3:
             raise NotTestable("needs networks of three sizes")
         rho, up, down = rank_correlation(cells[layer].to_numpy(), cells["n_params"].to_numpy())
@@ -114,7 +115,7 @@ def growth_is_strongest_along_width(runs: Runs) -> Evidence:
     parts, wide, deep = [], [], []
     for layer in LAYERS:
         kept = runs.complete(layer)
-        cells, draws = kept.cells([layer, "n_params"], NETWORK)
+        cells, draws = kept.cells([layer, "n_params"], CONFIGURATION)
         log_size = np.log2(cells["n_params"].to_numpy())
         others = ["algorithm", "norm"]
         weights = slope_weights(log_size, cells[["depth", *others]]) - slope_weights(
@@ -122,7 +123,7 @@ def growth_is_strongest_along_width(runs: Runs) -> Evidence:
         )
         if not np.isfinite(weights).all():
             raise NotTestable("needs networks that differ in width alone, and others in depth alone")
-        samples = [rows[layer].to_numpy() for _, rows in kept.table.groupby(NETWORK)]
+        samples = [rows[layer].to_numpy() for _, rows in kept.table.groupby(CONFIGURATION)]
         wide.append(contrasts(samples, weights[None])[0])
         deep.append(contrasts(samples, -weights[None])[0])
         effect = float(cells[layer].to_numpy() @ weights)

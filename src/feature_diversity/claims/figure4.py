@@ -4,10 +4,11 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from feature_diversity.base.run import CELL
 from feature_diversity.claims.evidence import Evidence, NotTestable, Part, every
 from feature_diversity.claims.kinds import trends
 from feature_diversity.claims.kinds.correlations import equivalent, need_points
-from feature_diversity.claims.kinds.ordered import CELL, always_highest, in_order
+from feature_diversity.claims.kinds.ordered import always_highest, in_order
 from feature_diversity.claims.paper import LAYERS
 from feature_diversity.claims.runs import Runs
 from feature_diversity.statistics.bootstrap import codes, interval, rank_correlation_draws

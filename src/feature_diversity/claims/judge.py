@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from feature_diversity.base.files import InputError, atomic_write
+from feature_diversity.base.errors import InputError
+from feature_diversity.base.files import atomic_write
 from feature_diversity.base.timing import announce_ready
 from feature_diversity.claims import figure1 as epochs
 from feature_diversity.claims import figure2 as parameters
@@ -25,12 +26,12 @@ from feature_diversity.claims.evidence import (
     seeds_needed,
 )
 from feature_diversity.claims.paper import FIGURES, claims, needs_diversity, paper
-from feature_diversity.claims.runs import FACTS, READING, RUN, Runs, belongs_to, diversities, runs_of
+from feature_diversity.claims.runs import FACTS, KEY, READING, Runs, belongs_to, diversities, runs_of
 from feature_diversity.statistics.permutation import holm
 
 HEADLINE = ("flatten", False, 1)
 JUDGES = epochs.CLAIMS | parameters.CLAIMS | algorithms.CLAIMS | small_scale.CLAIMS | overall.CLAIMS
-NEEDED = [*RUN, "test_error"]
+NEEDED = [*KEY, "test_error"]
 OPTIONAL = ["layer", *READING, "energy", "diversity", "error_source", *FACTS]
 
 
@@ -72,7 +73,7 @@ def judge(table: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for reading in order:
         headline = reading == order[0]
-        wide = runs.merge(readings[reading], on=RUN, how="left") if readings else runs
+        wide = runs.merge(readings[reading], on=KEY, how="left") if readings else runs
         for claim in filter(needs_diversity, JUDGES):
             found[claim] = evidence_of(claim, Runs(wide, headline=headline, rows=rows_of.get(reading)))
         for claim, verdict in verdicts_of(found).items():

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from feature_diversity.base.run import CELL, CONFIGURATION
 from feature_diversity.claims.evidence import (
     CONTRADICTED,
     NOT_TESTABLE,
@@ -16,10 +17,10 @@ from feature_diversity.claims.evidence import (
     every,
 )
 from feature_diversity.claims.figure1 import wider_is_more_diverse
-from feature_diversity.claims.kinds.correlations import CELL, correlation_of, need_points
+from feature_diversity.claims.kinds.correlations import correlation_of, need_points
 from feature_diversity.claims.paper import FIGURES, LAYERS
-from feature_diversity.claims.runs import RUN, Runs, belongs_to
-from feature_diversity.statistics.bootstrap import NETWORK, codes, interval
+from feature_diversity.claims.runs import KEY, Runs, belongs_to
+from feature_diversity.statistics.bootstrap import codes, interval
 from feature_diversity.statistics.permutation import rank_correlation
 
 
@@ -54,7 +55,7 @@ def diversity_goes_with_accuracy(runs: Runs) -> Evidence:
     for layer in LAYERS:
         kept = runs.complete(layer, "error")
         cells, draws = kept.cells([layer, "error"], CELL)
-        strata = codes(cells, NETWORK)
+        strata = codes(cells, CONFIGURATION)
         need_points(strata)
         rho, positive, negative = rank_correlation(cells[layer].to_numpy(), cells["error"].to_numpy(), strata)
         stated.append(negative)
@@ -104,7 +105,7 @@ def mixed_model(table: pd.DataFrame, layer: str) -> str:
     """
     from statsmodels.regression.mixed_linear_model import MixedLM  # slow to import, and needed here alone
 
-    factors = pd.get_dummies(table[NETWORK].astype(str), drop_first=True, dtype=float)
+    factors = pd.get_dummies(table[CONFIGURATION].astype(str), drop_first=True, dtype=float)
     spread = table[layer].std()
     cell = codes(table, CELL)
     if not spread > 0 or cell.max() + 1 >= len(table):
@@ -139,7 +140,7 @@ def diversity_is_minus_energy(runs: Runs) -> Evidence:
         "rows in which diversity is not minus energy",
         basis="definition",
         decided=CONTRADICTED if wrong else SUPPORTED,
-        n_runs=len(known.drop_duplicates(RUN)),
+        n_runs=len(known.drop_duplicates(KEY)),
         n_seeds=runs.n_seeds,
         note=f"exact in {len(known) - wrong:,} of {len(known):,} rows"
         + (f"; {missing:,} rows without an energy" if missing else ""),

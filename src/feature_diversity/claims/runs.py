@@ -6,16 +6,17 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from feature_diversity.base.run import CELL, CONFIGURATION, NETWORK, RUN
 from feature_diversity.claims.evidence import NotTestable
-from feature_diversity.statistics.bootstrap import NETWORK, cell_means, codes
+from feature_diversity.statistics.bootstrap import cell_means, codes
 
-RUN = ["dataset", *NETWORK, "epochs", "seed"]
+KEY = ["dataset", *RUN]
 READING = ["vector", "centred", "s"]
 
 
 @dataclass(frozen=True)
 class Runs:
-    """table: RUN, n_params, `error` (test error in percent), published (bool), val_error, and a column of
+    """table: KEY, n_params, `error` (test error in percent), published (bool), val_error, and a column of
     diversity for each layer. left_out: what was left out and why, for people. headline: whether this is the
     reading that counts. rows: the rows of the table of results in this reading.
     """
@@ -59,12 +60,12 @@ class Runs:
     @cached_property
     def training(self) -> np.ndarray:
         """A number for each run that tells its training: snapshots of one training share it."""
-        return codes(self.table, [*NETWORK, "seed"])
+        return codes(self.table, NETWORK)
 
     @cached_property
     def published(self) -> bool:
         """Whether all errors are published numbers, one a cell."""
-        return bool(self.table["published"].all()) and not self.table.duplicated([*NETWORK, "epochs"]).any()
+        return bool(self.table["published"].all()) and not self.table.duplicated(CELL).any()
 
     @property
     def n(self) -> int:
@@ -73,12 +74,12 @@ class Runs:
     @cached_property
     def n_seeds(self) -> int:
         """Seeds of the cell that has fewest."""
-        return int(np.bincount(codes(self.table, [*NETWORK, "epochs"])).min())
+        return int(np.bincount(codes(self.table, CELL)).min())
 
     @cached_property
     def n_networks(self) -> int:
         """Different networks, each trained from every seed."""
-        return int(codes(self.table, NETWORK).max()) + 1
+        return int(codes(self.table, CONFIGURATION).max()) + 1
 
     def cells(self, columns: list[str], by: list[str]) -> tuple[pd.DataFrame, np.ndarray]:
         """Means over seeds and their bootstrap draws; see `bootstrap.cell_means`."""
@@ -89,11 +90,11 @@ FACTS = ["n_params", "error", "published", "val_error", "early_stopped", "figure
 
 
 def runs_of(table: pd.DataFrame) -> pd.DataFrame:
-    """The trained runs of the table of results, a row each: RUN, and those of FACTS that the table has."""
-    runs = table[table["epochs"] > 0].drop_duplicates(RUN)
+    """The trained runs of the table of results, a row each: KEY, and those of FACTS that the table has."""
+    runs = table[table["epochs"] > 0].drop_duplicates(KEY)
     source = runs["error_source"] if "error_source" in runs else pd.Series("measured", runs.index)
     runs = runs.assign(error=100 * runs["test_error"], published=source.eq("published"))
-    return runs[RUN + [name for name in FACTS if name in runs]]
+    return runs[KEY + [name for name in FACTS if name in runs]]
 
 
 def belongs_to(shown: pd.Series, figures: list[str]) -> pd.Series:
@@ -103,12 +104,12 @@ def belongs_to(shown: pd.Series, figures: list[str]) -> pd.Series:
 
 
 def diversities(table: pd.DataFrame) -> dict[tuple, pd.DataFrame]:
-    """Reading -> diversity of every run, indexed by RUN, a column for each layer. Empty without energies."""
+    """Reading -> diversity of every run, indexed by KEY, a column for each layer. Empty without energies."""
     if not {"layer", "diversity", *READING} <= set(table):
         return {}
     measured = table[table["epochs"] > 0].dropna(subset=["layer", *READING])
-    measured = measured.drop_duplicates([*READING, "layer", *RUN])
+    measured = measured.drop_duplicates([*READING, "layer", *KEY])
     return {
-        reading: rows.pivot(index=RUN, columns="layer", values="diversity")  # noqa: PD010  it copies, not averages
+        reading: rows.pivot(index=KEY, columns="layer", values="diversity")  # noqa: PD010  it copies, not averages
         for reading, rows in measured.groupby(READING)
     }

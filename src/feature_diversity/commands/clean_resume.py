@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from feature_diversity.base.files import InputError
+from feature_diversity.base.errors import InputError
 from feature_diversity.base.lock import locked
 from feature_diversity.commands.stale import add_options, megabytes, size_of, stale_runs, study_folders
 from feature_diversity.training import finished

@@ -12,12 +12,12 @@ import sys
 from collections import Counter, defaultdict
 from pathlib import Path
 
-from feature_diversity.base.files import InputError
+from feature_diversity.base.errors import InputError
+from feature_diversity.base.paths import CHECKOUT
 from feature_diversity.base.run import Run
 from feature_diversity.planning import cost
 from feature_diversity.planning.study import Study, configuration
 
-ROOT = Path(__file__).parents[3]
 PARTS = {  # files of a run that tell which stages are done
     "model.safetensors": "trained",
     "energy.csv": "with energies",
@@ -106,10 +106,10 @@ def progress(study: Study, folder: Path) -> str:
 def dry_run(given: dict[str, object]) -> list[tuple[str, list[str], int]]:
     """What Snakemake would run: rule, reasons, jobs. InputError with what it said last if it fails."""
     settings = [f"{name}={value}" for name, value in given.items()]
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(CHECKOUT / "Snakefile")]
     command += ["--executor", "counts", "--nocolor", "--cores", "1"]
     command += ["--config", *settings] if settings else []
-    path = os.pathsep.join(filter(None, [str(ROOT / "src"), os.environ.get("PYTHONPATH")]))
+    path = os.pathsep.join(filter(None, [str(CHECKOUT / "src"), os.environ.get("PYTHONPATH")]))
     result = subprocess.run(
         command, capture_output=True, text=True, check=False, env=os.environ | {"PYTHONPATH": path}
     )

@@ -9,8 +9,9 @@ from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 
-from feature_diversity.base.files import InputError
-from feature_diversity.planning.study import STUDIES, Study, configuration
+from feature_diversity.base.errors import InputError
+from feature_diversity.base.paths import STUDIES
+from feature_diversity.planning.study import Study, configuration
 
 
 def main(argv: list[str]) -> None:

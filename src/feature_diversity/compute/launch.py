@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import torch
 import torch.distributed as dist
 
-from feature_diversity.base.files import InputError
+from feature_diversity.base.errors import InputError
 
 
 @contextmanager

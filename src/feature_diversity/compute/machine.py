@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from feature_diversity.base.files import InputError
+from feature_diversity.base.errors import InputError
 
 # numbers of the options in glibc's malloc.h
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from simplejpeg import decode_jpeg, decode_jpeg_header
 
-from feature_diversity.base.files import InputError
+from feature_diversity.base.errors import InputError
 
 CROP_SHARE = 224 / 256  # of the resized image's shorter side: VISSL's evaluation resizes to 256, crops 224
 

@@ -14,7 +14,8 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from feature_diversity.base.files import InputError, atomic_write
+from feature_diversity.base.errors import InputError
+from feature_diversity.base.files import atomic_write
 from feature_diversity.base.timing import announce_ready
 from feature_diversity.data import sources, store
 from feature_diversity.data.image_files import CROP_SHARE, ImageFiles

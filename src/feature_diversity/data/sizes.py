@@ -1,6 +1,6 @@
 """How many images each split gets; asked before a data set is loaded where its size is known."""
 
-from feature_diversity.base.files import InputError
+from feature_diversity.base.errors import InputError
 
 
 def split_sizes(

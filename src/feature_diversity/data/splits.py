@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from feature_diversity.base.files import InputError
+from feature_diversity.base.errors import InputError
 from feature_diversity.data.sizes import split_sizes
 
 

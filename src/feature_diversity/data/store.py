@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from feature_diversity.base.files import InputError
+from feature_diversity.base.errors import InputError
 from feature_diversity.data.image_files import ImageFiles
 
 SPLITS = ("train", "validation", "test", "held_out", "held_out_2")

@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from feature_diversity.base.files import InputError, atomic_write
+from feature_diversity.base.errors import InputError
+from feature_diversity.base.files import atomic_write
 from feature_diversity.base.timing import announce_ready
 from feature_diversity.compute.draws import generator
 from feature_diversity.data import store

@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from feature_diversity.base.files import InputError, atomic_write
+from feature_diversity.base.errors import InputError
+from feature_diversity.base.files import atomic_write
 from feature_diversity.base.timing import announce_ready
 from feature_diversity.data import store
 from feature_diversity.evaluation import sgd_protocol as vissl_linear

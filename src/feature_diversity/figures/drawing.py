@@ -13,9 +13,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
+from feature_diversity.base.run import CELL
 from feature_diversity.figures.seeds import FEWEST, drawable, over_seeds
 from feature_diversity.figures.style import NAMES, PAGE, in_order
-from feature_diversity.results.table import CELL
 
 LOGARITHM = (lambda diversity: -np.log(-np.minimum(diversity, -1e-12)), lambda value: -np.exp(-value))
 WIDE = 10  # largest over median diversity from which an axis is logarithmic

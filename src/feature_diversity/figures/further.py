@@ -5,6 +5,7 @@ import pandas as pd
 from matplotlib.colors import FuncNorm
 from matplotlib.figure import Figure
 
+from feature_diversity.base.run import NETWORK, RUN
 from feature_diversity.figures.captions import TITLES
 from feature_diversity.figures.drawing import (
     DIVERSITY,
@@ -25,7 +26,7 @@ from feature_diversity.figures.drawing import (
 )
 from feature_diversity.figures.heat_map import heat_map
 from feature_diversity.figures.style import NAMES, PAPERS_LAYERS, SEQUENTIAL, in_order, look_of
-from feature_diversity.results.table import RUN, TRAINING, shown_in
+from feature_diversity.results.table import shown_in
 
 WIDTHS = 4  # panels at most
 
@@ -59,7 +60,7 @@ def layers_over_epochs(table: pd.DataFrame) -> tuple[Figure, Notes]:
 def untrained_control(table: pd.DataFrame) -> tuple[Figure, Notes]:
     """Each training's longest run beside its untrained network: test error, and energy as a ratio."""
     rows, layers, notes = prepare(table, ["diversity", "error"], [*PAPERS_LAYERS, "trunk"])
-    key_columns = [*TRAINING, "layer"]
+    key_columns = [*NETWORK, "layer"]
     before = rows[rows["epochs"] == 0].set_index(key_columns)[["diversity", "error"]]
     after = rows[rows["epochs"] > 0].sort_values("epochs").drop_duplicates(key_columns, keep="last")
     both = after.join(before, on=key_columns, suffixes=("", "_before"), how="inner")
@@ -67,7 +68,7 @@ def untrained_control(table: pd.DataFrame) -> tuple[Figure, Notes]:
         return nothing(
             TITLES["untrained"], notes, "no network was measured before and after training (epochs: 0)"
         )
-    alone = len(after.drop_duplicates(TRAINING)) - len(both.drop_duplicates(TRAINING))
+    alone = len(after.drop_duplicates(NETWORK)) - len(both.drop_duplicates(NETWORK))
     if alone:
         notes.remarks.append(f"{alone:,} trainings left out: their untrained network is not in the table")
     changes = both.assign(

@@ -5,6 +5,7 @@ import pandas as pd
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
+from feature_diversity.base.run import CELL
 from feature_diversity.figures.captions import TITLES
 from feature_diversity.figures.drawing import (
     MANY,
@@ -21,7 +22,6 @@ from feature_diversity.figures.drawing import (
 from feature_diversity.figures.heat_map import heat_map
 from feature_diversity.figures.seeds import drawable
 from feature_diversity.figures.style import COLOURS, DIVERGING, MARKERS, in_order
-from feature_diversity.results.table import CELL
 
 MEASURES = {  # column of the table -> its name; of the flattened vectors
     "diversity": "diversity (s = 1)",

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
 
-from feature_diversity.results.table import CELL
+from feature_diversity.base.run import CELL
 
 FEWEST = 3  # seeds from which an interval is given; of two, Student's would be 9 standard deviations wide
 

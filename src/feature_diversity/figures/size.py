@@ -5,6 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
+from feature_diversity.base.run import NETWORK
 from feature_diversity.figures.captions import TITLES
 from feature_diversity.figures.drawing import (
     DIVERSITY,
@@ -26,7 +27,7 @@ from feature_diversity.figures.drawing import (
 )
 from feature_diversity.figures.seeds import over_seeds
 from feature_diversity.figures.style import COLOURS, LINES, MARKERS, PAPERS_LAYERS
-from feature_diversity.results.table import TRAINING, early_stopped
+from feature_diversity.results.table import early_stopped
 
 
 def figure2(table: pd.DataFrame) -> tuple[Figure, Notes]:
@@ -37,7 +38,7 @@ def figure2(table: pd.DataFrame) -> tuple[Figure, Notes]:
         return nothing(
             TITLES["figure2"], notes, "no trained network has all of parameters, diversity and error"
         )
-    unknown = len(stopped[stopped["stop_unknown"]].drop_duplicates(TRAINING))
+    unknown = len(stopped[stopped["stop_unknown"]].drop_duplicates(NETWORK))
     if unknown:
         notes.remarks.append(f"{unknown:,} trainings without a validation error: their longest run is shown")
     depths = sorted(rows["depth"].unique())
@@ -45,7 +46,7 @@ def figure2(table: pd.DataFrame) -> tuple[Figure, Notes]:
     figure, axes, legend = panels(["test error", *layers], share_y=False)
     for ax, layer in zip(axes, ["", *layers], strict=True):
         # the error is the same in all layers of a run
-        mine = rows[rows["layer"] == layer] if layer else rows.drop_duplicates([*TRAINING, "epochs"])
+        mine = rows[rows["layer"] == layer] if layer else rows.drop_duplicates([*NETWORK, "epochs"])
         value = "diversity" if layer else "error"
         # a training stops where it does: runs of several numbers of epochs are one cell
         mine = mine.assign(epochs=0)

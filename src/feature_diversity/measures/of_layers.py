@@ -15,7 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from feature_diversity.base.files import InputError, atomic_write
+from feature_diversity.base.errors import InputError
+from feature_diversity.base.files import atomic_write
 from feature_diversity.base.timing import announce_ready
 from feature_diversity.measures import spectra as measures
 from feature_diversity.measures.approximate import random_rows

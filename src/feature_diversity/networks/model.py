@@ -11,7 +11,8 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from feature_diversity.algorithms import build
-from feature_diversity.base.files import InputError, atomic_write
+from feature_diversity.base.errors import InputError
+from feature_diversity.base.files import atomic_write
 from feature_diversity.networks.resnet import ResNet, fold_norms, resnet
 
 

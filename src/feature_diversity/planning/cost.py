@@ -7,14 +7,17 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
-from feature_diversity.base.files import InputError
-from feature_diversity.planning.recipe import FOLDER, literal
+from feature_diversity.base.errors import InputError
+from feature_diversity.base.literals import literal
+from feature_diversity.base.paths import ALGORITHMS, PACKAGE
 
 FLOAT = 4  # bytes
-EXTRACTED, EXTRACTED_PIXELS = 250, 2**21  # most images, and most of their pixels, in a batch of evaluation.features
+EXTRACTED, EXTRACTED_PIXELS = (
+    250,
+    2**21,
+)  # most images, and most of their pixels, in a batch of evaluation.features
 PROCESS = 700e6  # bytes of a process that has imported torch, measured
 BACKWARD = 2  # backward passes cost about two forward ones: gradients of the weights and of the inputs
 
@@ -93,7 +96,7 @@ def views(algorithm: str, recipe: dict[str, Any], image_size: int) -> list[tuple
     each) and crops (`crops` of each of `crop_sizes`). Raises InputError for anything else.
     """
     found = []
-    for kind, count in literal(FOLDER / f"{algorithm}.py", "VIEWS").items():
+    for kind, count in literal(ALGORITHMS / f"{algorithm}.py", "VIEWS").items():
         if kind == "image":
             found.append((count, image_size))
         elif kind == "patches":
@@ -160,4 +163,4 @@ def state_bytes(depth: int, width: float) -> int:
 
 
 def _blocks(depth: int) -> tuple[int, ...]:
-    return literal(Path(__file__).parents[1] / "networks" / "resnet.py", "BLOCKS")[depth]
+    return literal(PACKAGE / "networks" / "resnet.py", "BLOCKS")[depth]

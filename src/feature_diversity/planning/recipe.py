@@ -4,15 +4,12 @@ Every file in `algorithms/` holds three literals: `RECIPE`, VISSL's hyper-parame
 sources, `SMALL_IMAGES`, what changes for images of 32 x 32 pixels and why, and `VIEWS`, see `cost.views`.
 """
 
-import ast
 import math
-from functools import cache
-from pathlib import Path
 from typing import Any
 
-from feature_diversity.base.files import InputError
-
-FOLDER = Path(__file__).parents[1] / "algorithms"
+from feature_diversity.base.errors import InputError
+from feature_diversity.base.literals import literal
+from feature_diversity.base.paths import ALGORITHMS
 
 # What values may be, by key or by the key's ending; of all others, numbers may not be negative.
 CHOICES = {
@@ -36,7 +33,7 @@ RANGES = ("scale", "radius", "scales")  # [low, high], above 0 and, unless pixel
 
 def algorithms() -> list[str]:
     """Names of all algorithms: one for each file in `algorithms/`."""
-    return sorted(path.stem for path in FOLDER.glob("*.py") if not path.stem.startswith("_"))
+    return sorted(path.stem for path in ALGORITHMS.glob("*.py") if not path.stem.startswith("_"))
 
 
 def recipe(
@@ -49,7 +46,7 @@ def recipe(
     """
     if algorithm not in algorithms():
         raise InputError(f"algorithm is {algorithm!r}, expected one of {', '.join(algorithms())}")
-    file = FOLDER / f"{algorithm}.py"
+    file = ALGORITHMS / f"{algorithm}.py"
     values = dict(literal(file, "RECIPE"))
     if small_images:
         values |= literal(file, "SMALL_IMAGES")
@@ -95,14 +92,3 @@ def _same_kind(default: Any, value: Any) -> bool:
     if isinstance(default, list) and isinstance(value, list):
         return all(_same_kind(default[0] if default else 0.0, item) for item in value)
     return isinstance(value, type(default))
-
-
-@cache
-def literal(file: Path, name: str) -> Any:
-    """The value of `name = ...` in a Python file, which is not run; InputError if there is none."""
-    for node in ast.parse(file.read_text()).body:
-        if isinstance(node, ast.Assign) and [
-            target.id for target in node.targets if isinstance(target, ast.Name)
-        ] == [name]:
-            return ast.literal_eval(node.value)
-    raise InputError(f"{file.name} has no {name} = ...; see any other file in {file.parent.name}/")

@@ -15,18 +15,16 @@ from typing import Any
 import jsonschema
 import yaml
 
-from feature_diversity.base.files import InputError
+from feature_diversity.base.errors import InputError
+from feature_diversity.base.literals import literal
+from feature_diversity.base.paths import CONFIG, SCHEMAS, SOURCES, STUDIES
 from feature_diversity.base.run import Run, expand
 from feature_diversity.data.sizes import split_sizes
 from feature_diversity.networks.released.table import of_run
-from feature_diversity.planning.recipe import literal, recipe
+from feature_diversity.planning.recipe import recipe
 from feature_diversity.vissl import config as vissl_config
 
 __all__ = ["Run", "Study", "as_json", "configuration", "expand", "validate"]
-
-SOURCES = Path(__file__).parents[1] / "data" / "sources"
-WORKFLOW = Path(__file__).parents[3] / "workflow"
-SCHEMAS, STUDIES = WORKFLOW / "schemas", WORKFLOW / "studies"
 
 
 def _is_integer(_: Any, value: Any) -> bool:
@@ -171,7 +169,7 @@ class Study:
 
 def configuration(**given: Any) -> dict[str, Any]:
     """What config.yaml says, with the given keys in their place; InputError for a wrong one."""
-    config = yaml.safe_load((WORKFLOW.parent / "config.yaml").read_text()) | given
+    config = yaml.safe_load(CONFIG.read_text()) | given
     validate(config, "config")
     return config
 

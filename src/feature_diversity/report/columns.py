@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from feature_diversity.base.run import RUN
 from feature_diversity.figures.style import ALGORITHMS, NAMES, in_order
-from feature_diversity.results.table import HEADLINE, RUN, reading
+from feature_diversity.results.table import HEADLINE, reading
 
 MOST = 1_600_000  # numbers on a page: 8.5 MB
 READING = ["vector", "centred", "s"]

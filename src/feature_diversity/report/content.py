@@ -11,7 +11,9 @@ from typing import Any
 
 import pandas as pd
 
-from feature_diversity.base.files import InputError, atomic_write
+from feature_diversity.base.errors import InputError
+from feature_diversity.base.files import atomic_write
+from feature_diversity.base.run import RUN
 from feature_diversity.base.timing import announce_ready
 from feature_diversity.records.provenance import by_stage, provenance_of, record
 from feature_diversity.report.behind import numbers_behind
@@ -20,7 +22,7 @@ from feature_diversity.report.links import links_of
 from feature_diversity.report.missing import what_is_missing
 from feature_diversity.report.page import figures_in, render
 from feature_diversity.report.verdicts import read_claims, verdicts_of
-from feature_diversity.results.table import RUN, read_results
+from feature_diversity.results.table import read_results
 
 
 def main(argv: list[str]) -> None:

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from feature_diversity.base.run import Run
-from feature_diversity.results.table import RUN
+from feature_diversity.base.run import RUN, Run
 
 FILES = ["history.csv", "linear.json", "energy.csv", "measures.csv"]
 LOGS = ["pretrain", "fetch", "extract", "energy", "linear_eval"]

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from feature_diversity.base.run import Run, expand
+from feature_diversity.base.run import CELL, RUN, Run, expand
 from feature_diversity.figures.style import PAPERS_LAYERS
-from feature_diversity.results.table import CELL, RUN, reading
+from feature_diversity.results.table import reading
 
 ENOUGH = 5  # seeds from which a permutation test over the seeds of one network can reach p = 0.05
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from feature_diversity.base.files import InputError
+from feature_diversity.base.errors import InputError
 from feature_diversity.claims.paper import FIGURES, claims
 from feature_diversity.report.columns import name_of
 

@@ -11,7 +11,8 @@ from typing import Any
 import pandas as pd
 from safetensors import SafetensorError, safe_open
 
-from feature_diversity.base.files import InputError, atomic_write
+from feature_diversity.base.errors import InputError
+from feature_diversity.base.files import atomic_write
 from feature_diversity.base.run import Run, expand
 from feature_diversity.base.timing import announce_ready
 from feature_diversity.results.early_stopping import stop_early

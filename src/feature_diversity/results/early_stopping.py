@@ -2,7 +2,8 @@
 
 import pandas as pd
 
-TRAINING = ["algorithm", "depth", "width", "norm", "seed"]  # what the runs of one training share
+from feature_diversity.base.run import NETWORK
+
 LABEL_FREE = {"layer": "trunk", "vector": "flatten", "centred": False, "s": 1}
 
 
@@ -15,7 +16,7 @@ def stop_early(table: pd.DataFrame, rule: str, patience: int = 1) -> pd.Series:
     "rankme", greatest RankMe (Garrido et al. 2023), of the trunk's features, which need no labels.
     The earliest of equals is chosen, and none where no run has a value.
     """
-    runs = table.drop_duplicates([*TRAINING, "epochs"])
+    runs = table.drop_duplicates([*NETWORK, "epochs"])
     if rule in ("energy", "rankme"):
         reading = pd.concat([table[column] == value for column, value in LABEL_FREE.items()], axis=1)
         runs = table[reading.all(axis=1)]
@@ -25,14 +26,14 @@ def stop_early(table: pd.DataFrame, rule: str, patience: int = 1) -> pd.Series:
     runs = runs.assign(badness=badness, shown=runs["figures"].fillna("").str.split().map(_in_figure2))
     runs = runs[runs["epochs"] > 0].sort_values("epochs")
     chosen = set()
-    for training, candidates in runs.groupby(TRAINING):
+    for training, candidates in runs.groupby(NETWORK):
         if candidates["shown"].any():
             candidates = candidates[candidates["shown"]]
         if rule == "patience":
             candidates = candidates.iloc[: _patient(candidates["badness"].tolist(), patience)]
         if candidates["badness"].notna().any():
             chosen.add((*training, candidates.loc[candidates["badness"].idxmin(), "epochs"]))
-    keys = table[[*TRAINING, "epochs"]].itertuples(index=False, name=None)
+    keys = table[[*NETWORK, "epochs"]].itertuples(index=False, name=None)
     return pd.Series([key in chosen for key in keys], index=table.index)
 
 

@@ -4,12 +4,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from feature_diversity.base.files import InputError
+from feature_diversity.base.errors import InputError
+from feature_diversity.base.run import NETWORK, RUN
 
 HEADLINE = {"vector": "flatten", "centred": False, "s": 1}
-RUN = ["algorithm", "depth", "width", "norm", "epochs", "seed"]
-CELL = RUN[:-1]  # a run without its seed
-TRAINING = ["algorithm", "depth", "width", "norm", "seed"]  # a run without its number of epochs
 NEEDED = ["dataset", *RUN, "layer", *HEADLINE, "diversity", "test_error"]
 
 
@@ -60,4 +58,4 @@ def early_stopped(table: pd.DataFrame) -> pd.DataFrame:
     )
     best = order.sort_values(list(order), kind="stable").index
     trained = trained.assign(stop_unknown=order["unmarked"] & order["error"].isna()).loc[best]
-    return trained.drop_duplicates([*TRAINING, "layer"])
+    return trained.drop_duplicates([*NETWORK, "layer"])

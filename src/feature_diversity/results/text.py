@@ -7,9 +7,9 @@ from pathlib import Path
 import pandas as pd
 
 from feature_diversity.base.files import atomic_write
+from feature_diversity.base.run import CONFIGURATION, RUN
 from feature_diversity.base.timing import announce_ready
 
-CELL = ["algorithm", "depth", "width", "norm"]
 VERDICTS = ["supported", "contradicted", "undecided", "not testable here"]
 LINE = 100  # characters
 
@@ -34,10 +34,12 @@ def main(argv: list[str]) -> None:
 
 def summarise(table: pd.DataFrame, path: Path, figures: Path) -> str:
     """A table of test errors, untrained beside trained, and the paths of what was made."""
-    runs = table.drop_duplicates([*CELL, "epochs", "seed"])
+    runs = table.drop_duplicates(RUN)
     longest = runs["epochs"].max()
     seeds = ", ".join(map(str, sorted(runs["seed"].unique())))
-    errors = runs.assign(error=100 * runs["test_error"]).pivot_table("error", CELL, "epochs", aggfunc="mean")
+    errors = runs.assign(error=100 * runs["test_error"]).pivot_table(
+        "error", CONFIGURATION, "epochs", aggfunc="mean"
+    )
     errors.columns = [f"{epochs} epochs" if epochs else "untrained" for epochs in errors.columns]
     lines = [
         f"{path.parent.name} ({runs['dataset'].iloc[0]}): {len(runs)} runs, seeds {seeds}, "

@@ -13,21 +13,21 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from feature_diversity.base.run import CONFIGURATION
+
 DRAWS = 2_000
 LEVEL = 0.95
 FEWEST = 5  # seeds from which a share of draws may decide a claim
-
-NETWORK = ["algorithm", "depth", "width", "norm"]
 
 
 def cell_means(table: pd.DataFrame, columns: list[str], by: list[str]) -> tuple[pd.DataFrame, np.ndarray]:
     """Means of every cell, and the same in each bootstrap draw.
 
-    table: one row a run, with NETWORK, "epochs" and "seed"; `by`: the columns that tell cells apart.
+    table: one row a run, with CONFIGURATION, "epochs" and "seed"; `by`: the columns that tell cells apart.
     Returns (cells, draws): `cells` has a row for each cell, with `by`, the means of `columns` and `n`, the
     number of its runs; `draws` has the shape (columns, DRAWS, cells). Cells of one run do not move: see `n`.
     """
-    cell, network = codes(table, by), codes(table, NETWORK)
+    cell, network = codes(table, by), codes(table, CONFIGURATION)
     seed = np.unique(table["seed"], return_inverse=True)[1]
     values = table[columns].to_numpy(dtype=float)
     order = np.argsort(cell, kind="stable")

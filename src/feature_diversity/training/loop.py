@@ -16,7 +16,8 @@ from torch import Tensor
 
 from feature_diversity import __version__
 from feature_diversity.algorithms import Batch
-from feature_diversity.base.files import InputError, atomic_write
+from feature_diversity.base.errors import InputError
+from feature_diversity.base.files import atomic_write
 from feature_diversity.base.lock import locked
 from feature_diversity.base.run import Run
 from feature_diversity.base.timing import announce_ready

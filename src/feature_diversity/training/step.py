@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from feature_diversity.algorithms import Algorithm, Batch, build
-from feature_diversity.base.files import InputError
+from feature_diversity.base.errors import InputError
 from feature_diversity.compute.draws import generator, seeded
 from feature_diversity.compute.machine import Machine
 from feature_diversity.compute.norm_over_ranks import synchronise

@@ -15,7 +15,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from feature_diversity.base.files import InputError, atomic_write
+from feature_diversity.base.errors import InputError
+from feature_diversity.base.files import atomic_write
 from feature_diversity.base.lock import locked
 from feature_diversity.base.timing import announce_ready
 from feature_diversity.compute.ranks import agree, rank, say, world_size

@@ -7,7 +7,7 @@ one machine), and incomplete batches are always left out, as in the native train
 
 from typing import Any
 
-from feature_diversity.base.files import InputError
+from feature_diversity.base.errors import InputError
 from feature_diversity.vissl.methods import METHODS, Method, Recipe, Setting
 
 DEPTHS = (50, 101, 152, 200)

@@ -22,7 +22,8 @@ from PIL import Image
 
 from feature_diversity import __version__
 from feature_diversity.algorithms.jigsaw import distant_permutations
-from feature_diversity.base.files import InputError, atomic_write
+from feature_diversity.base.errors import InputError
+from feature_diversity.base.files import atomic_write
 from feature_diversity.base.lock import locked
 from feature_diversity.base.timing import announce_ready
 from feature_diversity.data import store

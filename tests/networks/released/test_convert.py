@@ -4,7 +4,7 @@ from safetensors import safe_open
 from support.file_server import FileServer
 from support.golden_weights import GOLDEN, golden_json
 
-from feature_diversity.base.files import InputError
+from feature_diversity.base.errors import InputError
 from feature_diversity.networks import model
 from feature_diversity.networks.released import convert as fetch
 from feature_diversity.networks.released import download

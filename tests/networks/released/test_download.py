@@ -6,7 +6,7 @@ import threading
 import pytest
 from support.file_server import FileServer
 
-from feature_diversity.base.files import InputError
+from feature_diversity.base.errors import InputError
 from feature_diversity.networks.released import download
 from feature_diversity.networks.released.download import cached
 

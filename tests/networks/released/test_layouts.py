@@ -10,7 +10,7 @@ from support.golden_weights import GOLDEN, golden_json
 from torch import nn
 
 from feature_diversity.algorithms import build
-from feature_diversity.base.files import InputError
+from feature_diversity.base.errors import InputError
 from feature_diversity.networks import model
 from feature_diversity.networks.released import layouts as zoo
 from feature_diversity.networks.resnet import resnet

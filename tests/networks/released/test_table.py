@@ -3,7 +3,7 @@ import math
 
 import pytest
 
-from feature_diversity.base.files import InputError
+from feature_diversity.base.errors import InputError
 from feature_diversity.base.run import Run
 from feature_diversity.networks.released.table import TABLE, by_name, nearest, of_run, released
 

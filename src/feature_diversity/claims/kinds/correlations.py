@@ -4,13 +4,12 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from feature_diversity.base.run import CELL
 from feature_diversity.claims.evidence import Evidence, NotTestable, Part, every, some
 from feature_diversity.claims.paper import MARGIN
 from feature_diversity.claims.runs import Runs
-from feature_diversity.statistics.bootstrap import DRAWS, FEWEST, NETWORK, codes, equivalence, interval
+from feature_diversity.statistics.bootstrap import DRAWS, FEWEST, codes, equivalence, interval
 from feature_diversity.statistics.permutation import rank_correlation, within_ranks
-
-CELL = [*NETWORK, "epochs"]
 
 
 def correlation_of(draws: np.ndarray, strata: np.ndarray) -> np.ndarray:

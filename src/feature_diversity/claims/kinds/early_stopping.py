@@ -3,11 +3,12 @@
 import numpy as np
 from scipy import stats
 
+from feature_diversity.base.run import CONFIGURATION
 from feature_diversity.claims.evidence import Evidence, Part, every, some
 from feature_diversity.claims.kinds.trends import by_training
 from feature_diversity.claims.paper import LAYERS
 from feature_diversity.claims.runs import Runs
-from feature_diversity.statistics.bootstrap import NETWORK, interval
+from feature_diversity.statistics.bootstrap import interval
 from feature_diversity.statistics.permutation import max_t, sign_flip
 
 
@@ -23,10 +24,10 @@ def early_stopping_is_most_diverse(runs: Runs) -> Evidence:
     for layer in LAYERS:
         kept = runs.complete(layer, "error")
         refuted = []
-        for network, table in kept.table.groupby(NETWORK):
+        for network, table in kept.table.groupby(CONFIGURATION):
             one = Runs(table)
             one.varied("epochs")
-            part, yes, no = _network(one, layer, f"{layer} width {network[NETWORK.index('width')]:g}")
+            part, yes, no = _network(one, layer, f"{layer} width {network[CONFIGURATION.index('width')]:g}")
             parts.append(part)
             stated.append(yes)
             refuted.append(no)

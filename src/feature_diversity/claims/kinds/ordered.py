@@ -3,12 +3,11 @@
 import numpy as np
 from scipy import stats
 
+from feature_diversity.base.run import CELL
 from feature_diversity.claims.evidence import Evidence, Part, every
 from feature_diversity.claims.runs import Runs
-from feature_diversity.statistics.bootstrap import NETWORK, codes, interval
+from feature_diversity.statistics.bootstrap import codes, interval
 from feature_diversity.statistics.permutation import max_t, sign_flip
-
-CELL = [*NETWORK, "epochs"]
 
 
 def always_highest(runs: Runs, top: str, others: list[str]) -> Evidence:

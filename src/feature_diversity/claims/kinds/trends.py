@@ -7,12 +7,11 @@ from math import comb, factorial
 import numpy as np
 import pandas as pd
 
+from feature_diversity.base.run import CELL, CONFIGURATION, NETWORK
 from feature_diversity.claims.evidence import Part
 from feature_diversity.claims.runs import Runs
-from feature_diversity.statistics.bootstrap import NETWORK, codes, interval
+from feature_diversity.statistics.bootstrap import codes, interval
 from feature_diversity.statistics.permutation import DRAWS, jonckheere_terpstra, max_t, sign_flip
-
-CELL = [*NETWORK, "epochs"]
 
 
 def between_networks(runs: Runs, column: str, factor: str) -> tuple[float, float]:
@@ -22,7 +21,7 @@ def between_networks(runs: Runs, column: str, factor: str) -> tuple[float, float
     epochs, among networks that are equal but for the factor.
     """
     known = trainings(runs)
-    strata = codes(known, [name for name in NETWORK if name != factor])
+    strata = codes(known, [name for name in CONFIGURATION if name != factor])
     return jonckheere_terpstra(by_training(runs, column).to_numpy(), known[factor].to_numpy(), strata)
 
 
@@ -40,7 +39,9 @@ def over_epochs(runs: Runs, column: str) -> tuple[float, float]:
             counts += np.nansum(np.sign(matrix[:, [later]] - matrix[:, :later]), axis=1)
         return sign_flip(counts), sign_flip(-counts)
     table = runs.table
-    return jonckheere_terpstra(table[column].to_numpy(), table["epochs"].to_numpy(), codes(table, NETWORK))
+    return jonckheere_terpstra(
+        table[column].to_numpy(), table["epochs"].to_numpy(), codes(table, CONFIGURATION)
+    )
 
 
 def by_training(runs: Runs, column: str) -> pd.DataFrame:
@@ -52,9 +53,9 @@ def by_training(runs: Runs, column: str) -> pd.DataFrame:
 
 
 def trainings(runs: Runs) -> pd.DataFrame:
-    """NETWORK and seed of each training."""
+    """CONFIGURATION and seed of each training."""
     first = np.unique(runs.training, return_index=True)[1]
-    return runs.table.iloc[first][[*NETWORK, "seed"]].reset_index(drop=True)
+    return runs.table.iloc[first][NETWORK].reset_index(drop=True)
 
 
 def steps(runs: Runs, column: str) -> tuple[list[Part], float]:
@@ -63,7 +64,7 @@ def steps(runs: Runs, column: str) -> tuple[list[Part], float]:
     matrix = by_training(runs, column)
     changes = np.stack([matrix[b] - matrix[a] for a, b in pairwise(epochs)], axis=1)
     cells, draws = runs.cells([column], CELL)
-    places = cells.assign(place=range(len(cells))).pivot_table("place", NETWORK, "epochs")
+    places = cells.assign(place=range(len(cells))).pivot_table("place", CONFIGURATION, "epochs")
     means, parts = cells[column].to_numpy(), []
     for a, b in pairwise(epochs):
         both = places[[a, b]].dropna().astype(int)

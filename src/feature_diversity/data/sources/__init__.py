@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from feature_diversity.base.files import InputError
+from feature_diversity.base.errors import InputError
 
 
 @dataclass(frozen=True)

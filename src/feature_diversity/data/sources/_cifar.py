@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from feature_diversity.base.files import InputError, atomic_write
+from feature_diversity.base.errors import InputError
+from feature_diversity.base.files import atomic_write
 from feature_diversity.data.sources import Source
 
 PAGE = "https://www.cs.toronto.edu/~kriz"

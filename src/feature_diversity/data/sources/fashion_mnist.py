@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from feature_diversity.base.files import InputError
+from feature_diversity.base.errors import InputError
 from feature_diversity.data.sources import Source
 
 FILES = {  # MD5 sums as published by the authors

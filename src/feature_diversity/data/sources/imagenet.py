@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from feature_diversity.base.files import InputError
+from feature_diversity.base.errors import InputError
 from feature_diversity.data.sources import Source, class_folders
 
 IMAGES = (1_281_167, 50_000)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from feature_diversity.base.files import InputError
+from feature_diversity.base.errors import InputError
 from feature_diversity.data.sources import Source
 from feature_diversity.data.sources.class_folders import ENDINGS, TEST
 

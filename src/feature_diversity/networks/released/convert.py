@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from feature_diversity import __version__
-from feature_diversity.base.files import InputError
+from feature_diversity.base.errors import InputError
 from feature_diversity.base.timing import announce_ready
 from feature_diversity.networks import model
 from feature_diversity.networks.released.download import cached

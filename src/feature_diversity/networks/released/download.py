@@ -13,7 +13,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from feature_diversity.base.files import InputError, atomic_write
+from feature_diversity.base.errors import InputError
+from feature_diversity.base.files import atomic_write
 from feature_diversity.base.lock import locked
 
 CHUNK = 2**20  # bytes

@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from feature_diversity.base.files import InputError
+from feature_diversity.base.errors import InputError
 from feature_diversity.networks.model import build_head
 from feature_diversity.networks.resnet import BLOCKS, ResNet, resnet
 

@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlparse
 
-from feature_diversity.base.files import InputError
+from feature_diversity.base.errors import InputError
 from feature_diversity.base.run import Run
 
 TABLE = Path(__file__).with_name("zoo.csv")

@@ -1,0 +1,29 @@
+"""Where things are: the parts of the checkout, and every file of a study's results."""
+
+from pathlib import Path
+
+PACKAGE = Path(__file__).parents[1]
+ALGORITHMS = PACKAGE / "algorithms"
+SOURCES = PACKAGE / "data" / "sources"  # of data sets
+
+CHECKOUT = PACKAGE.parents[1]  # the commands that need more than the package say so where there is none
+CONFIG = CHECKOUT / "config.yaml"
+STUDIES = CHECKOUT / "workflow" / "studies"
+SCHEMAS = CHECKOUT / "workflow" / "schemas"
+
+# In the folder of a study
+DATA = "data.safetensors"
+HELD_OUT = "held_out.csv"
+RESULTS_CSV, RESULTS_PARQUET = "results.csv", "results.parquet"
+CLAIMS = "claims.csv"
+FIGURES = "figures"
+NOTES = "notes.json"  # in the folder of the figures
+SUMMARY = "summary.txt"
+REPORT, PROVENANCE = "report.html", "provenance.json"
+LOGS, BENCHMARKS = "logs", "benchmarks"
+
+# In the folder of a run
+MODEL, HISTORY = "model.safetensors", "history.csv"
+FEATURES = "features"
+ENERGY, MEASURES = "energy.csv", "measures.csv"
+LINEAR = "linear.json"
