@@ -12,8 +12,8 @@ import torch
 from support.pictures import picture
 
 import feature_diversity
-from feature_diversity.data import prepare
 from feature_diversity.planning.recipe import recipe
+from feature_diversity.stages import data as data_stage
 from feature_diversity.training import loop as pretrain
 
 torch.set_num_threads(1)
@@ -40,7 +40,7 @@ def digits(tmp_path_factory) -> Path:
         "held_out": 30,
         "seed": 0,
     }
-    prepare.main(["--folder", "nowhere", "--dataset", json.dumps(dataset), "--output", str(path)])
+    data_stage.main(["--folder", "nowhere", "--dataset", json.dumps(dataset), "--output", str(path)])
     return path
 
 
@@ -110,16 +110,15 @@ def class_folders(tmp_path) -> Path:
 
 
 @pytest.fixture
-def prepare_folders(class_folders, monkeypatch) -> Callable[..., Path]:
-    """Prepare those folders with some options changed; returns the prepared file."""
-    monkeypatch.setenv("DATA_FOLDER", str(class_folders))
+def prepare_folders(class_folders) -> Callable[..., Path]:
+    """Prepare those folders with some options changed; returns the prepared file, in the data folder."""
 
     def run(**changes) -> Path:
         options = {"name": "class_folders", "path": "pictures", "image_size": 32, "validation": 4}
         options |= {"test": 0, "train": 0, "held_out": 6, "seed": 0}
         output = class_folders / "data.safetensors"
         dataset = json.dumps(options | changes)
-        prepare.main(["--folder", str(class_folders), "--dataset", dataset, "--output", str(output)])
+        data_stage.main(["--folder", str(class_folders), "--dataset", dataset, "--output", str(output)])
         return output
 
     return run

@@ -7,6 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
+from feature_diversity.measures.approximate import energy_of_gaussian_projection, energy_of_random_subset
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import pdist
@@ -15,7 +16,6 @@ from support.paths import ROOT
 
 from feature_diversity.measures import directions, uniform_sphere
 from feature_diversity.measures import torch_energy as energy_torch
-from feature_diversity.measures.approximate import energy_of_gaussian_projection, energy_of_random_subset
 from feature_diversity.measures.energy import hyperspherical_energy
 
 POWERS = (0, 0.5, 1, 2, 3)

@@ -1,11 +1,17 @@
 # Training a network. Its state lies in a folder `resume` beside the outputs: a job that was
 # interrupted goes on from there.
 
+from shlex import quote
+
 # What several processes ask SLURM for, beside the threads of each. The plugin's srun, which it starts jobs with,
 # would be in the way of ours; `mpi` keeps it away.
+SHARED = f"--shared {quote(config['shared_trainings'])}" if config["shared_trainings"] else ""
+START = "python -m "
 if NODES > 1:
+    START = f"srun --nodes {NODES} --ntasks {PROCESSES} --cpu-bind=none --kill-on-bad-exit=1 {START}"
     GPUS = dict(nodes=NODES, tasks=PROCESSES, gres=f"gpu:{PROCESSES // NODES}", tasks_per_gpu=0, mpi="srun")
 elif PROCESSES > 1:
+    START += f"torch.distributed.run --standalone --nproc-per-node {PROCESSES} -m -- "
     GPUS = dict(gpu=PROCESSES, cpus_per_task=lambda wildcards, threads: threads * PROCESSES)
 else:
     GPUS = dict(gpu=1) if config["gpus"] else {}
@@ -15,12 +21,12 @@ rule pretrain:
     input:
         DATA,
     output:
-        models=of_training("model.safetensors"),
-        histories=of_training("history.csv"),
+        models=MODELS,
+        histories=of_training(paths.HISTORY),
     log:
-        f"{RESULTS}/logs/pretrain/{TRAINING}.log",
+        f"{LOGS}/pretrain/{TRAINING}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/pretrain/{TRAINING}.tsv"
+        f"{BENCHMARKS}/pretrain/{TRAINING}.tsv"
     conda:
         "../../envs/train.yaml"
     threads: 1
@@ -32,10 +38,10 @@ rule pretrain:
         network=network,
         recipe=recipe,
         epochs=SNAPSHOTS,
-        code=code("training.loop"),
+        code=code("pretrain"),
         environment=environment("train"),
     shell:
-        "$SRUN python -m $TORCHRUN feature_diversity pretrain --data {input:q} --run {params.network:q} "
+        "{START}feature_diversity pretrain --data {input:q} --folder {config[data]:q} --run {params.network:q} "
         "--epochs {params.epochs:q} --models {output.models:q} --histories {output.histories:q} "
         "--recipe {params.recipe:q} --code {params.code:q} --threads {threads} "
-        '--shared "$SHARED_TRAININGS" $TRAINING_OPTIONS > {log:q} 2>&1'
+        "{SHARED} {config[training_options]} > {log:q} 2>&1"

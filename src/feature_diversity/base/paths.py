@@ -25,5 +25,6 @@ LOGS, BENCHMARKS = "logs", "benchmarks"
 # In the folder of a run
 MODEL, HISTORY = "model.safetensors", "history.csv"
 FEATURES = "features"
+SECOND = "second"  # in the folder of the features: those of the second held-out images
 ENERGY, MEASURES = "energy.csv", "measures.csv"
 LINEAR = "linear.json"

@@ -55,7 +55,7 @@ def main(argv: list[str]) -> None:
     machine = from_options(arguments)
     prepare(machine.device, arguments.threads)
 
-    facts, (data,) = store.read(arguments.data, "train")
+    facts, (data,) = store.read(arguments.data, "train", folder=arguments.folder)
     if arguments.shared and not facts.digest:
         raise InputError(f"{arguments.data} has no digest of its images, as sharing needs; prepare it anew")
     options = describe(arguments, machine, facts, data, max(outputs))
@@ -114,6 +114,7 @@ def command_line() -> argparse.ArgumentParser:
     """The stage's options."""
     parser = argparse.ArgumentParser(prog="feature_diversity pretrain", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="prepared data set")
+    parser.add_argument("--folder", type=Path, default=Path("data"), help="where data sets lie")
     parser.add_argument(
         "--run", type=json.loads, required=True, help="algorithm, depth, width, norm, seed (JSON)"
     )

@@ -54,7 +54,7 @@ def main(argv: list[str]) -> None:
         raise InputError("VISSL's DeepClusterV2 needs a GPU, and there is none; use engine 'native' on a CPU")
     check_environment()
 
-    facts, (data,) = store.read(arguments.data, "train")
+    facts, (data,) = store.read(arguments.data, "train", folder=arguments.folder)
     check_batch(run["algorithm"], recipe["batch_size"], len(data.labels), processes=max(gpus, 1))
     options = describe(arguments, facts, data)
     outputs = dict(
@@ -120,6 +120,7 @@ def command_line() -> argparse.ArgumentParser:
         prog="feature_diversity vissl", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--data", type=Path, required=True, help="prepared data set")
+    parser.add_argument("--folder", type=Path, default=Path("data"), help="where data sets lie")
     parser.add_argument(
         "--run", type=json.loads, required=True, help="algorithm, depth, width, norm, seed (JSON)"
     )

@@ -1,0 +1,81 @@
+"""Options that the command lines of several stages share, and the types of their values."""
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from feature_diversity.base import paths
+
+
+def command_line(stage: str, description: str | None) -> argparse.ArgumentParser:
+    """The parser of a stage, to which its options are added. description: the stage's docstring."""
+    return argparse.ArgumentParser(
+        prog=f"feature_diversity {stage}",
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def add_folder(parser: argparse.ArgumentParser) -> None:
+    """The folder of all data sets."""
+    parser.add_argument(
+        "--folder",
+        type=Path,
+        default=Path("data"),
+        help="where data sets are looked for and downloaded to (default data)",
+    )
+
+
+def add_data(parser: argparse.ArgumentParser) -> None:
+    """A prepared data set, and the folder that images in files lie in."""
+    parser.add_argument("--data", type=Path, required=True, help="prepared data set (safetensors)")
+    add_folder(parser)
+
+
+def add_models(parser: argparse.ArgumentParser) -> None:
+    """The networks of one or more runs."""
+    parser.add_argument(
+        "--models", type=Path, nargs="+", required=True, help=f"{paths.MODEL} of one or more runs"
+    )
+
+
+def add_layers(parser: argparse.ArgumentParser) -> None:
+    """The layers that features are recorded at."""
+    parser.add_argument("--layers", nargs="+", action=Distinct, required=True, help="such as conv1 res4 head")
+
+
+def add_threads(parser: argparse.ArgumentParser) -> None:
+    """How many threads a stage may take."""
+    parser.add_argument("--threads", type=int, default=1, help="at most the number of cores (default 1)")
+
+
+def add_table(parser: argparse.ArgumentParser) -> None:
+    """The table of all runs of a study."""
+    parser.add_argument("--table", type=Path, required=True, help=f"{paths.RESULTS_CSV} of a study")
+
+
+def from_json(text: str) -> Any:
+    """The value of an option that is given as JSON, as the type of an argument."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise argparse.ArgumentTypeError(f"{text} is not valid JSON: {error}") from None
+
+
+class Distinct(argparse.Action):
+    """Keep a list of values, none of which may stand in it twice."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[Any] | None,
+        option_string: str | None = None,
+    ) -> None:
+        """Set the list, or end with the usage and a message that names the option."""
+        listed = list(values or [])
+        if any(value in listed[:place] for place, value in enumerate(listed)):
+            parser.error(f"argument {option_string}: names something twice: {' '.join(map(str, listed))}")
+        setattr(namespace, self.dest, listed)
