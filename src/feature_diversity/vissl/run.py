@@ -123,8 +123,12 @@ def begin(folder: Path, settings: dict[str, Any]) -> None:
 def write_inputs(folder: Path, data: store.Split, recipe: dict[str, Any]) -> None:
     """Write what VISSL reads: `images.npy`, paths of the training images; `labels.npy`; Jigsaw's table.
 
-    Images that are not files of their own are written to `images`.
+    Images that are not files of their own are written to `images`. Raises InputError for a file that is
+    another than when the data set was prepared.
     """
+    if not isinstance(data.images, torch.Tensor) and data.images.spans is None:
+        for row in range(len(data.images)):
+            data.images.check(row)
     if "permutations" in recipe:
         table = distant_permutations(recipe["permutations"], recipe["grid"] ** 2)
         np.save(folder / PERMUTATIONS, table.numpy())
