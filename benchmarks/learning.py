@@ -14,9 +14,9 @@ from pathlib import Path
 
 import torch
 
-from feature_diversity.data import prepare
-from feature_diversity.evaluation import linear as linear_eval
 from feature_diversity.planning.recipe import algorithms, recipe
+from feature_diversity.stages import data as data_stage
+from feature_diversity.stages import linear_eval
 from feature_diversity.training import loop as pretrain
 
 DATASET = {
@@ -79,7 +79,7 @@ def main() -> None:
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder) / "data.safetensors"
-        prepare.main(
+        data_stage.main(
             ["--folder", str(arguments.data), "--dataset", json.dumps(DATASET), "--output", str(data)]
         )
         rows = [

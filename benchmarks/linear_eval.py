@@ -16,12 +16,13 @@ from pathlib import Path
 import torch
 from sklearn.linear_model import LogisticRegression
 
-from feature_diversity.data import prepare, store
+from feature_diversity.data import store
 from feature_diversity.evaluation import linear as linear_eval
 from feature_diversity.evaluation.logistic import fit_grid
 from feature_diversity.evaluation.probes import error, features
 from feature_diversity.networks import model
 from feature_diversity.planning.recipe import recipe
+from feature_diversity.stages import data as data_stage
 from feature_diversity.training import loop as pretrain
 
 PENALTIES = [1.0, 1e-1, 1e-2, 1e-3, 1e-4]
@@ -39,7 +40,9 @@ def main() -> None:
         data = Path(folder) / "data.safetensors"
         dataset = {"name": "fashion_mnist", "image_size": 32, "validation": 5000, "held_out": 500, "test": 0}
         dataset |= {"train": arguments.train, "seed": 0}
-        prepare.main(["--folder", arguments.folder, "--dataset", json.dumps(dataset), "--output", str(data)])
+        data_stage.main(
+            ["--folder", arguments.folder, "--dataset", json.dumps(dataset), "--output", str(data)]
+        )
         facts, splits = store.read(data, "train", "validation", "test")
         network = supervised(Path(folder), data, arguments.epochs)
         trunk = [features(network, split, facts) for split in splits]
