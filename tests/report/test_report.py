@@ -156,14 +156,21 @@ def test_there_is_room_for_the_logs_of_all_stages(runs, tmp_path):
     assert len(links.links_of(runs, tmp_path)["templates"]) <= 32  # bits
 
 
-def test_the_page_shows_the_digests_of_the_studys_own_stages(table, tmp_path):
-    for engine, error_source in (("native", "measured"), ("vissl", "measured"), ("zoo", "published")):
-        study = replace(Study.load(STUDIES / "demo.yaml"), engine=engine, error_source=error_source)
-        code = {name: digest_of(study, name) for name in stages_of(study)}
-        page = make_report(table, tmp_path, "--code", json.dumps(code)).read_text()
-        shown = re.search(r"<h3>Code</h3>(.*?)</div>", page, re.DOTALL)[1]
-        assert re.findall(r"<dt>(\w+)</dt><dd><code>(\w+)</code>", shown) == list(code.items())
-        assert {name for name in set(MAKERS.values()) if f"<dt>{name}</dt>" in shown} == {MAKERS[engine]}
+@pytest.mark.parametrize(
+    ("engine", "error_source"), [("native", "measured"), ("vissl", "measured"), ("zoo", "published")]
+)
+def test_the_page_shows_the_digests_of_the_studys_own_stages(table, tmp_path, engine, error_source):
+    study = replace(Study.load(STUDIES / "demo.yaml"), engine=engine, error_source=error_source)
+    code = {name: digest_of(study, name) for name in stages_of(study)}
+    table.to_csv(tmp_path / "results.csv", index=False)
+    pd.DataFrame(columns=NEEDED).to_csv(tmp_path / "claims.csv", index=False)
+    page = tmp_path / "report.html"
+    stage.main(["--table", str(tmp_path / "results.csv"), "--claims", str(tmp_path / "claims.csv"),
+                "--figures", "none", "--code", json.dumps(code), "--output", str(page),
+                "--provenance", str(tmp_path / "provenance.json")])  # fmt: skip
+    shown = re.search(r"<h3>Code</h3>(.*?)</div>", page.read_text(), re.DOTALL)[1]
+    assert re.findall(r"<dt>(\w+)</dt><dd><code>(\w+)</code>", shown) == list(code.items())
+    assert {name for name in MAKERS.values() if f"<dt>{name}</dt>" in shown} == {MAKERS[engine]}
 
 
 # --- bad input ---
