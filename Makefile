@@ -36,11 +36,11 @@ $(VISSL_VENV)/installed: $(VENV)/installed envs/vissl.lock
 plan: install
 	python -m feature_diversity plan $(if $(STUDY),--study $(STUDY))
 
-# Results of runs that are in no study any more. Nothing is deleted.
+# Results of runs that are in no study any more, and trainings that no run uses. Nothing is deleted.
 stale: install
 	python -m feature_diversity stale $(if $(STUDY),--study $(STUDY))
 
-# Remove the states of trainings that are finished or in no study; ALL=1: of all that are not running.
+# Remove the states of unfinished trainings that no run goes on with; ALL=1: of all that are not running.
 clean-resume: install
 	python -m feature_diversity clean_resume $(if $(ALL),--all)
 

@@ -53,4 +53,3 @@ onsuccess:
     summary = Path(rules.summary.output[0])
     if summary.exists() and summary.stat().st_mtime > STARTED:
         print(summary.read_text())
-    forget(Path(RESULTS))

@@ -14,7 +14,7 @@ from support.pictures import picture
 import feature_diversity
 from feature_diversity.planning.recipe import recipe
 from feature_diversity.stages import data as data_stage
-from feature_diversity.training import loop as pretrain
+from feature_diversity.stages import pretrain
 
 torch.set_num_threads(1)
 
@@ -49,13 +49,14 @@ def training(digits) -> Callable[..., list[str]]:
     """Arguments of the stage `pretrain` for the smallest network; four steps an epoch."""
 
     def arguments(folder: Path, *epochs: int, algorithm="simclr", seed=1, **changes) -> list[str]:
-        run = {"algorithm": algorithm, "depth": 14, "width": 1 / 64, "norm": "batchnorm", "seed": seed}
+        network = {"algorithm": algorithm, "depth": 14, "width": 1 / 64, "norm": "batchnorm", "seed": seed}
         values = recipe(algorithm, small_images=True, changes={"batch_size": 16} | changes)
         models = [str(folder / f"ep{number}" / "model.safetensors") for number in epochs]
         return [
-            *("--data", str(digits), "--run", json.dumps(run), "--recipe", json.dumps(values)),
+            *("--data", str(digits), "--network", json.dumps(network), "--recipe", json.dumps(values)),
             *("--epochs", *map(str, epochs), "--models", *models),
             *("--histories", *(str(folder / f"ep{number}" / "history.csv") for number in epochs)),
+            *("--store", str(folder / "trainings")),
         ]
 
     return arguments

@@ -3,9 +3,11 @@
 And those that outlive a killed Snakemake are not done again.
 """
 
+import json
 import os
 import random
 import re
+import shutil
 import signal
 import threading
 import time
@@ -15,7 +17,6 @@ import pytest
 import yaml
 from support.checkout import Checkout
 
-from feature_diversity.commands.clean_resume import unknown_outputs
 from feature_diversity.planning.recipe import algorithms
 
 pytestmark = pytest.mark.workflow
@@ -31,8 +32,9 @@ RECIPES = {  # for 128 images
 def kill_trainings(results: Path, done: threading.Event, kills: dict[str, int], draws: random.Random) -> None:
     """SIGKILL each algorithm's training so many times, shortly after its first state was seen."""
     while any(kills.values()) and not done.is_set():
-        for lock in results.glob("*/*/resume/lock"):
-            algorithm = lock.parents[2].name
+        for settings in results.glob("trainings/*/settings.json"):
+            algorithm = json.loads(settings.read_text())["network"]["algorithm"]
+            lock = settings.with_name("lock")
             holder = re.match(r"process (\d+) on", lock.read_text())
             if kills[algorithm] and holder and any(lock.parent.glob("state_*.pt")):
                 time.sleep(draws.uniform(0, 0.1))
@@ -63,25 +65,24 @@ def test_trainings_killed_inside_snakemake_end_with_the_same_bits(tmp_path):
     assert kills == dict.fromkeys(algorithms(), 0)
     assert result.stdout.count("Trying to restart") == KILLS * len(kills)
     killed = [(tmp_path / model).read_bytes() for model in models]
+    shutil.rmtree(checkout.results / "trainings")  # else they are found there again
     assert checkout.snakemake("--force", *models).returncode == 0
     assert [(tmp_path / model).read_bytes() for model in models] == killed
 
 
-def test_a_training_that_outlives_its_snakemake_is_not_done_again(tmp_path, monkeypatch):
+def test_a_training_that_outlives_its_snakemake_is_not_done_again(tmp_path):
     checkout = Checkout.make(tmp_path)
     checkout.edit("workflow/studies/tiny.yaml", "epochs: 2", f"epochs: {EPOCHS}")
     checkout.edit("workflow/studies/tiny.yaml", "epochs: [0, 2]", f"epochs: [0, {EPOCHS}]")
     run = f"results/tiny/supervised/resnet14_w0.125_batchnorm_ep{EPOCHS}_seed1"
-    model, state = (tmp_path / run / name for name in ("model.safetensors", "resume"))
+    model, store = tmp_path / run / "model.safetensors", checkout.results / "trainings"
     with checkout.start(f"{run}/model.safetensors") as snakemake:
-        while not any(state.glob("state_*.pt")):
+        while not any(store.glob("*/state_*.pt")):
             assert snakemake.poll() is None
             time.sleep(0.01)
         snakemake.kill()
     assert not model.exists()
-    monkeypatch.chdir(tmp_path)
-    assert model in unknown_outputs()
-    while not (state / "finished.json").exists():
+    while not any(store.glob("*/finished.json")) or not model.exists():
         time.sleep(0.01)
     trained = model.stat().st_ino
     assert checkout.snakemake("--unlock").returncode == 0
@@ -90,7 +91,7 @@ def test_a_training_that_outlives_its_snakemake_is_not_done_again(tmp_path, monk
     assert "Removing output files" not in result.stdout  # of a failed job
     log = checkout.results / "logs/pretrain/supervised/resnet14_w0.125_batchnorm_seed1.log"
     assert "nothing is trained again" in log.read_text()
-    assert log.read_text().startswith("taken {")  # then where and when it was trained
+    assert re.search(r"^taken \{", log.read_text(), re.MULTILINE)  # where and when it was trained
     assert model.stat().st_ino == trained
-    assert not unknown_outputs()
-    assert not state.exists()
+    assert checkout.planned(f"{run}/model.safetensors") == {}
+    assert not any(store.glob("*/state_*.pt"))

@@ -111,6 +111,7 @@ def test_two_machines_train_what_one_does(
     alone = pd.read_csv(model.with_name("history.csv"))["loss"]
     checkout.edit("config.yaml", "gpus: 0\nnodes: 1", "gpus: 2\nnodes: 2")
     monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")  # the names of the sandbox's machines lead nowhere
+    shutil.rmtree(checkout.results / "trainings")  # else it is found there again
     snakemake(cluster, checkout, "--force", target)
     job = jobs(cluster).iloc[-1]
     assert list(job[["state", "machines", "tasks", "gpus_each"]]) == ["COMPLETED", "2", "2", "gres:gpu:1"]
@@ -119,6 +120,7 @@ def test_two_machines_train_what_one_does(
     # and so do two processes on one machine
     checkout.edit("config.yaml", "gpus: 2\nnodes: 2", "gpus: 2\nnodes: 1")
     content = model.read_bytes()
+    shutil.rmtree(checkout.results / "trainings")
     assert checkout.snakemake("--force", target).returncode == 0
     assert model.read_bytes() == content
     checkout.edit("config.yaml", "gpus: 2\nnodes: 1", "gpus: 0\nnodes: 1")
@@ -133,7 +135,7 @@ def test_a_training_that_is_cancelled_and_then_runs_out_of_time_ends_with_the_sa
     with ThreadPoolExecutor() as pool:
         study = pool.submit(snakemake, cluster, checkout, model)
         for disturb in ("scancel {job}", "scontrol update JobId={job} EndTime=now"):
-            process = stop_training((checkout.folder / model).parent / "resume", study)
+            process = stop_training(checkout.results / "trainings", study)
             job = jobs(cluster).query("state == 'RUNNING'")["id"].item()
             cluster.run("exec", *disturb.format(job=job).split())
             wait_for_end(process)
@@ -141,21 +143,22 @@ def test_a_training_that_is_cancelled_and_then_runs_out_of_time_ends_with_the_sa
     trainings = jobs(cluster).query("rule.str.startswith('rule_pretrain')")
     assert list(trainings["state"][-3:]) == ["CANCELLED", "TIMEOUT", "COMPLETED"]
     resumed = (checkout.folder / model).read_bytes()
+    shutil.rmtree(checkout.results / "trainings")  # else it is found there again
     assert checkout.snakemake("--force", model).returncode == 0
     assert (checkout.folder / model).read_bytes() == resumed
 
 
-def stop_training(folder: Path, study: Future) -> int:
-    """Let a training wait (SIGSTOP) once it has saved another state to the folder; returns its process.
+def stop_training(store: Path, study: Future) -> int:
+    """Let a training wait (SIGSTOP) once it has saved another state in its store; returns its process.
 
     However slow or busy the machine, what happens to it then happens after a state and before its end:
     a signal of SLURM's wakes it. study: what runs the training.
     """
-    states = set(folder.glob("state_*.pt"))
-    while not set(folder.glob("state_*.pt")) - states:
+    states = set(store.glob("*/state_*.pt"))
+    while not (new := set(store.glob("*/state_*.pt")) - states):
         assert not study.done(), study.result()
         time.sleep(0.01)
-    process = int((folder / "lock").read_text().split()[1])
+    process = int(new.pop().with_name("lock").read_text().split()[1])
     os.kill(process, signal.SIGSTOP)
     return process
 

@@ -69,12 +69,20 @@ def checkout_with_study(folder: Path, python: Path) -> Checkout:
     return checkout
 
 
-def kill_after_two_epochs(resume: Path, done: threading.Event) -> None:
-    """SIGKILL the training once VISSL has begun to write its second checkpoint, and cut that one off."""
-    checkpoint = resume / "model_phase1.torch"
+def training_of(checkout: Path, algorithm: str) -> Path | None:
+    """The folder of an algorithm's training in the study's store, once it is there."""
+    for file in (checkout / "results/tiny_vissl/trainings").glob("*/settings.json"):
+        if json.loads(file.read_text())["network"]["algorithm"] == algorithm:
+            return file.parent
+    return None
+
+
+def kill_after_two_epochs(checkout: Path, done: threading.Event) -> None:
+    """SIGKILL RotNet's training once VISSL has begun to write its second checkpoint, and cut that one off."""
     while not done.is_set():
-        if checkpoint.exists():
-            holder = re.match(r"process (\d+) on", (resume / "lock").read_text())
+        training = training_of(checkout, "rotnet")
+        if training and (checkpoint := training / "model_phase1.torch").exists():
+            holder = re.match(r"process (\d+) on", (training / "lock").read_text())
             os.kill(int(holder[1]), signal.SIGKILL)
             os.truncate(checkpoint, 1000)
             return
@@ -87,9 +95,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     folder = tmp_path_factory.mktemp("checkout")
     checkout = checkout_with_study(folder, PYTHON)
     make_pictures(folder / "data" / "pictures")
-    resume = folder / run_folder("rotnet") / "resume"
     done = threading.Event()
-    killer = threading.Thread(target=kill_after_two_epochs, args=(resume, done))
+    killer = threading.Thread(target=kill_after_two_epochs, args=(folder, done))
     killer.start()
     result = checkout.snakemake("--retries", "1", "results/tiny_vissl/results.csv", study="tiny_vissl")
     done.set()
@@ -120,7 +127,7 @@ def vissl_features(checkout: Checkout, algorithm: str, folder: Path) -> dict[str
     with open(checkout.folder / "results/tiny_vissl/held_out.csv", newline="") as file:
         paths = [str((checkout.folder / row["image"]).resolve()) for row in csv.DictReader(file)]
     np.save(folder / "images.npy", np.array(paths))
-    records = checkout.folder / run_folder(algorithm) / "vissl"
+    records = training_of(checkout.folder, algorithm) / "records"
     checkpoint = records / f"model_final_checkpoint_phase{EPOCHS - 1}.torch"
     script = SUPPORT / "vissl_extraction.py"
     result = subprocess.run(
@@ -174,7 +181,8 @@ def test_the_killed_training_went_on_from_vissls_last_whole_checkpoint(finished:
     log = (finished.folder / f"results/tiny_vissl/logs/vissl/rotnet/{run.name}.log").read_text()
     assert re.findall(r"warning: .*/(.*) is damaged", log) == ["model_phase1.torch"]
     assert re.findall(r"Resume from file: .*/(.*)", log) == ["model_phase0.torch"]
-    assert not (run / "resume").exists()
+    names = {path.name for path in training_of(finished.folder, "rotnet").iterdir()}
+    assert names == {"finished.json", "lock", "records", "settings.json", f"snapshot_{EPOCHS:06}"}
 
 
 @needs_vissl
@@ -184,7 +192,7 @@ def test_a_model_says_that_vissl_trained_it_and_how(finished: Checkout):
         facts = json.loads(file.metadata()["facts"])
     assert (facts["engine"], facts["packages"]["vissl"], facts["epochs"]) == ("vissl", "0.1.6", EPOCHS)
     assert facts["recipe"] == recipe("simclr", changes={"batch_size": BATCH})
-    assert facts["run"]["algorithm"] == "simclr"
+    assert facts["network"]["algorithm"] == "simclr"
 
 
 @needs_vissl

@@ -18,7 +18,6 @@ from feature_diversity.base import paths
 from feature_diversity.base.errors import InputError
 from feature_diversity.base.run import RUN_FOLDER, Network
 from feature_diversity.base.stages import MAKERS
-from feature_diversity.commands.clean_resume import forget
 from feature_diversity.figures.captions import CAPTIONS, TITLES
 from feature_diversity.planning import settings
 from feature_diversity.planning.study import Study, as_json, check_machine, validate
@@ -95,6 +94,10 @@ def untracked(value):
 
 
 DATA_FOLDER = untracked(config["data"])
+
+# Where trainings are kept: the study's own store, or one that it shares with others
+STORE = untracked(config["shared_trainings"] or f"{RESULTS}/{paths.TRAININGS}")
+SHARED = untracked("--shared" if config["shared_trainings"] else "")
 
 
 def network_of(wildcards):

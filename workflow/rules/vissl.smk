@@ -1,5 +1,4 @@
-# Training a network by VISSL itself, in VISSL's own environment. Its state lies in a folder `resume` beside the
-# outputs: a job that was interrupted goes on from there.
+# Training a network by VISSL itself, in VISSL's own environment. It is found again and goes on as in pretrain.smk.
 
 
 VISSL_PYTHON = "python" if CONDA else str(ROOT / config["vissl_python"])
@@ -36,13 +35,17 @@ rule vissl:
         mem_mb=vissl_memory,
         runtime=training_minutes,
     params:
+        python=untracked(VISSL_PYTHON),
+        folder=DATA_FOLDER,
+        store=STORE,
+        shared=SHARED,
         network=network,
         recipe=recipe,
         epochs=SNAPSHOTS if TRAJECTORY else lambda wildcards: wildcards.epochs,
         code=code("vissl"),
         environment=environment("vissl"),
     shell:
-        "{VISSL_PYTHON:q} -m feature_diversity vissl --data {input:q} --folder {config[data]:q} "
-        "--run {params.network:q} "
+        "{params.python:q} -m feature_diversity vissl --data {input:q} --folder {params.folder:q} "
+        "--network {params.network:q} --recipe {params.recipe:q} --code {params.code:q} "
         "--epochs {params.epochs:q} --models {output.models:q} --histories {output.histories:q} "
-        "--recipe {params.recipe:q} --code {params.code:q} --threads {threads} > {log:q} 2>&1"
+        "--store {params.store:q} {params.shared} --threads {threads} > {log:q} 2>&1"

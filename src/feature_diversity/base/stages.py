@@ -42,6 +42,6 @@ MAKERS = {"native": "pretrain", "vissl": "vissl", "zoo": "zoo"}
 COMMANDS = {
     "plan": "what a study takes, what of it is done, what would run and why",
     "export": "write a trunk for torchvision, timm or VISSL",
-    "stale": "results of runs that are in no study any more, and their sizes",
+    "stale": "results of runs in no study any more, trainings that no run uses, and their sizes",
     "clean_resume": "remove the states of trainings that nothing will go on from",
 }

@@ -1,6 +1,5 @@
 """A look at every image before a data set is divided: is it whole, and is it there twice?"""
 
-import hashlib
 import io
 from collections.abc import Iterator
 
@@ -8,7 +7,7 @@ import numpy as np
 from tqdm import tqdm
 
 from feature_diversity.base.errors import InputError
-from feature_diversity.data.image_files import ImageFiles
+from feature_diversity.data.image_files import ImageFiles, digest
 from feature_diversity.data.threads import in_order
 
 AHEAD = 256  # images
@@ -22,13 +21,13 @@ def inspect(images: np.ndarray | ImageFiles, threads: int) -> tuple[np.ndarray, 
     of a corrupt image is empty) and, for the row of each corrupt image, the reason, which names the file.
     """
     if isinstance(images, np.ndarray):
-        return np.array([_digest(image.tobytes()) for image in images], object), {}
+        return np.array([digest(image.tobytes()) for image in images], object), {}
     corrupt = {}
 
     def look(row: int) -> bytes:
         try:
             images.pixels(row)
-            return _digest(images.content(row))
+            return digest(images.content(row))
         except InputError as error:
             corrupt[row] = str(error)
             return b""
@@ -53,7 +52,3 @@ def shrunk(images: ImageFiles, threads: int) -> Iterator[bytes]:
 
     files = in_order(shrink, range(len(images)), threads=threads, ahead=AHEAD)
     return tqdm(files, "resizing images", len(images), unit=" images", disable=None)
-
-
-def _digest(content: bytes) -> bytes:
-    return hashlib.blake2b(content, digest_size=16).digest()

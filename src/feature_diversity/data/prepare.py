@@ -3,7 +3,9 @@
 import csv
 import hashlib
 import json
+import os
 import sys
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -71,13 +73,14 @@ def prepare(
     images = source.images
     if in_files:
         images = ImageFiles(folder, source.images, source.spans, image_size, stored_size)
+        stamps = stamps_of(images)  # before they are looked at: a file that changes then is noticed, too
     contents, corrupt = inspect(images, threads)
     rows = divide(source.labels, source.is_test, candidates=without(corrupt, source.is_test), **sizes)
     rows = without_copies(rows, copies(rows, contents), name, images, drop=duplicates == "drop")
 
     if in_files:
         mean, std = IMAGENET_MEAN, IMAGENET_STD
-        parts = {split: where_they_lie(source, rows[split]) for split in SPLITS}
+        parts = {split: where_they_lie(source, rows[split], stamps, contents) for split in SPLITS}
         kept = b"".join(contents[rows["train"]])
         if cache:
             spans = write_cache(folder, output, parts["train"], image_size, stored_size, threads)
@@ -151,11 +154,30 @@ def digest_of(kept: bytes | np.ndarray, labels: np.ndarray) -> str:
     return digest.hexdigest()
 
 
-def where_they_lie(source: sources.Source, rows: np.ndarray) -> dict[str, Tensor]:
-    """Where the images of those rows lie, as the prepared file has it."""
+def stamps_of(images: ImageFiles) -> np.ndarray:
+    """Size in bytes and time (ns) of each file, int64, P x 2; -1 of one that cannot be read."""
+    stamps = np.full((len(images.paths), 2), -1)
+    for number, path in enumerate(images.paths):
+        with suppress(OSError):
+            status = os.stat(images.folder / path)
+            stamps[number] = status.st_size, status.st_mtime_ns
+    return stamps
+
+
+def where_they_lie(
+    source: sources.Source, rows: np.ndarray, stamps: np.ndarray, contents: np.ndarray
+) -> dict[str, Tensor]:
+    """Where the images of those rows lie and what they were then, as the prepared file has it.
+
+    stamps: of all files. contents: digests of all images.
+    """
+    digests = np.frombuffer(b"".join(contents[rows]), np.uint8).reshape(-1, 16).copy()
     if source.spans is None:
-        return {"paths": store.join_names([source.images[row] for row in rows])}
-    return {"paths": store.join_names(source.images), "spans": torch.from_numpy(source.spans[rows])}
+        where = {"paths": store.join_names([source.images[row] for row in rows])}
+        stamps = stamps[rows]
+    else:
+        where = {"paths": store.join_names(source.images), "spans": torch.from_numpy(source.spans[rows])}
+    return where | {"stamps": torch.tensor(stamps), "digests": torch.from_numpy(digests)}
 
 
 def write_cache(

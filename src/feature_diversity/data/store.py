@@ -2,9 +2,10 @@
 
 Of each split train, validation, test, held_out and held_out_2: `{split}.labels` (int64, N), `{split}.rows`
 (int64, N: row in the data set as published), and either `{split}.images` (uint8, N x C x S x S) or, for
-images in files, `{split}.paths` (names below the data folder, each ended by a zero byte) and perhaps
-`{split}.spans` (int64, N x 3, as in `ImageFiles`). Training images in the cache have `train.cached` (such
-spans, of the file beside this one that ends in .jpegs) in place of paths. The metadata hold the facts.
+images in files, `{split}.paths` (names below the data folder, each ended by a zero byte), `{split}.stamps`,
+`{split}.digests` and perhaps `{split}.spans`, all as in `ImageFiles`. Training images in the cache have
+`train.cached` (such spans, of the file beside this one that ends in .jpegs) in place of these. The metadata
+hold the facts.
 """
 
 import json
@@ -97,7 +98,9 @@ def _images(
         paths = split_names(tensors[f"{split}.paths"])
         spans = tensors.get(f"{split}.spans")
     spans = None if spans is None else spans.numpy()
-    return ImageFiles(folder, paths, spans, facts.image_size, facts.stored_size)
+    then = [tensors.get(f"{split}.{name}") for name in ("stamps", "digests")]
+    stamps, digests = (None if values is None else values.numpy() for values in then)
+    return ImageFiles(folder, paths, spans, facts.image_size, facts.stored_size, stamps, digests)
 
 
 def cache_path(path: Path) -> Path:

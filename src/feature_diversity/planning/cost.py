@@ -159,7 +159,7 @@ def linear_evaluation_memory(depth: int, width: float, size: int, *, images: int
 
 
 def state_bytes(depth: int, width: float) -> int:
-    """Bytes in the folder `resume` of a training: two states of weights and momentum, and a snapshot."""
+    """Bytes in the store of a training under way: two states of weights and momentum, and a snapshot."""
     return FLOAT * (2 * 2 + 1) * parameters(depth, width)
 
 
