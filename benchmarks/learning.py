@@ -14,9 +14,8 @@ from pathlib import Path
 
 import torch
 
-from feature_diversity.evaluation import linear as linear_eval
 from feature_diversity.planning.recipe import algorithms, recipe
-from feature_diversity.stages import pretrain
+from feature_diversity.stages import linear_eval, pretrain
 from feature_diversity.stages.data import main as prepare_data
 
 DATASET = {

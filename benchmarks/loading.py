@@ -59,7 +59,7 @@ def from_files(folder: Path, arguments: argparse.Namespace, width: int, height: 
         dataset |= {"stored_size": 224 if min(width, height) == 224 else 256}
         dataset |= {"test": 8, "validation": 4, "held_out": 4, "train": 0, "seed": 0, "duplicates": "drop"}
         prepare_data(["--folder", str(folder), "--dataset", json.dumps(dataset), "--output", str(data)])
-        splits[cache] = store.read(data, "train")[1][0]
+        splits[cache] = store.read(data, "train", folder=folder)[1][0]
     plain = splits[False]
     order, count = torch.arange(len(plain.labels)), len(plain.labels)
     parts = [range(start, min(start + loader.TOGETHER, count)) for start in range(0, count, loader.TOGETHER)]

@@ -1,9 +1,9 @@
 # What all rules share: the study, its folders, and the values that reach the jobs.
 #
-# A value reaches a job through `params`, as text that holds just what that job reads. So a changed value reruns
-# the jobs that use it and no others. The same holds for the code and the environment: they enter as digests of
-# their meaning. What changes no result (where things lie, how a machine computes) stands in the shell line as
-# {config[...]} or a constant: the printed command has it, and it reruns nothing.
+# A value reaches a job only through `params`, as text that holds just what that job reads. So a changed value
+# reruns the jobs that use it and no others. The same holds for the code and the environment: they enter as digests
+# of their meaning. What changes no result (where things lie, how a machine computes) is `untracked`. A printed
+# command has all of it.
 
 import os
 from functools import cache
@@ -41,10 +41,6 @@ LOGS, BENCHMARKS = f"{RESULTS}/{paths.LOGS}", f"{RESULTS}/{paths.BENCHMARKS}"
 DATA = f"{RESULTS}/{paths.DATA}"
 TABLE = f"{RESULTS}/{paths.RESULTS_CSV}"
 RUN = f"{RESULTS}/{RUN_FOLDER}"
-
-# Where trainings are kept: the study's own store, or one that it shares with others
-STORE = config["shared_trainings"] or f"{RESULTS}/{paths.TRAININGS}"
-SHARED = "--shared" if config["shared_trainings"] else ""
 
 # The rule that makes the networks, and how many processes, on how many machines, train one.
 MAKER = MAKERS[study.engine]
@@ -90,6 +86,18 @@ def code(stage):
 def environment(name):
     """Digest of the packages in one of the locked environments."""
     return lock_digest(ROOT / "envs" / f"{name}.lock")
+
+
+def untracked(value):
+    """A param whose value changes no result: Snakemake compares none that is derived from the job's threads."""
+    return lambda wildcards, threads: value
+
+
+DATA_FOLDER = untracked(config["data"])
+
+# Where trainings are kept: the study's own store, or one that it shares with others
+STORE = untracked(config["shared_trainings"] or f"{RESULTS}/{paths.TRAININGS}")
+SHARED = untracked("--shared" if config["shared_trainings"] else "")
 
 
 def network_of(wildcards):

@@ -32,9 +32,10 @@ rule extract:
         mem_mb=extraction_memory,
         runtime=60,
     params:
+        folder=DATA_FOLDER,
         layers=study.layers,
         code=code("extract"),
         environment=environment("train"),
     shell:
-        "python -m feature_diversity extract --data {input.data:q} --folder {config[data]:q} "
+        "python -m feature_diversity extract --data {input.data:q} --folder {params.folder:q} "
         "--models {input.models:q} --layers {params.layers:q} --threads {threads} > {log:q} 2>&1"

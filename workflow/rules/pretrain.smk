@@ -29,14 +29,20 @@ rule pretrain:
         mem_mb=training_memory,
         runtime=training_minutes,
     params:
+        folder=DATA_FOLDER,
+        store=STORE,
+        shared=SHARED,
+        gpus=untracked(config["gpus"]),
+        nodes=untracked(NODES),
+        options=untracked(config["training_options"]),
         network=network,
         recipe=recipe,
         epochs=SNAPSHOTS,
         code=code("pretrain"),
         environment=environment("train"),
     shell:
-        "python -m feature_diversity pretrain --data {input:q} --folder {config[data]:q} "
+        "python -m feature_diversity pretrain --data {input:q} --folder {params.folder:q} "
         "--network {params.network:q} --recipe {params.recipe:q} --code {params.code:q} "
         "--epochs {params.epochs:q} --models {output.models:q} --histories {output.histories:q} "
-        "--store {STORE:q} {SHARED} --threads {threads} --gpus {config[gpus]} --nodes {config[nodes]} "
-        "{config[training_options]} > {log:q} 2>&1"
+        "--store {params.store:q} {params.shared} --threads {threads} --gpus {params.gpus} --nodes {params.nodes} "
+        "{params.options} > {log:q} 2>&1"

@@ -35,13 +35,17 @@ rule vissl:
         mem_mb=vissl_memory,
         runtime=training_minutes,
     params:
+        python=untracked(VISSL_PYTHON),
+        folder=DATA_FOLDER,
+        store=STORE,
+        shared=SHARED,
         network=network,
         recipe=recipe,
         epochs=SNAPSHOTS if TRAJECTORY else lambda wildcards: wildcards.epochs,
         code=code("vissl"),
         environment=environment("vissl"),
     shell:
-        "{VISSL_PYTHON:q} -m feature_diversity vissl --data {input:q} --folder {config[data]:q} "
+        "{params.python:q} -m feature_diversity vissl --data {input:q} --folder {params.folder:q} "
         "--network {params.network:q} --recipe {params.recipe:q} --code {params.code:q} "
         "--epochs {params.epochs:q} --models {output.models:q} --histories {output.histories:q} "
-        "--store {STORE:q} {SHARED} --threads {threads} > {log:q} 2>&1"
+        "--store {params.store:q} {params.shared} --threads {threads} > {log:q} 2>&1"

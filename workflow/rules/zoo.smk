@@ -6,10 +6,6 @@ from shlex import quote
 
 from feature_diversity.networks.released.table import of_run
 
-CACHE = f"{config['data']}/zoo"
-MIRROR = f"--mirror {quote(config['mirror'])}" if config["mirror"] else ""
-OFFLINE = "--offline" if config["offline"] else ""
-
 
 def released(wildcards):
     """The run's row of the table of released checkpoints."""
@@ -29,12 +25,15 @@ rule zoo:
         mem_mb=8000,
         runtime=240,
     params:
+        cache=untracked(f"{config['data']}/zoo"),
+        mirror=untracked(f"--mirror {quote(config['mirror'])}" if config["mirror"] else ""),
+        offline=untracked("--offline" if config["offline"] else ""),
         name=lambda wildcards: released(wildcards).name,
         row=lambda wildcards: as_json(asdict(released(wildcards))),  # not read, but a changed row is fetched anew
         epochs=lambda wildcards: wildcards.epochs,
         code=code("zoo"),
         environment=environment("train"),
     shell:
-        "python -m feature_diversity zoo fetch {params.name:q} --cache {CACHE:q} "
-        "{MIRROR} {OFFLINE} --epochs {params.epochs:q} --model {output:q} "
+        "python -m feature_diversity zoo fetch {params.name:q} --cache {params.cache:q} "
+        "{params.mirror} {params.offline} --epochs {params.epochs:q} --model {output:q} "
         "--code {params.code:q} > {log:q} 2>&1"

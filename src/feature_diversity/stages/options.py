@@ -17,6 +17,7 @@ def command_line(stage: str, description: str | None) -> argparse.ArgumentParser
         prog=f"feature_diversity {stage}",
         description=description,
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
 
 
