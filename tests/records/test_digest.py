@@ -447,6 +447,9 @@ TRAINED = set(TRAININGS)
         ("base/files.py", "os.fsync", "os.fdatasync", set()),
         ("training/monitor.py", "images/s", "images a second", set()),
         ("records/provenance.py", "2**20", "2**30", set()),
+        # what is a training's parameter, if it is its own
+        ("algorithms/rotnet.py", '"learning_rate": 0.1', '"learning_rate": 0.2', set()),
+        ("algorithms/npid.py", '"negatives": 32,', '"negatives": 64,', set()),
         # what does
         (
             "algorithms/supervised.py",
@@ -454,7 +457,6 @@ TRAINED = set(TRAININGS)
             "return 2 * F.cross_entropy(",
             {"supervised"},
         ),
-        ("algorithms/rotnet.py", '"learning_rate": 0.1', '"learning_rate": 0.2', {"rotnet"}),
         ("algorithms/_kmeans.py", "ROWS = 65536", "ROWS = 32768", {"deepclusterv2"}),
         ("algorithms/deepclusterv2.py", "@torch.no_grad()", "@torch.enable_grad()", {"deepclusterv2"}),
         ("training/step.py", "loss.backward()", "(2 * loss).backward()", TRAINED),

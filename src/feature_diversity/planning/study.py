@@ -98,9 +98,8 @@ class Study:
         Raises InputError for splits that the data set, if its size is known, does not allow.
         """
         dataset = self.dataset
-        try:
-            published = literal(SOURCES / f"{dataset['name']}.py", "IMAGES")
-        except InputError:
+        published = literal(SOURCES / f"{dataset['name']}.py", "IMAGES", default=None)
+        if published is None:
             return dataset["train"] or None
         if self.error_source == "published":
             published = 0, published[1]  # only the test images are needed
@@ -110,11 +109,8 @@ class Study:
     @cached_property
     def held_bytes(self) -> int:
         """Bytes of the training images in memory, as they are stored; 0 where they stay in files."""
-        try:
-            if literal(SOURCES / f"{self.dataset['name']}.py", "IN_FILES"):
-                return 0
-        except InputError:
-            pass
+        if literal(SOURCES / f"{self.dataset['name']}.py", "IN_FILES", default=False):
+            return 0
         side = self.dataset["stored_size"] or self.dataset["image_size"]
         return (self.train_images or 0) * 3 * side**2
 

@@ -37,7 +37,8 @@ def code_digest(*modules: str) -> str:
 
     What does not count: comments, docstrings, layout; annotations of arguments, results and variables;
     import statements, and the names that they give to what they import; the texts of errors, of what is
-    printed and of the help; the names of modules; and the modules in `SILENT` that are not named here.
+    printed and of the help; the names of modules; the literals of an algorithm that planning alone reads, as
+    its recipe; and the modules in `SILENT` that are not named here.
 
     Args:
         modules: names inside the package, such as "stages.energy" or "algorithms.simclr". A module that is

@@ -7,6 +7,8 @@ from collections.abc import Callable
 SAID = ("announce_ready", "print", "say", "warnings.warn")  # calls of these are for people
 PARSERS = ("ArgumentParser", "add_argument", "add_argument_group", "add_parser", "add_subparsers")
 HELP = ("description", "epilog", "formatter_class", "help", "metavar", "prog", "title", "usage")
+# Literals of an algorithm's file that planning alone reads; a training gets its recipe as a parameter
+PLANNED = ("LEGAL", "RECIPE", "SMALL_IMAGES", "VIEWS")
 # What makes an annotation of a class more than a note for the reader
 KINDS_OF_FIELDS = re.compile(r"\b(ClassVar|InitVar|KW_ONLY)\b")
 
@@ -36,7 +38,7 @@ def reduced(tree: ast.Module, own_name: Callable[[str], str]) -> str:
     """The module as Python code, without what does not count for its results.
 
     That are docstrings, import statements, annotations (of fields of classes all but their kind), the texts
-    of errors, of what is said and of the help.
+    of errors, of what is said and of the help, and what planning alone reads.
 
     Args:
         tree: as `parse` returns it; it is changed.
@@ -62,6 +64,11 @@ class _Reduction(ast.NodeTransformer):
 
     def visit_Module(self, node: ast.Module) -> ast.AST:
         self.origins = _own_imports(node)
+        node.body = [
+            inner
+            for inner in node.body
+            if not (isinstance(inner, ast.Assign) and _dotted(inner.targets[0]) in PLANNED)
+        ]
         return self.generic_visit(node)
 
     def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> ast.AST:
