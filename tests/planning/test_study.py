@@ -471,7 +471,11 @@ def test_an_unknown_data_set_is_answered_with_the_known_ones(load):
         ),
         ({"dataset.train": 1648}, r"dataset\.train is 1648, expected at most 1647"),
         ({"dataset.name": "fashion_mnist"}, r"dataset\.test is 100, expected 0: .* 10000 test images"),
-        ({"dataset.train": 100}, r"recipes: simclr: batch_size is 256, expected at most 100"),
+        ({"recipes.simclr.batch_size": 1}, r"recipes: simclr: batch_size is 1, expected 2 \(BatchNorm"),
+        (
+            {"dataset.train": 100},
+            r"recipes: simclr: batch_size is 256, expected 2 .* to 100, the number of",
+        ),
     ],
 )
 def test_impossible_splits_of_a_data_set_of_known_size_are_refused(load, changes, message):
