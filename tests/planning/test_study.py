@@ -7,8 +7,11 @@ import yaml
 from support.paths import ROOT
 
 from feature_diversity.base.errors import InputError
+from feature_diversity.base.layers import LAYERS, PAPERS_LAYERS
+from feature_diversity.base.paths import SCHEMAS
 from feature_diversity.base.run import Run, expand
 from feature_diversity.data.sources import digits
+from feature_diversity.networks.depths import BLOCKS
 from feature_diversity.planning.checks import check_machine
 from feature_diversity.planning.recipe import algorithms, recipe
 from feature_diversity.planning.schema import configuration, validate
@@ -135,6 +138,14 @@ def test_keys_left_out_have_their_defaults(load):
     }
     assert study.linear_evaluation["penalties"] == [1, 0.1, 0.01, 0.001, 0.0001]
     assert study.dataset["train"] == study.dataset["seed"] == 0
+
+
+def test_the_schema_knows_the_layers_and_depths_that_there_are():
+    rules = yaml.safe_load((SCHEMAS / "study.schema.yaml").read_text())
+    layers = rules["properties"]["layers"]
+    assert layers["items"]["enum"] == layers["default"] == LAYERS
+    assert layers["contains"]["enum"] == PAPERS_LAYERS
+    assert rules["$defs"]["grid"]["properties"]["depth"]["items"]["enum"] == list(BLOCKS)
 
 
 def test_defaults_of_one_study_are_not_shared_with_another(load):

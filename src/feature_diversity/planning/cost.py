@@ -125,7 +125,7 @@ def training_memory(
 
     Weights, gradients and momentum, what one batch keeps for the backward pass, images, process.
     """
-    batch = min(recipe["batch_size"], images)
+    batch: int = min(recipe["batch_size"], images)
     kept = sum(n * kept_values(depth, width, side) for n, side in views(algorithm, recipe, size))
     return FLOAT * (3 * parameters(depth, width) + batch * kept) + held + PROCESS
 

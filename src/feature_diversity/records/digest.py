@@ -116,7 +116,7 @@ def _tree(name: str) -> ast.Module:
 @cache
 def _imports(name: str) -> frozenset[str]:
     """Modules of this package named in the import statements of module `name`, wherever they stand."""
-    found = set()
+    found: set[str] = set()
     for node in ast.walk(_tree(name)):
         if not isinstance(node, ast.Import | ast.ImportFrom):
             continue
