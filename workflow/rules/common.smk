@@ -20,7 +20,9 @@ from feature_diversity.base.run import RUN_FOLDER, Network
 from feature_diversity.base.stages import MAKERS
 from feature_diversity.figures.captions import CAPTIONS, TITLES
 from feature_diversity.planning import settings
-from feature_diversity.planning.study import Study, as_json, check_machine, validate
+from feature_diversity.planning.checks import check_machine
+from feature_diversity.planning.schema import validate
+from feature_diversity.planning.study import Study, as_json
 from feature_diversity.records.digest import files_digest, lock_digest
 
 ROOT = Path(workflow.basedir)

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from feature_diversity.algorithms import Algorithm, Batch
-from feature_diversity.base.errors import InputError
+from feature_diversity.base.batches import check_batch_size
 from feature_diversity.compute.ranks import gather, own_rows
 from feature_diversity.data.augment import colour_jitter, gaussian_blur, random_grey, random_resized_crop
 
@@ -34,6 +34,15 @@ RECIPE = {  # VISSL, pretrain/simclr/simclr_8node_resnet
     "blur_radius": [0.1, 2.0],
 }
 
+LEGAL = {  # values of these keys, see planning/recipe.py
+    "temperature": "above 0",
+    "projection_size": "above 0",
+    "crop_scale": "[low, high] above 0 and at most 1",
+    "flip_probability": "0 to 1",
+    "blur_probability": "0 to 1",
+    "blur_radius": "[low, high] above 0",
+}
+
 SMALL_IMAGES = {
     "batch_size": 256,  # tens of thousands of images, not a million
     "optimizer": "sgd",  # LARC's steps, a thousandth of the weights, need more steps than there are
@@ -52,8 +61,7 @@ class SimCLR(Algorithm):
 
     def __init__(self, recipe: dict, *, channels: int, images: int, classes: int):
         super().__init__()
-        if min(recipe["batch_size"], images) < 2:
-            raise InputError("recipes: simclr: batch_size: SimCLR needs at least 2 images a step")
+        check_batch_size("simclr", recipe["batch_size"], images, trained=False)  # one image repels no other
         self.recipe = recipe
         self.head = nn.Sequential(
             nn.Linear(channels, channels),

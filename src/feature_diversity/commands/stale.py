@@ -17,8 +17,9 @@ from feature_diversity.base.errors import InputError
 from feature_diversity.base.paths import STUDIES, TRAININGS
 from feature_diversity.base.run import Network
 from feature_diversity.base.stages import MAKERS
+from feature_diversity.planning.schema import configuration
 from feature_diversity.planning.settings import digest_of
-from feature_diversity.planning.study import Study, configuration
+from feature_diversity.planning.study import Study
 from feature_diversity.training.store import NOTE, SETTINGS
 
 

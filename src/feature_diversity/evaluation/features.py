@@ -9,16 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from feature_diversity.base.batches import extraction_batch
 from feature_diversity.base.files import atomic_write
 from feature_diversity.compute.draws import generator
 from feature_diversity.data import store
 from feature_diversity.data.augment import colour_jitter, random_resized_crop
 from feature_diversity.networks import model
 
-# Images through the network at a time: 250, or fewer of more than 64 x 128 pixels, 41 of 224 x 224, whose
-# features then take 400 MB. Features do not depend on it; the draws of the views do. `planning.cost` reads it
-BATCH = 250
-BATCH_PIXELS = 2_097_152
 POOLED = ("trunk", "head")  # layers of which two augmented views are recorded, for the alignment
 
 
@@ -46,7 +43,7 @@ def extract(
 
 def batches(images: Tensor) -> Iterator[tuple[int, Tensor]]:
     """Batches in 0 ... 1 on the device, each with the row that it starts at."""
-    size = max(1, min(BATCH, BATCH_PIXELS // images.shape[2:].numel()))
+    size = extraction_batch(images.shape[2:].numel())
     for start in range(0, len(images), size):
         yield start, store.to_unit(images[start : start + size].to(model.device()))
 

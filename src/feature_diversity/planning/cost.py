@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from feature_diversity.base.batches import extraction_batch
 from feature_diversity.base.errors import InputError
 from feature_diversity.base.literals import literal
-from feature_diversity.base.paths import ALGORITHMS, PACKAGE
+from feature_diversity.base.paths import ALGORITHMS
+from feature_diversity.networks.depths import BLOCKS
 
 FLOAT = 4  # bytes
 PROCESS = 700e6  # bytes of a process that has imported torch, measured
@@ -48,7 +50,7 @@ def convolutions(depth: int, width: float, size: int) -> Iterator[Convolution]:
     side = math.ceil(size / 2)
     yield Convolution(3, channels, 7, side)
     side, inputs = math.ceil(side / 2), channels
-    for stage, blocks in enumerate(_blocks(depth)):
+    for stage, blocks in enumerate(BLOCKS[depth]):
         inner = channels * 2**stage
         for block in range(blocks):
             yield Convolution(inputs, inner, 1, side)
@@ -120,7 +122,7 @@ def training_memory(
 
     Weights, gradients and momentum, what one batch keeps for the backward pass, images, process.
     """
-    batch = min(recipe["batch_size"], images)
+    batch: int = min(recipe["batch_size"], images)
     kept = sum(n * kept_values(depth, width, side) for n, side in views(algorithm, recipe, size))
     return FLOAT * (3 * parameters(depth, width) + batch * kept) + held + PROCESS
 
@@ -136,17 +138,11 @@ def feature_values(depth: int, width: float, size: int, layers: list[str]) -> in
     return sum(count.get(layer, 0) for layer in layers)
 
 
-def extraction_batch(size: int) -> int:
-    """Images of size x size that pass through the network at a time when features are taken."""
-    file = PACKAGE / "evaluation" / "features.py"
-    return max(1, min(literal(file, "BATCH"), literal(file, "BATCH_PIXELS") // size**2))
-
-
 def extraction_memory(depth: int, width: float, size: int, layers: list[str]) -> float:
     """Bytes that the features of a batch need: two batches of features, and the largest maps on the way."""
     largest = feature_values(depth, width, size, ["conv1"])
     values = 2 * feature_values(depth, width, size, layers) + 4 * largest
-    return FLOAT * (2 * parameters(depth, width) + extraction_batch(size) * values) + PROCESS
+    return FLOAT * (2 * parameters(depth, width) + extraction_batch(size**2) * values) + PROCESS
 
 
 def linear_evaluation_memory(depth: int, width: float, size: int, *, images: int, held: int) -> float:
@@ -161,7 +157,3 @@ def linear_evaluation_memory(depth: int, width: float, size: int, *, images: int
 def state_bytes(depth: int, width: float) -> int:
     """Bytes in the store of a training under way: two states of weights and momentum, and a snapshot."""
     return FLOAT * (2 * 2 + 1) * parameters(depth, width)
-
-
-def _blocks(depth: int) -> tuple[int, ...]:
-    return literal(PACKAGE / "networks" / "resnet.py", "BLOCKS")[depth]

@@ -4,6 +4,7 @@ from functools import partial
 
 import torch
 
+from feature_diversity.base.batches import check_batch_size
 from feature_diversity.data import store
 from feature_diversity.stages.options import add_training, check_digest, command_line, training_outputs
 from feature_diversity.training.settings import Settings
@@ -22,7 +23,13 @@ def main(argv: list[str]) -> None:
     facts, (data,) = store.read(arguments.data, "train", folder=arguments.folder)
     check_digest(arguments, facts.digest)
     images, processes = len(data.labels), max(torch.cuda.device_count(), 1)
-    run.check_batch(network.algorithm, recipe["batch_size"], images, processes)
+    check_batch_size(
+        network.algorithm,
+        recipe["batch_size"],
+        images,
+        processes=processes,
+        of="GPUs (see CUDA_VISIBLE_DEVICES)",
+    )
     settings = Settings.of(
         network,
         recipe,

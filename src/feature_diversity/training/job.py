@@ -4,8 +4,9 @@ import csv
 from pathlib import Path
 from typing import Any
 
-from feature_diversity.base.errors import InputError
+from feature_diversity.base.batches import check_batch_size
 from feature_diversity.base.files import atomic_write
+from feature_diversity.base.history import COLUMNS
 from feature_diversity.base.paths import HISTORY, MODEL
 from feature_diversity.base.timing import announce_ready
 from feature_diversity.compute.interruption import Interruption
@@ -48,7 +49,7 @@ def train(
     """
     network, recipe, until = settings.network, settings.recipe, snapshots[-1]
     images, batch_size = len(data.labels), recipe["batch_size"]
-    check_batch_size(network.algorithm, batch_size, images, until)
+    check_batch_size(network.algorithm, batch_size, images, trained=until > 0, processes=world_size())
     data = data.to(machine.device)
     training = state.initialise(network, recipe, settings.dataset, images, machine)
     saves = Saves(folder, images // batch_size, save_minutes)
@@ -95,19 +96,10 @@ def train(
     monitor.close()
 
 
-def check_batch_size(algorithm: str, batch_size: int, images: int, epochs: int) -> None:
-    """InputError for a batch that the images, the norm or the number of processes do not allow."""
-    found = f"recipes: {algorithm}: batch_size is {batch_size}, expected"
-    if batch_size < 2 or (epochs and batch_size > images):
-        raise InputError(f"{found} 2 (BatchNorm needs them) to {images}, the number of training images")
-    if batch_size % world_size():
-        raise InputError(f"{found} a multiple of the number of processes, {world_size()}")
-
-
 def write_snapshot(training: state.Training, metadata: dict[str, Any], folder: Path) -> None:
     """Write the network as it is now, and the history so far."""
     model.write(folder / MODEL, training.trunk, training.algorithm.head, metadata)
     with atomic_write(folder / HISTORY) as path, open(path, "w", newline="") as file:
-        writer = csv.DictWriter(file, state.HISTORY, lineterminator="\n")
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(training.history)

@@ -20,8 +20,6 @@ from feature_diversity.data.store import Facts
 from feature_diversity.networks.resnet import ResNet, resnet
 from feature_diversity.training.optim import SGD, make_optimizer, parameter_groups
 
-HISTORY = ("epoch", "loss", "learning_rate", "images_per_second")
-
 
 @dataclass
 class Training:
@@ -31,7 +29,7 @@ class Training:
         epoch: number of epochs done.
         losses: of the steps done in the present epoch; the latest may still be on the device.
         seconds: spent on the present epoch.
-        history: a row for each epoch done, with the columns of `HISTORY`.
+        history: a row for each epoch done, with the columns of `base.history`.
     """
 
     trunk: ResNet

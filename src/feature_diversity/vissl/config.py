@@ -9,9 +9,9 @@ from typing import Any
 
 from feature_diversity.base.errors import InputError
 from feature_diversity.base.run import Network
+from feature_diversity.networks.depths import OF_VISSL
 from feature_diversity.vissl.methods import METHODS, Method, Recipe, Setting
 
-DEPTHS = (50, 101, 152, 200)
 NORMS = {"batchnorm": "BatchNorm", "layernorm": "LayerNorm"}
 PIRL_GAP = 21  # pixels that VISSL leaves of each cell of PIRL's grid, whatever the sizes
 
@@ -21,8 +21,8 @@ def check(network: Network, recipe: Recipe) -> None:
     name = network.algorithm
     if name not in METHODS:
         raise InputError(f"algorithm is {name!r}, expected with engine 'vissl' one of {', '.join(METHODS)}")
-    if network.depth not in DEPTHS:
-        known = ", ".join(map(str, DEPTHS))
+    if network.depth not in OF_VISSL:
+        known = ", ".join(map(str, OF_VISSL))
         raise InputError(f"depth is {network.depth}, expected with engine 'vissl' one of {known}")
     if network.width < 1 or not network.width.is_integer():
         raise InputError(f"width is {network.width:g}, expected with engine 'vissl' a whole number")

@@ -21,6 +21,7 @@ from PIL import Image
 from feature_diversity.algorithms.jigsaw import distant_permutations
 from feature_diversity.base.errors import InputError
 from feature_diversity.base.files import atomic_write
+from feature_diversity.base.history import COLUMNS
 from feature_diversity.base.paths import HISTORY, MODEL
 from feature_diversity.base.run import Network
 from feature_diversity.base.timing import announce_ready
@@ -34,7 +35,6 @@ from feature_diversity.vissl.config import check, configuration
 from feature_diversity.vissl.methods import PERMUTATIONS, Setting
 
 DRIVER = Path(__file__).with_name("driver.py")
-HEADER = "epoch,loss,learning_rate,images_per_second\n"
 REPORTS = ("train_config.yaml", "log.txt", "metrics.json")  # of VISSL's files, beside the last checkpoint
 CONFIGURATION = "configuration.json"
 # VISSL writes its environment into its log, so it gets no more of ours than it needs
@@ -93,15 +93,6 @@ def check_environment() -> None:
         raise InputError(
             f"VISSL is not in the environment of {sys.executable}. It needs one of its own: say `make "
             "vissl-env`, and name its python in config.yaml (vissl_python), or run Snakemake with --sdm conda"
-        )
-
-
-def check_batch(algorithm: str, batch_size: int, images: int, processes: int) -> None:
-    """InputError for a batch that the images do not fill or the processes cannot share out evenly."""
-    if not 2 <= batch_size <= images or batch_size % processes:
-        raise InputError(
-            f"recipes: {algorithm}: batch_size is {batch_size}, expected 2 to {images}, the number of "
-            f"training images, and a multiple of the number of GPUs, {processes} (see CUDA_VISIBLE_DEVICES)"
         )
 
 
@@ -196,7 +187,7 @@ def write_history(source: Path, output: Path, epochs: int) -> None:
     """Copy the first rows of the history, one an epoch; an untrained network has none."""
     rows = source.read_text().splitlines(keepends=True)[1:] if source.exists() else []
     with atomic_write(output) as temporary:
-        temporary.write_text("".join([HEADER, *rows[:epochs]]))
+        temporary.write_text("".join([",".join(COLUMNS) + "\n", *rows[:epochs]]))
 
 
 def keep_records(folder: Path, last: Path) -> None:
