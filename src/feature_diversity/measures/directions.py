@@ -14,12 +14,14 @@ PARALLEL = 1e-8  # r² below which even differences of unit rows have lost digit
 class Directions:
     """The N directions u_i = v_i / |v_i| of the rows of `x`, never held in float64 all at once.
 
-    x: (N, ...), any real dtype, in memory or memory-mapped; trailing axes are flattened.
-    center: subtract the mean row first.
-    gram: N x N float64 inner products of the rows (of the centred rows with `center`), when known.
+    Args:
+        x: (N, ...), any real dtype, in memory or memory-mapped; trailing axes are flattened.
+        center: subtract the mean row first.
+        gram: N x N float64 inner products of the rows (of the centred rows with `center`), where known.
 
-    Raises ValueError for fewer than two rows, and naming the row for an entry that is not finite and
-    for a row without direction (zero, or equal to the mean of all rows with `center`).
+    Raises:
+        ValueError: fewer than two rows; an entry that is not finite, or a row without direction (zero, or
+            with `center` equal to the mean of all rows), of which the message names the row.
     """
 
     def __init__(self, x, *, center: bool = False, gram: np.ndarray | None = None):
@@ -82,7 +84,11 @@ class Directions:
                 raise ValueError(f"row {i} is not finite: its value {bad[0]} is {self.x[i][bad[0]]}")
 
     def blocks(self, first: int = 0) -> Iterator[tuple[slice, np.ndarray]]:
-        """Points `first` ... N - 1, a range of columns at a time, in one buffer that is used again."""
+        """Yield points `first` ... N - 1, a range of columns at a time.
+
+        Yields:
+            The columns, and float64 values, (N - first) x columns, in one buffer that is used again.
+        """
         step = min(max(1, CHUNK // self.n), self.dim)
         buffer = np.empty((self.n - first) * step)
         for start in range(0, self.dim, step):
@@ -105,7 +111,7 @@ class Directions:
             values -= self.shift[columns]
 
     def rows(self, indices) -> np.ndarray:
-        """The rows v_i of these indices, len(indices) x D, up to a power of two; centred if asked for."""
+        """Read rows v_i up to a power of two, centred if asked for: float64, len(indices) x D."""
         values = self.x[indices].astype(np.float64)
         if self.mean_row is not None:
             values = values * self.power - self.mean_row
@@ -114,7 +120,7 @@ class Directions:
         return values * self.scale[indices, None]
 
     def products(self, start: int, stop: int) -> np.ndarray:
-        """Inner products of the points start ... stop - 1 with the points start ... N - 1."""
+        """Compute inner products of the points start ... stop - 1 with the points start ... N - 1."""
         size = stop - start
         total = np.zeros((size, self.n - start))
         part = np.empty_like(total)
@@ -126,7 +132,7 @@ class Directions:
         return total
 
     def around_mean(self) -> "Directions":
-        """The same points moved so that their mean is the origin.
+        """Move the points so that their mean is the origin.
 
         Their distances stay, and no longer suffer from cancellation where all rows lie in a narrow cone.
         """
@@ -140,7 +146,16 @@ class Directions:
         return moved
 
     def near(self, i: int, others: np.ndarray, sign: int = 1) -> np.ndarray:
-        """|u_i - sign u_j|² for j in `others`, from differences; exactly 0 for one direction only."""
+        """Compute |u_i - sign u_j|² from differences.
+
+        Args:
+            i: one row.
+            others: int64, the rows j.
+            sign: 1, or -1 for the distance to the opposite point.
+
+        Returns:
+            float64, len(others); exactly 0 for one direction only.
+        """
         result = np.empty(len(others))
         a = self.rows([i])[0]
         step = max(1, CACHE // self.dim)

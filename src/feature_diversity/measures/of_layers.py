@@ -110,7 +110,23 @@ def energies_and_measures(
     centred: list[bool],
     second: bool = False,
 ) -> tuple[list[dict], list[dict]]:
-    """Rows of energy.csv and of measures.csv. second: whether energy_2 is computed, from other images."""
+    """Compute energies and companion measures of all layers and readings of one run.
+
+    Args:
+        folder: of the features, {layer}.npy.
+        layers: names of layers.
+        powers: s, each finite and >= 0.
+        vectors: some of `VECTORS`.
+        centred: False, True or both.
+        second: whether energy_2 is computed, from the features of other images.
+
+    Returns:
+        Rows of energy.csv and of measures.csv.
+
+    Raises:
+        InputError: features that are missing, of another shape, or without energy; the message names file
+            and row.
+    """
     maps = {layer: _load_maps(folder / f"{layer}.npy") for layer in layers}
     n = len(maps[layers[0]])
     for layer in layers:
@@ -145,7 +161,18 @@ def energies_and_measures(
 
 
 def add_second(rows: list[dict], path: Path, vector: str, powers: list[float], centred: list[bool]) -> None:
-    """Add to the rows of a layer and vector the energies of the other images' features in `path`."""
+    """Add to the rows of a layer and vector the energies of the other images' features.
+
+    Args:
+        rows: of energy.csv, which get a value for energy_2.
+        path: features of the other images.
+        vector: one of `VECTORS`.
+        powers: s, as of the rows.
+        centred: as of the rows.
+
+    Raises:
+        InputError: as `energies_and_measures`.
+    """
     maps = _load_maps(path)
     if len(maps) > EXACT_IMAGES:
         maps = maps[random_rows(len(maps), EXACT_IMAGES, seed=0)]
