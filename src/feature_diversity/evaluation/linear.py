@@ -61,7 +61,7 @@ def evaluate(
     penalties: list[float],
     **training: Any,
 ) -> dict[str, Any]:
-    """Judge the trunk and, if asked for, other layers by linear classifiers; validation chooses, test reports.
+    """Judge the trunk and perhaps other layers by linear classifiers; validation chooses, test reports.
 
     Also by weighted k nearest neighbours, on the trunk's features.
 
@@ -129,4 +129,8 @@ def cached(
     scores = [[x @ weight + bias for x in features[1:]] for weight, bias in classifiers]
     errors = [error(validation, labels[1]) for validation, _ in scores]
     best = min(range(len(penalties)), key=lambda i: errors[i])
-    return {"penalty": penalties[best], "penalties": penalties, **judge(*scores[best], labels[1:])}
+    return {
+        "penalty": penalties[best],
+        "penalties": penalties,
+        **judge(scores[best][0], scores[best][1], labels[1:]),
+    }

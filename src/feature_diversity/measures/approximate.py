@@ -2,8 +2,10 @@
 
 import math
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from feature_diversity.measures.directions import Directions
 from feature_diversity.measures.energy import Energy, PairSums, hyperspherical_energy, mean_and_jackknife
@@ -16,7 +18,7 @@ def random_rows(n: int, size: int, seed: int) -> np.ndarray:
 
 
 def energy_of_random_subset(
-    x, s: float | Iterable[float] = (0, 1, 2), *, size: int, seed: int, **options
+    x: ArrayLike, s: float | Iterable[float] = (0, 1, 2), *, size: int, seed: int, **options: Any
 ) -> Energy:
     """Compute the energy of `size` rows drawn without replacement: unbiased for the mean over all pairs.
 
@@ -39,7 +41,7 @@ def energy_of_random_subset(
 
 
 def energy_of_gaussian_projection(
-    x, s: float | Iterable[float] = (0, 1, 2), *, size: int, seed: int, center: bool = False
+    x: ArrayLike, s: float | Iterable[float] = (0, 1, 2), *, size: int, seed: int, center: bool = False
 ) -> Energy:
     """Compute mean chordal energies from random projections of the directions, without bias.
 
@@ -62,7 +64,7 @@ def energy_of_gaussian_projection(
     Raises:
         ValueError: as `hyperspherical_energy`, and for s >= size.
     """
-    powers = [s] if np.isscalar(s) else list(s)
+    powers = list(s) if isinstance(s, Iterable) else [s]
     for power in powers:
         if not 0 <= power < size:
             raise ValueError(f"s must be >= 0 and below the number of projections, {size}; got {power}")

@@ -4,6 +4,7 @@ import copy
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 CHUNK = 2**23  # float64 values in the buffer (64 MiB): enough columns for matrix products at full speed
 CACHE = 2**17  # float64 values (1 MiB) for work that takes several passes
@@ -24,7 +25,7 @@ class Directions:
             with `center` equal to the mean of all rows), of which the message names the row.
     """
 
-    def __init__(self, x, *, center: bool = False, gram: np.ndarray | None = None):
+    def __init__(self, x: ArrayLike, *, center: bool = False, gram: np.ndarray | None = None):
         x = np.asarray(x)
         if x.dtype.kind not in "biuf":
             raise ValueError(f"rows must be real numbers, not {x.dtype}")
@@ -34,7 +35,9 @@ class Directions:
         self.n, self.dim = self.x.shape
         if gram is not None and gram.shape != (self.n, self.n):
             raise ValueError(f"the Gram matrix of {self.n} rows cannot have shape {gram.shape}")
-        self.power, self.mean_row, self.shift = 1.0, None, None
+        self.power = 1.0
+        self.mean_row: np.ndarray | None = None
+        self.shift: np.ndarray | None = None
         self.scale, self.norm, self.scaled = np.ones(self.n), np.ones(self.n), False
         if center:
             self._center()
@@ -59,7 +62,7 @@ class Directions:
                 for _, block in self.blocks():
                     squares += np.einsum("ij,ij->i", block, block)
         for i in np.flatnonzero(~((squares > SAFE[0]) & (squares < SAFE[1]))):
-            row = self.rows([i])[0]
+            row = self.rows([int(i)])[0]
             if not np.isfinite(row).all():
                 self._raise_not_finite()
             if not row.any():
@@ -99,7 +102,7 @@ class Directions:
             self._move(block, slice(first, None), columns)
             yield columns, block
 
-    def _move(self, values: np.ndarray, rows, columns: slice) -> None:
+    def _move(self, values: np.ndarray, rows: slice | np.ndarray, columns: slice) -> None:
         """From values of `x` to points, in place. Scaling by powers of two is exact."""
         if self.mean_row is not None:
             values *= self.power
@@ -110,7 +113,7 @@ class Directions:
         if self.shift is not None:
             values -= self.shift[columns]
 
-    def rows(self, indices) -> np.ndarray:
+    def rows(self, indices: list[int] | np.ndarray) -> np.ndarray:
         """Read rows v_i up to a power of two, centred if asked for: float64, len(indices) x D."""
         values = self.x[indices].astype(np.float64)
         if self.mean_row is not None:
@@ -193,7 +196,7 @@ def _nearly_parallel(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return 2 * sine2 / (1 + np.sqrt(1 - sine2))
 
 
-def _product(a, b) -> tuple[np.ndarray, np.ndarray]:
+def _product(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """a * b rounded, and the exact error of that rounding (Dekker 1971)."""
     product = a * b
     a_high, b_high = _high_half(a), _high_half(b)
@@ -202,7 +205,7 @@ def _product(a, b) -> tuple[np.ndarray, np.ndarray]:
     return product, error
 
 
-def _high_half(a):
+def _high_half(a: np.ndarray) -> np.ndarray:
     """The upper 26 of the 53 bits of a float64 (Veltkamp's splitting)."""
     moved = a * 134217729.0  # 2^27 + 1
     return moved - (moved - a)

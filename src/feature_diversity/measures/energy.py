@@ -10,8 +10,10 @@ the paper's sum over ordered pairs is N (N - 1) times that. Diversity is minus t
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from feature_diversity.measures.directions import Directions
 
@@ -44,7 +46,7 @@ class Energy:
 
 
 def hyperspherical_energy(
-    x,
+    x: ArrayLike,
     s: float | Iterable[float] = (0, 1, 2),
     *,
     reduction: str = "mean",
@@ -82,7 +84,7 @@ def hyperspherical_energy(
     _check("reduction", reduction, ("mean", "sum"))
     _check("distance", distance, ("chordal", "angular"))
     _check("duplicates", duplicates, ("inf", "raise"))
-    powers = [s] if np.isscalar(s) else list(s)
+    powers = list(s) if isinstance(s, Iterable) else [s]
     for power in powers:
         if not 0 <= power < np.inf:
             raise ValueError(f"s must be a finite number >= 0, got {power}")
@@ -171,13 +173,13 @@ class PairSums:
         duplicates: pairs (i, j), i < j, at distance 0.
     """
 
-    def __init__(self, points, powers: list[float], *, angular: bool = False, half_space: bool = False):
+    def __init__(self, points: Any, powers: list[float], *, angular: bool = False, half_space: bool = False):
         self.points, self.angular, self.half_space = points, angular, half_space
         self.of_row = {s: np.zeros(points.n) for s in powers}
         self.squared_distances = 0.0
-        self.duplicates = []
+        self.duplicates: list[tuple[int, int]] = []
         self.alike = np.arange(points.n)  # rows found to have one direction share a number
-        self.moved = None
+        self.moved: Any = None  # the points around their mean, once they are needed
 
     def add_all(self, block_size: int, gram: np.ndarray | None = None) -> None:
         """Add all pairs.
@@ -191,7 +193,7 @@ class PairSums:
             stop = min(start + block_size, n)
             products = self.points.products(start, stop) if gram is None else gram[start:stop, start:]
             r2 = self._distances(start, stop, 1, products)
-            opposite = None
+            opposite: Any = None  # distances to the opposite points, where they count
             if self.angular or self.half_space:
                 opposite = self._distances(start, stop, -1, products)
             self._find_duplicates(start, r2)
@@ -233,7 +235,7 @@ class PairSums:
         pairs = zip((start + i).tolist(), (start + j).tolist(), strict=True)
         self.duplicates += [(i, j) for i, j in pairs if i < j]
 
-    def _add(self, start: int, stop: int, tile: slice, r2: np.ndarray, opposite: np.ndarray | None) -> None:
+    def _add(self, start: int, stop: int, tile: slice, r2: np.ndarray, opposite: Any) -> None:
         rows = np.arange(tile.start, tile.stop)
         to_itself = (rows - tile.start, rows)
         beyond = stop - start  # columns from here on stand for the pairs on both sides of the diagonal

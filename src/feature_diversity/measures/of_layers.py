@@ -12,6 +12,7 @@ import csv
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -70,7 +71,7 @@ def main(argv: list[str]) -> None:
         _write(measured, MEASURE_COLUMNS, companions)
 
 
-def read_options(text: str) -> dict[str, list]:
+def read_options(text: str) -> dict[str, list[Any]]:
     """The options, checked; InputError names the key."""
     try:
         options = json.loads(text)
@@ -98,7 +99,7 @@ def read_options(text: str) -> dict[str, list]:
     return options
 
 
-def _is_power(value) -> bool:
+def _is_power(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
 
 
@@ -109,7 +110,7 @@ def energies_and_measures(
     vectors: list[str],
     centred: list[bool],
     second: bool = False,
-) -> tuple[list[dict], list[dict]]:
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Compute energies and companion measures of all layers and readings of one run.
 
     Args:
@@ -160,7 +161,9 @@ def energies_and_measures(
     return [row for key in order for row in energies[key]], [companions[key] for key in order]
 
 
-def add_second(rows: list[dict], path: Path, vector: str, powers: list[float], centred: list[bool]) -> None:
+def add_second(
+    rows: list[dict[str, Any]], path: Path, vector: str, powers: list[float], centred: list[bool]
+) -> None:
     """Add to the rows of a layer and vector the energies of the other images' features.
 
     Args:
@@ -190,7 +193,9 @@ def _load_maps(path: Path) -> np.ndarray:
     return maps
 
 
-def _energy_rows(features: Features, powers: list[float], centred: list[bool], where: str) -> list[dict]:
+def _energy_rows(
+    features: Features, powers: list[float], centred: list[bool], where: str
+) -> list[dict[str, Any]]:
     rows = []
     for center in centred:
         try:
@@ -219,7 +224,7 @@ def _energy_rows(features: Features, powers: list[float], centred: list[bool], w
     return rows
 
 
-def _measure_row(features: Features, head: Features | None, where: str) -> dict:
+def _measure_row(features: Features, head: Features | None, where: str) -> dict[str, Any]:
     if not features.gram.diagonal().all():  # has an energy only when centred, but the measures normalise
         raise InputError(f"{where}: row {features.gram.diagonal().argmin()} is zero: it has no direction")
     with np.errstate(divide="ignore", invalid="ignore"):  # nan where all images are alike
@@ -251,14 +256,14 @@ def _load(path: Path) -> np.ndarray:
         raise InputError(f"{path} cannot be read as a NumPy array: {error}") from None
 
 
-def _write(path: Path, columns: list[str], rows: list[dict]) -> None:
+def _write(path: Path, columns: list[str], rows: list[dict[str, Any]]) -> None:
     with atomic_write(path) as part, part.open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
         writer.writerows([_cell(row[column]) for column in columns] for row in rows)
 
 
-def _cell(value) -> str:
+def _cell(value: Any) -> str:
     """As text that reads back to the same value; empty where there is none."""
     if isinstance(value, bool):
         return "true" if value else "false"

@@ -51,8 +51,8 @@ def vissl(maps: np.ndarray) -> np.ndarray:
         if k >= height and k >= width:
             return flatten(maps)
         rows, columns = _adaptive(height, min(k, height)), _adaptive(width, min(k, width))
-    pooled = [maps[:, :, start:stop].sum(axis=2, dtype=np.float64) / size for start, stop, size in rows]
-    pooled = np.stack(pooled, axis=2)
+    strips = [maps[:, :, start:stop].sum(axis=2, dtype=np.float64) / size for start, stop, size in rows]
+    pooled = np.stack(strips, axis=2)
     cells = [pooled[:, :, :, start:stop].sum(axis=3) / size for start, stop, size in columns]
     return np.stack(cells, axis=3).reshape(len(maps), -1)
 

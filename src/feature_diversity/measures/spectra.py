@@ -196,7 +196,7 @@ def linear_cka(first: Features, second: Features) -> float:
     Returns:
         0 (unrelated) to 1 (alike up to rotation and scale); nan where all rows are equal.
     """
-    norms = np.linalg.norm(first.centred_gram) * np.linalg.norm(second.centred_gram)
+    norms = float(np.linalg.norm(first.centred_gram) * np.linalg.norm(second.centred_gram))
     return _ratio(np.vdot(first.centred_gram, second.centred_gram), norms)
 
 

@@ -33,11 +33,12 @@ def hyperspherical_energy(
     Raises:
         ValueError: as `energy.hyperspherical_energy`.
     """
-    powers = [s] if np.isscalar(s) else list(s)
+    powers = list(s) if isinstance(s, Iterable) else [s]
     rows, unit = _directions(x, center)
     n = len(unit)
     of_row = {power: torch.zeros(n, dtype=torch.float64, device=x.device) for power in powers}
-    squared_distances, duplicates = 0.0, []
+    squared_distances = 0.0
+    duplicates: list[tuple[int, int]] = []
     for start in range(0, n, block_size):
         stop = min(start + block_size, n)
         r2 = 2 - 2 * unit[start:stop] @ unit[start:].T

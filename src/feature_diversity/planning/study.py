@@ -36,7 +36,7 @@ def _is_number(_: Any, value: Any) -> bool:
 
 
 # JSON Schema counts 5.0 as an integer, which would name a folder `ep5.0`, and cannot divide .nan and .inf
-Validator = jsonschema.validators.extend(
+Validator = jsonschema.validators.extend(  # type: ignore[no-untyped-call]
     jsonschema.Draft202012Validator,
     type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine_many(
         {"integer": _is_integer, "number": _is_number}
@@ -264,7 +264,7 @@ def _check_released(study: Study) -> None:
 class Loader(yaml.SafeLoader):
     """YAML as ever, but a key given twice is an error and not silently the last one."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys = [key.value for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
         for key in keys:
             if keys.count(key) > 1:

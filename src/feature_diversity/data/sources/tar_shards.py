@@ -15,8 +15,8 @@ IN_FILES = True
 def load(folder: Path, path: str = "") -> Source:
     """List images of the shards `path/*train*.tar` and, if there are any, `path/*test*.tar` (or val).
 
-    Shards are not compressed: images are read in place, nothing is unpacked. Names of classes are the lines of
-    `path/classes.txt`, or else the labels.
+    Shards are not compressed: images are read in place, nothing is unpacked. Names of classes are the lines
+    of `path/classes.txt`, or else the labels.
 
     Args:
         folder: of the data.
