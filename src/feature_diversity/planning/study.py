@@ -169,9 +169,23 @@ class Study:
 
 def configuration(**given: Any) -> dict[str, Any]:
     """What config.yaml says, with the given keys in their place; InputError for a wrong one."""
-    config = yaml.safe_load(CONFIG.read_text()) | given
+    config = yaml.safe_load(read_from_checkout(CONFIG)) | given
     validate(config, "config")
     return config
+
+
+def read_from_checkout(path: Path) -> str:
+    """Read a file of the workflow, which a wheel of the package does not have.
+
+    Raises:
+        InputError: it is not there; the message says what is needed.
+    """
+    if not path.exists():
+        raise InputError(
+            f"{path} is not there, expected the checkout of feature-diversity that this command needs: "
+            "get one, and install the package from it with `pip install --editable .`"
+        )
+    return path.read_text()
 
 
 def check_machine(study: Study, config: dict[str, Any]) -> None:
@@ -282,7 +296,7 @@ def validate(content: Any, schema: str) -> None:
 
     Raises InputError naming the key, the value found, and what the schema says is expected there.
     """
-    rules = yaml.safe_load((SCHEMAS / f"{schema}.schema.yaml").read_text())
+    rules = yaml.safe_load(read_from_checkout(SCHEMAS / f"{schema}.schema.yaml"))
     errors = list(Validator(rules).iter_errors(content))
     # an entry that is wrong in itself says more than one that is missing
     errors.sort(key=lambda error: (error.validator == "contains", list(map(str, error.path))))
