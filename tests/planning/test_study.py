@@ -496,5 +496,5 @@ def test_the_size_of_a_folder_is_not_known(load):
 
 
 def test_a_package_without_its_checkout_says_what_it_needs(tmp_path: Path):
-    with pytest.raises(InputError, match=r"config\.yaml is not there, expected the checkout .* pip install"):
+    with pytest.raises(InputError, match=r"config\.yaml is not there, expected the checkout .*pip install"):
         read_from_checkout(tmp_path / "config.yaml")
