@@ -10,15 +10,10 @@ from support.paths import ROOT
 from feature_diversity.base.errors import InputError
 from feature_diversity.base.run import Run, expand
 from feature_diversity.data.sources import digits
+from feature_diversity.planning.checks import check_machine
 from feature_diversity.planning.recipe import algorithms, recipe
-from feature_diversity.planning.study import (
-    Study,
-    as_json,
-    check_machine,
-    configuration,
-    read_from_checkout,
-    validate,
-)
+from feature_diversity.planning.schema import configuration, read_from_checkout, validate
+from feature_diversity.planning.study import Study, as_json
 
 STUDIES = sorted((ROOT / "workflow" / "studies").glob("*.yaml"))
 

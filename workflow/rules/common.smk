@@ -23,7 +23,9 @@ from feature_diversity.commands.clean_resume import forget
 from feature_diversity.records.digest import code_digest, files_digest, lock_digest
 from feature_diversity.base.errors import InputError
 from feature_diversity.base.run import RUN_FOLDER
-from feature_diversity.planning.study import Study, as_json, check_machine, validate
+from feature_diversity.planning.checks import check_machine
+from feature_diversity.planning.schema import validate
+from feature_diversity.planning.study import Study, as_json
 
 ROOT = Path(workflow.basedir)
 CONDA = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method

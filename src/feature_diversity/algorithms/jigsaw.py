@@ -39,6 +39,16 @@ RECIPE = {  # VISSL, pretrain/jigsaw/jigsaw_8gpu_resnet
     "patch_width": 1000,  # of the head's layer for one patch
 }
 
+LEGAL = {  # values of these keys, see planning/recipe.py
+    "permutations": "above 0",
+    "patch_size": "above 0",
+    "puzzle_size": "above 0",
+    "crop_scale": "[low, high] above 0 and at most 1",
+    "flip_probability": "0 to 1",
+    "grey_probability": "0 to 1",
+    "patch_width": "above 0",
+}
+
 SMALL_IMAGES = {
     "schedule": "cosine",  # in tens of epochs, a rate a tenth as high after a quarter learns too little
     "rate_update": "step",  # as a cosine over few epochs needs

@@ -37,6 +37,15 @@ RECIPE = {  # VISSL, pretrain/npid/npid_8gpu_resnet
     "jitter": 0.4,  # of brightness, contrast, saturation and hue
 }
 
+LEGAL = {  # values of these keys, see planning/recipe.py
+    "embedding_size": "above 0",
+    "temperature": "above 0",
+    "negatives": "above 0",
+    "memory_momentum": "0 to 1",
+    "crop_scale": "[low, high] above 0 and at most 1",
+    "flip_probability": "0 to 1",
+}
+
 SMALL_IMAGES = {
     "batch_size": 128,  # more steps from few images
     "schedule": "cosine",  # in tens of epochs, a rate a tenth as high for 40 % of them learns too little

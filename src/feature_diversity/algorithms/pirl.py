@@ -50,6 +50,21 @@ RECIPE = {  # VISSL, pretrain/pirl/pirl_jigsaw_4node_resnet50
     "grey_probability": 0.2,
 }
 
+LEGAL = {  # values of these keys, see planning/recipe.py
+    "embedding_size": "above 0",
+    "temperature": "above 0",
+    "negatives": "above 0",
+    "memory_momentum": "0 to 1",
+    "patches_weight": "0 to 1",
+    "patch_size": "above 0",
+    "puzzle_size": "above 0",
+    "puzzle_scale": "[low, high] above 0 and at most 1",
+    "crop_scale": "[low, high] above 0 and at most 1",
+    "flip_probability": "0 to 1",
+    "photometric_probability": "0 to 1",
+    "grey_probability": "0 to 1",
+}
+
 SMALL_IMAGES = {
     "batch_size": 128,  # tens of thousands of images, not a million
     "rate_update": "step",  # as a cosine over few epochs needs

@@ -28,6 +28,11 @@ RECIPE = {  # VISSL, pretrain/rotnet/rotnet_8gpu_resnet
     "flip_probability": 0.5,
 }
 
+LEGAL = {  # values of these keys, see planning/recipe.py
+    "crop_scale": "[low, high] above 0 and at most 1",
+    "flip_probability": "0 to 1",
+}
+
 SMALL_IMAGES = {
     "batch_size": 128,  # more steps from few images
     "schedule": "cosine",  # in tens of epochs, a rate a tenth as high after a quarter learns too little

@@ -34,6 +34,15 @@ RECIPE = {  # VISSL, pretrain/simclr/simclr_8node_resnet
     "blur_radius": [0.1, 2.0],
 }
 
+LEGAL = {  # values of these keys, see planning/recipe.py
+    "temperature": "above 0",
+    "projection_size": "above 0",
+    "crop_scale": "[low, high] above 0 and at most 1",
+    "flip_probability": "0 to 1",
+    "blur_probability": "0 to 1",
+    "blur_radius": "[low, high] above 0",
+}
+
 SMALL_IMAGES = {
     "batch_size": 256,  # tens of thousands of images, not a million
     "optimizer": "sgd",  # LARC's steps, a thousandth of the weights, need more steps than there are

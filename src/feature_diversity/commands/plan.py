@@ -16,7 +16,8 @@ from feature_diversity.base.errors import InputError
 from feature_diversity.base.paths import CHECKOUT
 from feature_diversity.base.run import Run
 from feature_diversity.planning import cost
-from feature_diversity.planning.study import Study, configuration
+from feature_diversity.planning.schema import configuration
+from feature_diversity.planning.study import Study
 
 PARTS = {  # files of a run that tell which stages are done
     "model.safetensors": "trained",

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from feature_diversity.base.errors import InputError
 from feature_diversity.base.paths import STUDIES
-from feature_diversity.planning.study import Study, configuration
+from feature_diversity.planning.schema import configuration
+from feature_diversity.planning.study import Study
 
 
 def main(argv: list[str]) -> None:
