@@ -32,6 +32,7 @@ class Loader(yaml.SafeLoader):
     """YAML as ever, but a key given twice is an error and not silently the last one."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Make the dictionary; ConstructorError for a key given twice."""
         keys = [key.value for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
         for key in keys:
             if keys.count(key) > 1:
