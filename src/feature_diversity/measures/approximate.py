@@ -2,10 +2,8 @@
 
 import math
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from feature_diversity.measures.directions import Directions
 from feature_diversity.measures.energy import Energy, PairSums, hyperspherical_energy, mean_and_jackknife
@@ -13,58 +11,39 @@ from feature_diversity.measures.special_functions import digamma, log_gamma_rati
 
 
 def random_rows(n: int, size: int, seed: int) -> np.ndarray:
-    """Draw `size` of the numbers 0 ... n - 1, each set as likely as any other: int64, ascending."""
+    """`size` of the numbers 0 ... n - 1, each set as likely as any other, ascending."""
     return np.sort(np.random.default_rng(seed).choice(n, size, replace=False))
 
 
 def energy_of_random_subset(
-    x: ArrayLike, s: float | Iterable[float] = (0, 1, 2), *, size: int, seed: int, **options: Any
+    x, s: float | Iterable[float] = (0, 1, 2), *, size: int, seed: int, **options
 ) -> Energy:
-    """Compute the energy of `size` rows drawn without replacement: unbiased for the mean over all pairs.
+    """Energy of `size` rows drawn without replacement: an unbiased estimate of the mean over all pairs.
 
-    Args:
-        x: (N, ...), as in `hyperspherical_energy`; with `center` the subset's own mean is subtracted.
-        s: one power or several.
-        size: rows drawn.
-        seed: of the draw.
-        **options: of `hyperspherical_energy`.
-
-    Returns:
-        Energies. The standard error is the jackknife's, for the population that the rows come from; against
-        the energy of just these N rows it is smaller by a factor sqrt(1 - size / N).
-
-    Raises:
-        ValueError: as `hyperspherical_energy`; rows in messages count within the subset.
+    x, s, options and errors as in `hyperspherical_energy` (rows in messages count within the subset;
+    with `center` the subset's own mean is subtracted). The standard error is the jackknife's, for the
+    population that the rows come from; against the energy of just these N rows it is less by a factor
+    sqrt(1 - size / N).
     """
     x = np.asarray(x)
     return hyperspherical_energy(x[random_rows(len(x), size, seed)], s, **options)
 
 
 def energy_of_gaussian_projection(
-    x: ArrayLike, s: float | Iterable[float] = (0, 1, 2), *, size: int, seed: int, center: bool = False
+    x, s: float | Iterable[float] = (0, 1, 2), *, size: int, seed: int, center: bool = False
 ) -> Energy:
-    """Compute mean chordal energies from random projections of the directions, without bias.
+    """Mean chordal energy from `size` random projections of the directions, without bias.
 
     With R a D x size matrix of independent normal entries of variance 1 / size, |R^T (u - w)|² is
     |u - w|² chi² / size, chi² with `size` degrees of freedom, so that projected energies are too large
     by E (chi² / size)^(-s/2) = (size/2)^(s/2) G((size - s)/2) / G(size/2), or for s = 0 by
     (log(size/2) - psi(size/2)) / 2, which is taken out. One pair's relative error is about
-    s / sqrt(2 size), and that of the mean over pairs no more.
+    s / sqrt(2 size), and that of the mean over pairs no more. The standard error is the jackknife's over rows
+    and leaves out the choice of R.
 
-    Args:
-        x: (N, ...), as in `hyperspherical_energy`.
-        s: one power or several, each >= 0 and < size.
-        size: projections.
-        seed: of R.
-        center: subtract the mean row before the rows are normalised.
-
-    Returns:
-        Energies. The standard error is the jackknife's over rows and leaves out the choice of R.
-
-    Raises:
-        ValueError: as `hyperspherical_energy`, and for s >= size.
+    x: (N, ...) as in `hyperspherical_energy`. Raises its errors, and ValueError for s >= size.
     """
-    powers = list(s) if isinstance(s, Iterable) else [s]
+    powers = [s] if np.isscalar(s) else list(s)
     for power in powers:
         if not 0 <= power < size:
             raise ValueError(f"s must be >= 0 and below the number of projections, {size}; got {power}")
@@ -100,11 +79,9 @@ class Projected:
         self.squares = np.einsum("ij,ij->i", points, points)
 
     def products(self, start: int, stop: int) -> np.ndarray:
-        """As `Directions.products`, of the projected points."""
         return self.points[start:stop] @ self.points[start:].T
 
     def around_mean(self) -> "Projected":
-        """As `Directions.around_mean`, of the projected points."""
         moved = object.__new__(Projected)
         moved._place(self.directions, self.points - self.points.mean(axis=0))
         return moved

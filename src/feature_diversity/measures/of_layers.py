@@ -12,7 +12,6 @@ import csv
 import json
 import math
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -71,7 +70,7 @@ def main(argv: list[str]) -> None:
         _write(measured, MEASURE_COLUMNS, companions)
 
 
-def read_options(text: str) -> dict[str, list[Any]]:
+def read_options(text: str) -> dict[str, list]:
     """The options, checked; InputError names the key."""
     try:
         options = json.loads(text)
@@ -99,7 +98,7 @@ def read_options(text: str) -> dict[str, list[Any]]:
     return options
 
 
-def _is_power(value: object) -> bool:
+def _is_power(value) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
 
 
@@ -110,24 +109,8 @@ def energies_and_measures(
     vectors: list[str],
     centred: list[bool],
     second: bool = False,
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Compute energies and companion measures of all layers and readings of one run.
-
-    Args:
-        folder: of the features, {layer}.npy.
-        layers: names of layers.
-        powers: s, each finite and >= 0.
-        vectors: some of `VECTORS`.
-        centred: False, True or both.
-        second: whether energy_2 is computed, from the features of other images.
-
-    Returns:
-        Rows of energy.csv and of measures.csv.
-
-    Raises:
-        InputError: features that are missing, of another shape, or without energy; the message names file
-            and row.
-    """
+) -> tuple[list[dict], list[dict]]:
+    """Rows of energy.csv and of measures.csv. second: whether energy_2 is computed, from other images."""
     maps = {layer: _load_maps(folder / f"{layer}.npy") for layer in layers}
     n = len(maps[layers[0]])
     for layer in layers:
@@ -161,21 +144,8 @@ def energies_and_measures(
     return [row for key in order for row in energies[key]], [companions[key] for key in order]
 
 
-def add_second(
-    rows: list[dict[str, Any]], path: Path, vector: str, powers: list[float], centred: list[bool]
-) -> None:
-    """Add to the rows of a layer and vector the energies of the other images' features.
-
-    Args:
-        rows: of energy.csv, which get a value for energy_2.
-        path: features of the other images.
-        vector: one of `VECTORS`.
-        powers: s, as of the rows.
-        centred: as of the rows.
-
-    Raises:
-        InputError: as `energies_and_measures`.
-    """
+def add_second(rows: list[dict], path: Path, vector: str, powers: list[float], centred: list[bool]) -> None:
+    """Add to the rows of a layer and vector the energies of the other images' features in `path`."""
     maps = _load_maps(path)
     if len(maps) > EXACT_IMAGES:
         maps = maps[random_rows(len(maps), EXACT_IMAGES, seed=0)]
@@ -193,9 +163,7 @@ def _load_maps(path: Path) -> np.ndarray:
     return maps
 
 
-def _energy_rows(
-    features: Features, powers: list[float], centred: list[bool], where: str
-) -> list[dict[str, Any]]:
+def _energy_rows(features: Features, powers: list[float], centred: list[bool], where: str) -> list[dict]:
     rows = []
     for center in centred:
         try:
@@ -224,7 +192,7 @@ def _energy_rows(
     return rows
 
 
-def _measure_row(features: Features, head: Features | None, where: str) -> dict[str, Any]:
+def _measure_row(features: Features, head: Features | None, where: str) -> dict:
     if not features.gram.diagonal().all():  # has an energy only when centred, but the measures normalise
         raise InputError(f"{where}: row {features.gram.diagonal().argmin()} is zero: it has no direction")
     with np.errstate(divide="ignore", invalid="ignore"):  # nan where all images are alike
@@ -256,14 +224,14 @@ def _load(path: Path) -> np.ndarray:
         raise InputError(f"{path} cannot be read as a NumPy array: {error}") from None
 
 
-def _write(path: Path, columns: list[str], rows: list[dict[str, Any]]) -> None:
+def _write(path: Path, columns: list[str], rows: list[dict]) -> None:
     with atomic_write(path) as part, part.open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
         writer.writerows([_cell(row[column]) for column in columns] for row in rows)
 
 
-def _cell(value: Any) -> str:
+def _cell(value) -> str:
     """As text that reads back to the same value; empty where there is none."""
     if isinstance(value, bool):
         return "true" if value else "false"
