@@ -15,6 +15,7 @@ from feature_diversity.compute.draws import rand, randint
 
 BRIGHTNESS, CONTRAST, SATURATION, HUE = range(4)  # what colour jitter changes
 GREY = (0.2989, 0.587, 0.114)  # luma weights of torchvision and of ITU-R 601
+BOXES = 3  # passes of a box that Pillow takes for a Gaussian
 
 
 def uniform(shape: int | tuple[int, ...], low: float, high: float, generator: torch.Generator) -> Tensor:
@@ -106,14 +107,14 @@ def resized_crop(
 
 
 def _separable(images: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-    """Weigh each image's rows (N x S x H) and columns (N x S x W): N x C x S x S."""
+    """Weigh each image's rows (N x S x H) and columns (N x T x W): N x C x S x T."""
     count, channels, height, width = images.shape
-    size = rows.shape[1]
+    tall, wide = rows.shape[1], columns.shape[1]
     narrow = torch.bmm(images.reshape(count, channels * height, width), columns.mT)
     narrow = (
-        narrow.view(count, channels, height, size).transpose(1, 2).reshape(count, height, channels * size)
+        narrow.view(count, channels, height, wide).transpose(1, 2).reshape(count, height, channels * wide)
     )
-    return torch.bmm(rows, narrow).view(count, size, channels, size).transpose(1, 2)
+    return torch.bmm(rows, narrow).view(count, tall, channels, wide).transpose(1, 2)
 
 
 def _resize_weights(start: Tensor, length: Tensor, pixels: int, size: int, mirrored: Tensor) -> Tensor:
@@ -380,36 +381,49 @@ def autocontrast(images: Tensor) -> Tensor:
 def gaussian_blur(
     images: Tensor, generator: torch.Generator, *, probability: float, radius: tuple[float, float]
 ) -> Tensor:
-    """Blur each image with the given probability by a Gaussian.
+    """Blur images as Pillow's `GaussianBlur` does, which VISSL uses: three passes of a box each way.
 
-    True Gaussian weights over the whole image, with its edges repeated; Pillow's filter, which VISSL uses,
-    is an approximation of it by box filters.
+    Pillow rounds after every pass, and this does not.
 
     Args:
-        images: N x C x H x W.
-        generator: of the draws.
-        probability: of an image being blurred.
-        radius: range of the Gaussian's deviation in pixels, drawn uniformly.
+        images: N x C x H x W, of any size.
+        generator: draws, for each image, whether it is blurred and its radius.
+        probability: share of the images that are blurred.
+        radius: lowest and highest deviation of the Gaussian that the boxes stand for, in pixels.
+
+    Returns:
+        Images of the same shape; those that are not blurred keep their bits.
     """
     count, _, height, width = images.shape
     deviation = uniform(count, *radius, generator)
     rows = torch.nonzero(rand(count, generator) < probability).flatten()
     if not len(rows):
         return images
-    reach = math.ceil(4 * radius[1])  # of the widest: no image's blur depends on which others are there
-    vertical = _blur_weights(deviation[rows], height, reach).to(images.device, non_blocking=True)
-    horizontal = _blur_weights(deviation[rows], width, reach).to(images.device, non_blocking=True)
+    deviation = deviation[rows].to(images.device, non_blocking=True)
     rows = rows.to(images.device, non_blocking=True)
+    vertical, horizontal = (_blur_weights(deviation, pixels, radius[1]) for pixels in (height, width))
     images = images.clone(memory_format=torch.contiguous_format)
     images[rows] = _separable(images[rows], vertical, horizontal)
     return images
 
 
-def _blur_weights(deviation: Tensor, pixels: int, reach: int) -> Tensor:
-    """N x pixels x pixels: share of each input pixel in each output pixel, edges repeated."""
-    offsets = torch.arange(-reach, reach + 1)
-    kernel = torch.exp(-0.5 * (offsets / deviation[:, None]) ** 2)
-    kernel = kernel / kernel.sum(dim=1, keepdim=True)
-    source = (torch.arange(pixels)[:, None] + offsets).clamp_(0, pixels - 1).expand(len(deviation), -1, -1)
-    weights = torch.zeros(len(deviation), pixels, pixels)
-    return weights.scatter_add_(2, source, kernel[:, None, :].expand(-1, pixels, -1))
+def _blur_weights(deviation: Tensor, pixels: int, widest: float) -> Tensor:
+    """N x pixels x pixels: share of each input pixel in each output pixel, edges repeated before each pass.
+
+    widest: the largest that a deviation can be. The box of one pass has a fractional width, so that three of
+    them have the Gaussian's variance (Gwosdek et al. 2011, "Theoretical foundations of Gaussian convolution
+    by extended box filtering").
+    """
+    variance = deviation**2 / BOXES
+    whole = (((12 * variance + 1).sqrt() - 1) / 2).floor()  # pixels on each side that count in full
+    part = (2 * whole + 1) * (whole * (whole + 1) - 3 * variance) / (6 * (variance - (whole + 1) ** 2))
+    reach = int((math.sqrt(12 * widest**2 / BOXES + 1) + 1) / 2)
+    offsets = torch.arange(-reach, reach + 1, device=deviation.device)
+    beyond = offsets.abs() - whole[:, None]
+    box = torch.where(beyond <= 0, 1, torch.where(beyond == 1, part[:, None], 0))
+    box = box / (2 * (whole + part) + 1)[:, None]
+    source = torch.arange(pixels, device=deviation.device)[:, None] + offsets
+    source = source.clamp_(0, pixels - 1).expand(len(deviation), -1, -1)
+    once = torch.zeros(len(deviation), pixels, pixels, device=deviation.device)
+    once.scatter_add_(2, source, box[:, None, :].expand(-1, pixels, -1))
+    return torch.bmm(torch.bmm(once, once), once)
