@@ -18,21 +18,23 @@ PACKAGE = Path(feature_diversity.__file__).parent
 # makes every result of that stage anew whenever it changes: training costs days, so widen these with care.
 LOADING = (
     "algorithms base compute compute.draws data data.image_files data.loader data.store data.threads "
-    "networks networks.convolution networks.model networks.resnet "
+    "networks networks.convolution networks.depths networks.model networks.resnet "
 )
 CLOSURES = {
-    "data.prepare": "base data data.image_files data.inspection data.prepare data.sizes data.sources "
-    "data.splits data.store data.threads ",
+    "data.prepare": "base data data.image_files data.inspection data.prepare data.sizes "
+    "data.sources data.splits data.store data.threads ",
     "training.loop": f"{LOADING} "
-    "base.run compute.machine compute.norm_over_ranks compute.ranks compute.recompute training "
-    "training.loop training.optim training.step ",
-    "vissl.run": "algorithms algorithms.jigsaw base compute compute.draws data data.augment "
-    "data.image_files data.store networks networks.convolution networks.model networks.released "
-    "networks.released.layouts networks.resnet training vissl vissl.config vissl.methods vissl.run ",
+    "base.history base.run compute.machine compute.norm_over_ranks compute.ranks "
+    "compute.recompute training training.loop training.optim training.step ",
+    "vissl.run": "algorithms algorithms.jigsaw base base.history compute compute.draws data "
+    "data.augment data.image_files data.store networks networks.convolution "
+    "networks.depths networks.model networks.released networks.released.layouts "
+    "networks.resnet training vissl vissl.config vissl.methods vissl.run ",
     "vissl.driver": "vissl.driver ",
-    "networks.released.convert": "algorithms base base.run networks networks.convolution networks.model "
-    "networks.released networks.released.convert networks.released.download networks.released.layouts "
-    "networks.released.table networks.resnet ",
+    "networks.released.convert": "algorithms base base.run networks networks.convolution "
+    "networks.depths networks.model networks.released networks.released.convert "
+    "networks.released.download networks.released.layouts networks.released.table "
+    "networks.resnet ",
     "evaluation.features": f"{LOADING} data.augment evaluation.features ",
     "evaluation.linear": f"{LOADING} "
     "data.augment evaluation evaluation.knn evaluation.linear evaluation.logistic "
@@ -41,18 +43,20 @@ CLOSURES = {
     "measures.of_layers": "base measures measures.approximate measures.directions "
     "measures.energy measures.gram measures.of_layers measures.readings "
     "measures.special_functions measures.spectra measures.uniform_sphere ",
-    "results.collect": "base base.run results results.collect results.early_stopping ",
-    "report.content": "base base.run claims claims.paper figures figures.captions figures.style report "
-    "report.behind report.chart report.columns report.content report.links report.missing "
-    "report.page report.verdicts results results.table ",
-    "figures.draw": "base base.run figures figures.captions figures.draw figures.drawing "
-    "figures.further figures.heat_map figures.paper figures.relations figures.seeds "
-    "figures.size figures.style results results.table ",
-    "claims.judge": "base base.run claims claims.evidence claims.figure1 claims.figure2 "
-    "claims.figure3 claims.figure4 claims.judge claims.kinds claims.kinds.contrasts "
-    "claims.kinds.correlations claims.kinds.early_stopping claims.kinds.ordered "
-    "claims.kinds.trends claims.overall claims.paper claims.runs results results.table "
-    "statistics statistics.bootstrap statistics.permutation ",
+    "results.collect": "base base.reading base.run results results.collect results.early_stopping ",
+    "report.content": "base base.layers base.reading base.run claims claims.paper figures "
+    "figures.captions figures.style report report.behind report.chart report.columns "
+    "report.content report.links report.missing report.page report.verdicts results "
+    "results.table ",
+    "figures.draw": "base base.layers base.reading base.run figures figures.captions "
+    "figures.draw figures.drawing figures.further figures.heat_map figures.paper "
+    "figures.relations figures.seeds figures.size figures.style results results.table ",
+    "claims.judge": "base base.layers base.reading base.run claims claims.evidence "
+    "claims.figure1 claims.figure2 claims.figure3 claims.figure4 claims.judge "
+    "claims.kinds claims.kinds.contrasts claims.kinds.correlations "
+    "claims.kinds.early_stopping claims.kinds.ordered claims.kinds.trends claims.overall "
+    "claims.paper claims.runs results results.table statistics statistics.bootstrap "
+    "statistics.permutation ",
     "results.text": "base base.run results.text ",
 }
 
@@ -439,10 +443,10 @@ TRAINED = set(TRAININGS)
     ("file", "before", "after", "changed"),
     [
         # what makes no numbers
-        ("training/loop.py", "2 (BatchNorm needs them)", "at least 2", set()),
+        ("base/batches.py", "batch_size < 2", "batch_size < 3", set()),
         ("training/loop.py", 'say(f"going on after', 'say(f"resumed after', set()),
         ("compute/machine.py", 'help="', 'help="say: ', set()),
-        ("algorithms/simclr.py", "SimCLR needs at least 2 images a step", "at least 2, please", set()),
+        ("algorithms/deepclusterv2.py", "expected numbers from 1 to", "expected 1 to", set()),
         ("base/lock.py", "LOCK_NB", "LOCK_UN", set()),
         ("base/files.py", "os.fsync", "os.fdatasync", set()),
         ("training/monitor.py", "images/s", "images a second", set()),

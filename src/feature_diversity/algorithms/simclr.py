@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from feature_diversity.algorithms import Algorithm, Batch
-from feature_diversity.base.errors import InputError
+from feature_diversity.base.batches import check_batch_size
 from feature_diversity.compute.ranks import gather, own_rows
 from feature_diversity.data.augment import colour_jitter, gaussian_blur, random_grey, random_resized_crop
 
@@ -61,8 +61,7 @@ class SimCLR(Algorithm):
 
     def __init__(self, recipe: dict, *, channels: int, images: int, classes: int):
         super().__init__()
-        if min(recipe["batch_size"], images) < 2:
-            raise InputError("recipes: simclr: batch_size: SimCLR needs at least 2 images a step")
+        check_batch_size("simclr", recipe["batch_size"], images, trained=False)  # one image repels no other
         self.recipe = recipe
         self.head = nn.Sequential(
             nn.Linear(channels, channels),

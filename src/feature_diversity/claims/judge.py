@@ -10,6 +10,7 @@ import pandas as pd
 
 from feature_diversity.base.errors import InputError
 from feature_diversity.base.files import atomic_write
+from feature_diversity.base.reading import HEADLINE, READING
 from feature_diversity.base.timing import announce_ready
 from feature_diversity.claims import figure1 as epochs
 from feature_diversity.claims import figure2 as parameters
@@ -26,10 +27,9 @@ from feature_diversity.claims.evidence import (
     seeds_needed,
 )
 from feature_diversity.claims.paper import FIGURES, claims, needs_diversity, paper
-from feature_diversity.claims.runs import FACTS, KEY, READING, Runs, belongs_to, diversities, runs_of
+from feature_diversity.claims.runs import FACTS, KEY, Runs, belongs_to, diversities, runs_of
 from feature_diversity.statistics.permutation import holm
 
-HEADLINE = ("flatten", False, 1)
 JUDGES = epochs.CLAIMS | parameters.CLAIMS | algorithms.CLAIMS | small_scale.CLAIMS | overall.CLAIMS
 NEEDED = [*KEY, "test_error"]
 OPTIONAL = ["layer", *READING, "energy", "diversity", "error_source", *FACTS]
@@ -67,7 +67,8 @@ def read_table(path: Path) -> pd.DataFrame:
 def judge(table: pd.DataFrame) -> pd.DataFrame:
     """The table of verdicts: a row for each claim x reading, and one for each claim about errors alone."""
     runs, readings = runs_of(table), diversities(table)
-    order = sorted(readings, key=lambda reading: (reading != HEADLINE, reading)) or [HEADLINE]
+    first = tuple(HEADLINE.values())
+    order = sorted(readings, key=lambda reading: (reading != first, reading)) or [first]
     rows_of = dict(iter(table[table["epochs"] > 0].groupby(READING))) if readings else {}
     found = {claim: evidence_of(claim, Runs(runs)) for claim in JUDGES if not needs_diversity(claim)}
     rows = []

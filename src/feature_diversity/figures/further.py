@@ -5,6 +5,7 @@ import pandas as pd
 from matplotlib.colors import FuncNorm
 from matplotlib.figure import Figure
 
+from feature_diversity.base.layers import PAPERS_LAYERS, in_order
 from feature_diversity.base.run import NETWORK, RUN
 from feature_diversity.figures.captions import TITLES
 from feature_diversity.figures.drawing import (
@@ -25,7 +26,7 @@ from feature_diversity.figures.drawing import (
     subject,
 )
 from feature_diversity.figures.heat_map import heat_map
-from feature_diversity.figures.style import NAMES, PAPERS_LAYERS, SEQUENTIAL, in_order, look_of
+from feature_diversity.figures.style import NAMES, SEQUENTIAL, look_of
 from feature_diversity.results.table import shown_in
 
 WIDTHS = 4  # panels at most

@@ -9,17 +9,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from feature_diversity.networks.convolution import BatchNorm2d, Conv2d
-
-# Bottleneck blocks of the four stages. 50 to 152: He et al. 2016, table 1; 200: VISSL; 14 and 26 are
-# this project's small networks: one and two blocks a stage, named like the others (3 x blocks + 2).
-BLOCKS = {
-    14: (1, 1, 1, 1),
-    26: (2, 2, 2, 2),
-    50: (3, 4, 6, 3),
-    101: (3, 4, 23, 3),
-    152: (3, 8, 36, 3),
-    200: (3, 24, 36, 3),
-}
+from feature_diversity.networks.depths import BLOCKS
 
 # VISSL's "LayerNorm": one group over (C, H, W) of each image, an affine per channel
 NORMS: dict[str, Callable[[int], nn.Module]] = {

@@ -3,6 +3,7 @@
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from feature_diversity.base.batches import check_batch_size
 from feature_diversity.base.errors import InputError
 from feature_diversity.base.paths import SOURCES
 from feature_diversity.networks.released.table import of_run
@@ -69,17 +70,12 @@ def _check_dataset(study: "Study") -> None:
 
 
 def _check_recipes(study: "Study") -> None:
-    """InputError for an unknown algorithm, a bad recipe, and a batch larger than the training set."""
+    """InputError for an unknown algorithm, a bad recipe, and a batch that the training set cannot fill."""
     for algorithm in sorted({run.algorithm for run in study.runs()} | set(study.recipes), key=str):
         study.recipe_of(algorithm)
-    images = study.train_images
-    for algorithm in sorted({run.algorithm for run in study.runs() if run.epochs}):
-        batch_size = study.recipe_of(algorithm)["batch_size"]
-        if images and batch_size > images:
-            raise InputError(
-                f"recipes: {algorithm}: batch_size is {batch_size}, expected at most {images}, the number of "
-                "training images"
-            )
+    if study.train_images is not None:
+        for algorithm in sorted({run.algorithm for run in study.runs() if run.epochs}):
+            check_batch_size(algorithm, study.recipe_of(algorithm)["batch_size"], study.train_images)
 
 
 def _check_vissl(study: "Study") -> None:

@@ -11,7 +11,8 @@ from typing import Any
 
 from feature_diversity.base.errors import InputError
 from feature_diversity.base.literals import literal
-from feature_diversity.base.paths import ALGORITHMS, PACKAGE
+from feature_diversity.base.paths import ALGORITHMS
+from feature_diversity.networks.depths import BLOCKS
 
 FLOAT = 4  # bytes
 EXTRACTED, EXTRACTED_PIXELS = (
@@ -52,7 +53,7 @@ def convolutions(depth: int, width: float, size: int) -> Iterator[Convolution]:
     side = math.ceil(size / 2)
     yield Convolution(3, channels, 7, side)
     side, inputs = math.ceil(side / 2), channels
-    for stage, blocks in enumerate(_blocks(depth)):
+    for stage, blocks in enumerate(BLOCKS[depth]):
         inner = channels * 2**stage
         for block in range(blocks):
             yield Convolution(inputs, inner, 1, side)
@@ -124,7 +125,7 @@ def training_memory(
 
     Weights, gradients and momentum, what one batch keeps for the backward pass, images, process.
     """
-    batch = min(recipe["batch_size"], images)
+    batch: int = min(recipe["batch_size"], images)
     kept = sum(n * kept_values(depth, width, side) for n, side in views(algorithm, recipe, size))
     return FLOAT * (3 * parameters(depth, width) + batch * kept) + held + PROCESS
 
@@ -160,7 +161,3 @@ def linear_evaluation_memory(depth: int, width: float, size: int, *, images: int
 def state_bytes(depth: int, width: float) -> int:
     """Bytes in the folder `resume` of a training: two states of weights and momentum, and a snapshot."""
     return FLOAT * (2 * 2 + 1) * parameters(depth, width)
-
-
-def _blocks(depth: int) -> tuple[int, ...]:
-    return literal(PACKAGE / "networks" / "resnet.py", "BLOCKS")[depth]

@@ -96,7 +96,7 @@ def recipe(
 
 def legal(algorithm: str) -> dict[str, str | list[str]]:
     """Key of the algorithm's recipe -> its choices, or a key of `KINDS`; InputError for another kind."""
-    of_its_own = literal(ALGORITHMS / f"{algorithm}.py", "LEGAL", default={})
+    of_its_own: dict[str, str | list[str]] = literal(ALGORITHMS / f"{algorithm}.py", "LEGAL", default={})
     for key, kind in of_its_own.items():
         if isinstance(kind, str) and kind not in KINDS:
             raise InputError(

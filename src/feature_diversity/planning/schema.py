@@ -84,6 +84,6 @@ def _fill_defaults(content: dict[str, Any], rules: dict[str, Any]) -> None:
 
 def configuration(**given: Any) -> dict[str, Any]:
     """What config.yaml says, with the given keys in their place; InputError for a wrong one."""
-    config = yaml.safe_load(read_from_checkout(CONFIG)) | given
+    config: dict[str, Any] = yaml.safe_load(read_from_checkout(CONFIG)) | given
     validate(config, "config")
     return config

@@ -111,7 +111,7 @@ class Study:
         """Bytes of the training images in memory, as they are stored; 0 where they stay in files."""
         if literal(SOURCES / f"{self.dataset['name']}.py", "IN_FILES", default=False):
             return 0
-        side = self.dataset["stored_size"] or self.dataset["image_size"]
+        side: int = self.dataset["stored_size"] or self.dataset["image_size"]
         return (self.train_images or 0) * 3 * side**2
 
     def grids(self, figure: str | None = None) -> list[dict[str, Any]]:

@@ -15,10 +15,12 @@ PACKAGE = Path(__file__).parents[1]
 
 # Modules and rooms that make no numbers: a digest leaves them out, and what they alone import.
 SILENT = (
+    "base.batches",  # which batch sizes are refused
     "base.errors",  # the name of the error for bad input
     "base.files",  # how a file is written
     "base.lock",  # who may write it
     "base.paths",  # where it lies
+    "base.stages",  # what stages are called
     "base.timing",  # how long a start took
     "compute.interruption",  # how processes end
     "compute.launch",  # how they begin
@@ -114,7 +116,7 @@ def _tree(name: str) -> ast.Module:
 @cache
 def _imports(name: str) -> frozenset[str]:
     """Modules of this package named in the import statements of module `name`, wherever they stand."""
-    found = set()
+    found: set[str] = set()
     for node in ast.walk(_tree(name)):
         if not isinstance(node, ast.Import | ast.ImportFrom):
             continue

@@ -2,9 +2,10 @@
 
 import pandas as pd
 
+from feature_diversity.base.reading import HEADLINE
 from feature_diversity.base.run import NETWORK
 
-LABEL_FREE = {"layer": "trunk", "vector": "flatten", "centred": False, "s": 1}
+LABEL_FREE = {"layer": "trunk"} | HEADLINE
 
 
 def stop_early(table: pd.DataFrame, rule: str, patience: int = 1) -> pd.Series:

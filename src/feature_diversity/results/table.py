@@ -5,9 +5,9 @@ from pathlib import Path
 import pandas as pd
 
 from feature_diversity.base.errors import InputError
+from feature_diversity.base.reading import HEADLINE
 from feature_diversity.base.run import NETWORK, RUN
 
-HEADLINE = {"vector": "flatten", "centred": False, "s": 1}
 NEEDED = ["dataset", *RUN, "layer", *HEADLINE, "diversity", "test_error"]
 
 

@@ -16,8 +16,10 @@ from torch import Tensor
 
 from feature_diversity import __version__
 from feature_diversity.algorithms import Batch
+from feature_diversity.base.batches import check_batch_size
 from feature_diversity.base.errors import InputError
 from feature_diversity.base.files import atomic_write
+from feature_diversity.base.history import COLUMNS
 from feature_diversity.base.lock import locked
 from feature_diversity.base.run import Run
 from feature_diversity.base.timing import announce_ready
@@ -36,7 +38,6 @@ from feature_diversity.training.monitor import Monitor
 from feature_diversity.training.saves import load_state, save_state
 from feature_diversity.training.step import Training, initialise, one_pass, rate_at, take_step
 
-HISTORY = ("epoch", "loss", "learning_rate", "images_per_second")
 PACKAGES = ("numpy", "pillow", "simplejpeg", "torch", "torchvision")  # that the bits of a network depend on
 
 
@@ -160,7 +161,9 @@ def train(
     """
     run, recipe = options["run"], options["recipe"]
     epochs, batch_size = snapshots[-1], recipe["batch_size"]
-    check_batch_size(run["algorithm"], batch_size, len(data.labels), epochs)
+    check_batch_size(
+        run["algorithm"], batch_size, len(data.labels), trained=epochs > 0, processes=world_size()
+    )
     steps = len(data.labels) // batch_size
     data = data.to(machine.device)
     training = initialise(options, facts, machine)
@@ -194,15 +197,6 @@ def train(
             monitor.epoch(training.history[-1], epochs, losses)
             saves.save(training)
     monitor.close()
-
-
-def check_batch_size(algorithm: str, batch_size: int, images: int, epochs: int) -> None:
-    """InputError for a batch that the images, the norm or the number of processes do not allow."""
-    found = f"recipes: {algorithm}: batch_size is {batch_size}, expected"
-    if batch_size < 2 or (epochs and batch_size > images):
-        raise InputError(f"{found} 2 (BatchNorm needs them) to {images}, the number of training images")
-    if batch_size % world_size():
-        raise InputError(f"{found} a multiple of the number of processes, {world_size()}")
 
 
 def train_epoch(
@@ -324,6 +318,6 @@ def write_snapshot(training: Training, facts: dict[str, Any], folder: Path) -> N
     """Write the network as it is now, and the history so far."""
     model.write(folder / "model.safetensors", training.trunk, training.algorithm.head, facts)
     with atomic_write(folder / "history.csv") as path, open(path, "w", newline="") as file:
-        writer = csv.DictWriter(file, HISTORY, lineterminator="\n")
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(training.history)

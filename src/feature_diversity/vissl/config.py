@@ -8,9 +8,9 @@ one machine), and incomplete batches are always left out, as in the native train
 from typing import Any
 
 from feature_diversity.base.errors import InputError
+from feature_diversity.networks.depths import OF_VISSL
 from feature_diversity.vissl.methods import METHODS, Method, Recipe, Setting
 
-DEPTHS = (50, 101, 152, 200)
 NORMS = {"batchnorm": "BatchNorm", "layernorm": "LayerNorm"}
 PIRL_GAP = 21  # pixels that VISSL leaves of each cell of PIRL's grid, whatever the sizes
 
@@ -20,8 +20,8 @@ def check(run: dict[str, Any], recipe: Recipe) -> None:
     name = run["algorithm"]
     if name not in METHODS:
         raise InputError(f"algorithm is {name!r}, expected with engine 'vissl' one of {', '.join(METHODS)}")
-    if run["depth"] not in DEPTHS:
-        known = ", ".join(map(str, DEPTHS))
+    if run["depth"] not in OF_VISSL:
+        known = ", ".join(map(str, OF_VISSL))
         raise InputError(f"depth is {run['depth']}, expected with engine 'vissl' one of {known}")
     if run["width"] < 1 or not float(run["width"]).is_integer():
         raise InputError(f"width is {run['width']:g}, expected with engine 'vissl' a whole number")

@@ -29,7 +29,6 @@ from vissl.utils.distributed_launcher import launch_distributed  # noqa: E402
 from vissl.utils.hydra_config import convert_to_attrdict  # noqa: E402
 
 KEPT = 2  # the newest checkpoint, and the one before it in case the newest is damaged
-COLUMNS = ("epoch", "loss", "learning_rate", "images_per_second")
 
 
 class Untrained(ClassyHook):
@@ -50,7 +49,7 @@ class Untrained(ClassyHook):
 
 
 class History(ClassyHook):
-    """Writes a row an epoch: mean loss, last learning rate, images a second."""
+    """Writes a row an epoch: mean loss, last learning rate, images a second; columns as in base.history."""
 
     on_start = on_end = ClassyHook._noop
 
@@ -83,7 +82,7 @@ class History(ClassyHook):
         )
         part = path.with_suffix(".part")
         with open(part, "w", newline="") as file:
-            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+            writer = csv.DictWriter(file, list(rows[-1]), lineterminator="\n")
             writer.writeheader()
             writer.writerows(rows)
         os.replace(part, path)

@@ -22,8 +22,10 @@ from PIL import Image
 
 from feature_diversity import __version__
 from feature_diversity.algorithms.jigsaw import distant_permutations
+from feature_diversity.base.batches import check_batch_size
 from feature_diversity.base.errors import InputError
 from feature_diversity.base.files import atomic_write
+from feature_diversity.base.history import COLUMNS
 from feature_diversity.base.lock import locked
 from feature_diversity.base.timing import announce_ready
 from feature_diversity.data import store
@@ -35,7 +37,6 @@ from feature_diversity.vissl.config import check, configuration
 from feature_diversity.vissl.methods import PERMUTATIONS, Setting
 
 DRIVER = Path(__file__).with_name("driver.py")
-HISTORY = "epoch,loss,learning_rate,images_per_second\n"
 RECORDS = ("train_config.yaml", "log.txt", "metrics.json")  # of VISSL's files, beside the last checkpoint
 # VISSL writes its environment into its log, so it gets no more of ours than it needs
 VARIABLES = ("PATH", "HOME", "LANG", "LC_", "LD_", "TMP", "CUDA", "NCCL", "GLOO", "MKL", "OPENBLAS", "OMP")
@@ -55,7 +56,13 @@ def main(argv: list[str]) -> None:
     check_environment()
 
     facts, (data,) = store.read(arguments.data, "train")
-    check_batch(run["algorithm"], recipe["batch_size"], len(data.labels), processes=max(gpus, 1))
+    check_batch_size(
+        run["algorithm"],
+        recipe["batch_size"],
+        len(data.labels),
+        processes=max(gpus, 1),
+        of="GPUs (see CUDA_VISIBLE_DEVICES)",
+    )
     options = describe(arguments, facts, data)
     outputs = dict(
         zip(arguments.epochs, zip(arguments.models, arguments.histories, strict=True), strict=True)
@@ -147,15 +154,6 @@ def check_environment() -> None:
         )
 
 
-def check_batch(algorithm: str, batch_size: int, images: int, processes: int) -> None:
-    """InputError for a batch that the images do not fill or the processes cannot share out evenly."""
-    if not 2 <= batch_size <= images or batch_size % processes:
-        raise InputError(
-            f"recipes: {algorithm}: batch_size is {batch_size}, expected 2 to {images}, the number of "
-            f"training images, and a multiple of the number of GPUs, {processes} (see CUDA_VISIBLE_DEVICES)"
-        )
-
-
 def three(values: list[float]) -> list[float]:
     """A value for each of three channels: VISSL opens a grey image, too, in red, green and blue."""
     return values * 3 if len(values) == 1 else values
@@ -242,7 +240,7 @@ def write_history(source: Path, output: Path, epochs: int) -> None:
     """Copy the first rows of the history, one an epoch; an untrained network has none."""
     rows = source.read_text().splitlines(keepends=True)[1:] if source.exists() else []
     with atomic_write(output) as temporary:
-        temporary.write_text("".join([HISTORY, *rows[:epochs]]))
+        temporary.write_text("".join([",".join(COLUMNS) + "\n", *rows[:epochs]]))
 
 
 def keep_records(folder: Path, last: Path) -> None:

@@ -21,8 +21,9 @@ import torch
 from torch import Tensor, nn
 
 from feature_diversity.base.errors import InputError
+from feature_diversity.networks.depths import BLOCKS
 from feature_diversity.networks.model import build_head
-from feature_diversity.networks.resnet import BLOCKS, ResNet, resnet
+from feature_diversity.networks.resnet import ResNet, resnet
 
 SHOWN = 20  # keys named in a message
 COUNTER = "num_batches_tracked"  # of BatchNorm: not used here, and not written before PyTorch 0.4.1
