@@ -1,6 +1,7 @@
 import copy
 import dataclasses
 import json
+from pathlib import Path
 
 import pytest
 import yaml
@@ -14,7 +15,7 @@ from feature_diversity.data.sources import digits
 from feature_diversity.networks.depths import BLOCKS
 from feature_diversity.planning.checks import check_machine
 from feature_diversity.planning.recipe import algorithms, recipe
-from feature_diversity.planning.schema import configuration, validate
+from feature_diversity.planning.schema import configuration, read_from_checkout, validate
 from feature_diversity.planning.study import Study, as_json
 
 STUDIES = sorted((ROOT / "workflow" / "studies").glob("*.yaml"))
@@ -502,3 +503,8 @@ def test_the_known_sizes_are_those_of_the_data():
 def test_the_size_of_a_folder_is_not_known(load):
     folders = {"dataset.name": "class_folders", "dataset.path": "pictures"}
     assert load(**folders).train_images is None
+
+
+def test_a_package_without_its_checkout_says_what_it_needs(tmp_path: Path):
+    with pytest.raises(InputError, match=r"config\.yaml is not there, expected the checkout .*pip install"):
+        read_from_checkout(tmp_path / "config.yaml")

@@ -51,7 +51,7 @@ class RotNet(Algorithm):
         self.head = nn.Linear(channels, 4)
 
     def views(self, batch: Batch, generator: torch.Generator) -> tuple[list[Tensor], Tensor]:
-        """Each image in one random rotation, then cropped; the targets are the quarter turns, 0 ... 3."""
+        """Rotate each image at random, then crop it; the targets are the quarter turns, 0 ... 3."""
         turns = randint(0, 4, len(batch.images), generator)
         x = random_resized_crop(
             rotate(batch.images, turns),
@@ -63,7 +63,7 @@ class RotNet(Algorithm):
         return [x], turns.to(x.device, non_blocking=True)
 
     def loss(self, features: list[Tensor], targets: Tensor, generator: torch.Generator) -> Tensor:
-        """Cross-entropy of the four scores."""
+        """Compute the cross-entropy of the four scores."""
         return F.cross_entropy(self.head(features[0]), targets)
 
 

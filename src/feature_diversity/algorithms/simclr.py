@@ -70,7 +70,7 @@ class SimCLR(Algorithm):
         )
 
     def views(self, batch: Batch, generator: torch.Generator) -> tuple[list[Tensor], Tensor]:
-        """Two augmentations of each image, first views first; the targets play no part."""
+        """Augment each image twice, first views first; the targets play no part."""
         x = random_resized_crop(
             torch.cat([batch.images, batch.images]),
             generator,
@@ -81,12 +81,18 @@ class SimCLR(Algorithm):
         return [distort(x, generator, self.recipe)], batch.rows
 
     def loss(self, features: list[Tensor], targets: Tensor, generator: torch.Generator) -> Tensor:
-        """Contrastive loss of the projections."""
+        """Compute the contrastive loss of the projections."""
         return info_nce(self.head(features[0]), self.recipe["temperature"])
 
 
 def distort(x: Tensor, generator: torch.Generator, recipe: dict) -> Tensor:
-    """What SimCLR does to a crop (Chen et al. 2020, appendix A): colour distortion and blur."""
+    """Distort a crop as SimCLR does (Chen et al. 2020, appendix A): colours and blur.
+
+    Args:
+        x: crops, N x C x H x W, 0 ... 1.
+        generator: of the draws.
+        recipe: its colour_strength, blur_probability and blur_radius.
+    """
     s = recipe["colour_strength"]
     x = colour_jitter(
         x, generator, brightness=0.8 * s, contrast=0.8 * s, saturation=0.8 * s, hue=0.2 * s, probability=0.8
@@ -96,11 +102,18 @@ def distort(x: Tensor, generator: torch.Generator, recipe: dict) -> Tensor:
 
 
 def info_nce(z: Tensor, temperature: float) -> Tensor:
-    """SimCLR's contrastive loss (Chen et al. 2020, eq. 1), averaged over all 2N anchors.
+    """Compute SimCLR's contrastive loss (Chen et al. 2020, eq. 1), averaged over all 2N anchors.
 
-    z: 2N x D, any norm; row i and row i + N are two views of one image. On several ranks, each has
-    its own 2N anchors, which repel the views of all ranks.
-    Returns a scalar. Raises ValueError for an odd number of rows.
+    Args:
+        z: 2N x D, any norm; row i and row i + N are two views of one image. On several ranks, each has its
+            own 2N anchors, which repel the views of all ranks.
+        temperature: divides the similarities.
+
+    Returns:
+        A scalar.
+
+    Raises:
+        ValueError: an odd number of rows.
     """
     if len(z) % 2:
         raise ValueError(f"z must hold two views of every image, but has {len(z)} rows")

@@ -51,7 +51,7 @@ class Supervised(Algorithm):
         self.head = nn.Linear(channels, classes)
 
     def views(self, batch: Batch, generator: torch.Generator) -> tuple[list[Tensor], Tensor]:
-        """One random crop of each image; the targets are the labels."""
+        """Crop each image at random; the targets are the labels."""
         x = random_resized_crop(
             batch.images,
             generator,
@@ -64,7 +64,7 @@ class Supervised(Algorithm):
         return [x], batch.labels
 
     def loss(self, features: list[Tensor], targets: Tensor, generator: torch.Generator) -> Tensor:
-        """Cross-entropy of the class scores."""
+        """Compute the cross-entropy of the class scores."""
         return F.cross_entropy(self.head(features[0]), targets)
 
 

@@ -2,8 +2,8 @@
 
 from feature_diversity.base.errors import InputError
 
-# Of 64 x 128 pixels or fewer, 250; 41 of 224 x 224, whose features then take 400 MB. Features do not depend on
-# it, but the draws of their views do.
+# Of 64 x 128 pixels or fewer, 250; 41 of 224 x 224, whose features then take 400 MB. Features do not depend
+# on it, but the draws of their views do.
 EXTRACTED = 250
 EXTRACTED_PIXELS = 2**21
 

@@ -19,7 +19,7 @@ BOXES = 3  # passes of a box that Pillow takes for a Gaussian
 
 
 def uniform(shape: int | tuple[int, ...], low: float, high: float, generator: torch.Generator) -> Tensor:
-    """Uniform draws in [low, high), float32 on the CPU, the first dimension for the images."""
+    """Draw uniformly from [low, high): float32 on the CPU, the first dimension for the images."""
     return rand(shape, generator).mul_(high - low).add_(low)
 
 
@@ -34,10 +34,22 @@ def random_resized_crop(
 ) -> Tensor:
     """Crop a random part of each image, resize it (bilinear, antialiased), mirror some left to right.
 
-    size: side of the square result, None for the side of the images. scale: range of the crop's
-    area as a share of the image's; ratio: range of its width over its height, drawn log-uniformly.
-    Rejected shapes are drawn again up to ten times, then the whole image is taken, as torchvision
-    does for square images (Szegedy et al. 2015). Returns N x 3 x size x size.
+    Rejected shapes are drawn again up to ten times, then the whole image is taken, as torchvision does for
+    square images (Szegedy et al. 2015).
+
+    Args:
+        images: N x C x S x S.
+        generator: of the draws.
+        size: side of the square result; None for S.
+        scale: range of the crop's area as a share of the image's.
+        ratio: range of its width over its height, drawn log-uniformly.
+        flip_probability: of an image being mirrored.
+
+    Returns:
+        N x C x size x size.
+
+    Raises:
+        ValueError: images that are not square.
     """
     count, _, height, width = images.shape
     size = size or height
@@ -60,10 +72,25 @@ def random_resized_crop(
 def resized_crop(
     images: Tensor, top: Tensor, left: Tensor, height: Tensor, width: Tensor, size: int, mirrored: Tensor
 ) -> Tensor:
-    """Cut the rectangles given in pixels (each of shape N) out of square images, resize them to size x size.
+    """Cut rectangles out of square images and resize them.
 
-    Bilinear interpolation is linear in rows and in columns, so the whole batch is two matrix
-    products, with one matrix of weights an image; mirroring reverses the columns' weights.
+    Bilinear interpolation is linear in rows and in columns, so the whole batch is two matrix products, with
+    one matrix of weights an image; mirroring reverses the columns' weights.
+
+    Args:
+        images: N x C x S x S.
+        top: N, pixels, as are left, height and width.
+        left: of the rectangles.
+        height: of the rectangles.
+        width: of the rectangles.
+        size: side of the square result.
+        mirrored: bool, N, on the CPU.
+
+    Returns:
+        N x C x size x size.
+
+    Raises:
+        ValueError: images that are not square.
     """
     _, _, pixels, across = images.shape
     if pixels != across:
@@ -105,7 +132,7 @@ def _resize_weights(start: Tensor, length: Tensor, pixels: int, size: int, mirro
 
 
 def mirror(images: Tensor, mirrored: Tensor) -> Tensor:
-    """Mirror the images for which `mirrored` (bool, N, on the CPU) is true left to right."""
+    """Mirror left to right the images for which `mirrored` (bool, N, on the CPU) is true."""
     rows = torch.nonzero(mirrored).flatten().to(images.device, non_blocking=True)
     images = images.clone(memory_format=torch.contiguous_format)
     images[rows] = images[rows].flip(3)
@@ -124,8 +151,17 @@ def rotate(images: Tensor, quarter_turns: Tensor) -> Tensor:
 def random_patches(images: Tensor, generator: torch.Generator, *, grid: int, size: int) -> Tensor:
     """Cut each image into grid x grid cells and take a square patch at a random place in each cell.
 
-    images: N x C x S x S. Cells have S // grid pixels a side. Returns N x grid² x C x size x size; patch k
-    is from column k // grid and row k % grid, VISSL's order. Raises ValueError if a patch exceeds its cell.
+    Args:
+        images: N x C x S x S.
+        generator: of the draws.
+        grid: cells a side, of S // grid pixels.
+        size: side of a patch in pixels.
+
+    Returns:
+        N x grid² x C x size x size; patch k is from column k // grid and row k % grid, VISSL's order.
+
+    Raises:
+        ValueError: a patch exceeds its cell.
     """
     room = images.shape[3] // grid - size
     if room < 0:
@@ -135,7 +171,17 @@ def random_patches(images: Tensor, generator: torch.Generator, *, grid: int, siz
 
 
 def cut_patches(images: Tensor, offsets: Tensor, *, grid: int, size: int) -> Tensor:
-    """Patches as of `random_patches`. offsets: int64, N x grid² x 2, pixels down and right in the cell."""
+    """Cut the patches of `random_patches` at given places.
+
+    Args:
+        images: N x C x S x S.
+        offsets: int64, N x grid² x 2, pixels down and right in the cell.
+        grid: cells a side.
+        size: side of a patch in pixels.
+
+    Returns:
+        N x grid² x C x size x size.
+    """
     count, pieces = offsets.shape[:2]
     cell = images.shape[3] // grid
     piece = torch.arange(pieces)
@@ -148,7 +194,12 @@ def cut_patches(images: Tensor, offsets: Tensor, *, grid: int, size: int) -> Ten
 
 
 def shuffle_patches(patches: Tensor, orders: Tensor) -> Tensor:
-    """Put patch orders[n, j] of image n into slot j. patches: N x P x ...; orders: int64, N x P."""
+    """Put patch orders[n, j] of image n into slot j.
+
+    Args:
+        patches: N x P x ...
+        orders: int64, N x P.
+    """
     image = torch.arange(len(patches), device=patches.device)[:, None]
     return patches[image, orders.to(patches.device, non_blocking=True)]
 
@@ -165,8 +216,16 @@ def colour_jitter(
 ) -> Tensor:
     """Change brightness, contrast, saturation and hue of each image, in an order drawn for each.
 
-    The first three: reach of the factor around 1, drawn uniformly. hue: reach of the shift in turns.
-    probability: of an image being changed at all. Grey images (C = 1) have neither saturation nor hue.
+    Grey images (C = 1) have neither saturation nor hue.
+
+    Args:
+        images: N x C x H x W, 0 ... 1.
+        generator: of the draws.
+        brightness: reach of the factor around 1, drawn uniformly.
+        contrast: likewise.
+        saturation: likewise.
+        hue: reach of the shift in turns, drawn uniformly.
+        probability: of an image being changed at all.
     """
     count = len(images)
     reaches = (brightness, contrast, saturation)
@@ -207,7 +266,7 @@ def random_grey(images: Tensor, generator: torch.Generator, *, probability: floa
 
 
 def grey(images: Tensor) -> Tensor:
-    """Luma of the images: N x 1 x H x W."""
+    """Compute the luma of the images: N x 1 x H x W."""
     if images.shape[1] == 1:
         return images
     red, green, blue = images.unbind(dim=1)
@@ -218,8 +277,10 @@ def grey(images: Tensor) -> Tensor:
 def adjust_tone_(images: Tensor, weights: Tensor) -> Tensor:
     """Mix each image, in its place, with its mean luma and with each pixel's luma, clipped to 0 ... 1.
 
-    weights: N x 3. Of a brightness of f they are (f, 0, 0), of a contrast (f, 1 - f, 0), of a saturation
-    (f, 0, 1 - f).
+    Args:
+        images: N x C x H x W, changed in place.
+        weights: N x 3; (f, 0, 0) for a brightness of f, (f, 1 - f, 0) for a contrast, (f, 0, 1 - f) for a
+            saturation.
     """
     of_image, of_mean, of_pixel = weights.view(-1, 3, 1, 1, 1).unbind(dim=1)
     luma = grey(images)
@@ -249,11 +310,15 @@ def _blend(images: Tensor, other: Tensor, factor: Tensor) -> Tensor:
 
 
 def adjust_hue(images: Tensor, shift: Tensor) -> Tensor:
-    """Turn the hue of the HSV representation by `shift` (shape N) full turns.
+    """Turn the hue of the HSV representation.
 
     Without the six cases of HSV, since choosing by masks takes longer than arithmetic. In sixths of a turn,
     a hue is 1 + (green + blue - red - least) / chroma away from red, on the side of the greater of green and
     blue; and a channel is least + chroma x (2 - the hue's distance from that channel), clipped to 0 ... 1.
+
+    Args:
+        images: N x 3 x H x W, 0 ... 1.
+        shift: N, full turns.
     """
     red, green, blue = images.split(1, dim=1)
     least = images.amin(dim=1, keepdim=True)
@@ -268,7 +333,7 @@ def adjust_hue(images: Tensor, shift: Tensor) -> Tensor:
 
 
 def photometric(images: Tensor, generator: torch.Generator, *, probability: float) -> Tensor:
-    """PIRL's photometric change of each image: posterize, sharpness, solarize, autocontrast.
+    """Posterize, sharpen, solarize and stretch the contrast of each image, as PIRL does.
 
     All four or, with 1 - probability, none. Ranges are VISSL's (ImgPilRandomPhotometric).
     """
@@ -294,7 +359,7 @@ def posterize(images: Tensor, bits: Tensor) -> Tensor:
 
 
 def adjust_sharpness(images: Tensor, factor: Tensor) -> Tensor:
-    """Move away from (factor > 1) or to (< 1) each image smoothed over 3 x 3 pixels, its edges kept."""
+    """Move each image from (factor > 1) or to (< 1) itself smoothed over 3 x 3 pixels, its edges kept."""
     smooth = images.clone(memory_format=torch.contiguous_format)
     inner = torch.nn.functional.avg_pool2d(images, 3, stride=1) * 9 + 4 * images[:, :, 1:-1, 1:-1]
     smooth[:, :, 1:-1, 1:-1] = inner / 13  # weights 1 around 5
@@ -302,7 +367,7 @@ def adjust_sharpness(images: Tensor, factor: Tensor) -> Tensor:
 
 
 def solarize(images: Tensor, threshold: Tensor) -> Tensor:
-    """Invert the values from threshold (shape N) on."""
+    """Invert the values from threshold (N) on."""
     return torch.where(images >= threshold.view(-1, 1, 1, 1), 1 - images, images)
 
 

@@ -15,10 +15,15 @@ QUALITY = 95  # of the cache's JPEG files
 
 
 def inspect(images: np.ndarray | ImageFiles, threads: int) -> tuple[np.ndarray, dict[int, str]]:
-    """What is in each image, as a digest that is equal where images are, and what is wrong with some.
+    """Look into each image: what is there, as a digest that is equal where images are, and what is wrong.
 
-    images: uint8, N x C x H x W, or N files, which are all read and decoded. Returns N digests (bytes; that
-    of a corrupt image is empty) and, for the row of each corrupt image, the reason, which names the file.
+    Args:
+        images: uint8, N x C x H x W, or N files, which are all read and decoded.
+        threads: that read.
+
+    Returns:
+        N digests (bytes; that of a corrupt image is empty), and for the row of each corrupt image the reason,
+        which names the file.
     """
     if isinstance(images, np.ndarray):
         return np.array([digest(image.tobytes()) for image in images], object), {}
@@ -38,7 +43,7 @@ def inspect(images: np.ndarray | ImageFiles, threads: int) -> tuple[np.ndarray, 
 
 
 def shrunk(images: ImageFiles, threads: int) -> Iterator[bytes]:
-    """Each image as a JPEG file with a shorter side of window_size pixels."""
+    """Yield each image as a JPEG file with a shorter side of window_size pixels."""
     side = images.window_size
 
     from PIL import Image

@@ -25,11 +25,22 @@ def evaluate(
     penalties: list[float],
     **training: Any,
 ) -> dict[str, Any]:
-    """Linear evaluation of the trunk and, if asked for, of other layers; validation chooses, test reports.
+    """Judge the trunk and perhaps other layers by linear classifiers; validation chooses, test reports.
 
-    splits: train, validation, test. protocol: "cached", features once without augmentation and converged
-    classifiers for all penalties, or "vissl". layers: beside the trunk. training: of the protocol vissl,
-    `sgd_protocol.train`'s options. Also the errors of weighted k nearest neighbours, on the trunk's features.
+    Also by weighted k nearest neighbours, on the trunk's features.
+
+    Args:
+        network: whose trunk is frozen.
+        facts: of the data set.
+        splits: train, validation, test.
+        protocol: "cached", features once without augmentation and converged classifiers for all penalties, or
+            "vissl", classifiers trained by SGD on augmented images.
+        layers: beside the trunk.
+        penalties: of the protocol cached.
+        **training: options of `sgd_protocol.train`, of the protocol vissl.
+
+    Returns:
+        The contents of linear.json.
     """
     layers = ["trunk", *[layer for layer in layers or [] if layer != "trunk"]]
     labels = [split.labels.to(model.device()) for split in splits]
@@ -61,10 +72,19 @@ def evaluate(
 def cached(
     features: list[Tensor], labels: list[Tensor], classes: int, penalties: list[float]
 ) -> dict[str, Any]:
-    """Converged classifiers for all penalties; the one with the least validation error, and its errors.
+    """Fit converged classifiers for all penalties, and judge the one with the least validation error.
 
-    features, labels: of train, validation, test. Each feature is standardised by its mean and deviation over
-    the training images. A tie in validation error goes to the larger penalty.
+    Each feature is standardised by its mean and deviation over the training images. A tie in validation error
+    goes to the larger penalty.
+
+    Args:
+        features: N x D, of train, validation and test.
+        labels: int64, N, of the same.
+        classes: how many.
+        penalties: to choose from.
+
+    Returns:
+        The penalty chosen, all penalties, and what `judge` returns.
     """
     std, mean = torch.std_mean(features[0], dim=0)
     features = [(x - mean) / torch.where(std > 0, std, 1) for x in features]
@@ -73,4 +93,8 @@ def cached(
     scores = [[x @ weight + bias for x in features[1:]] for weight, bias in classifiers]
     errors = [error(validation, labels[1]) for validation, _ in scores]
     best = min(range(len(penalties)), key=lambda i: errors[i])
-    return {"penalty": penalties[best], "penalties": penalties, **judge(*scores[best], labels[1:])}
+    return {
+        "penalty": penalties[best],
+        "penalties": penalties,
+        **judge(scores[best][0], scores[best][1], labels[1:]),
+    }

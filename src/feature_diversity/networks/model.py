@@ -104,4 +104,5 @@ class Repeat(nn.Module):
         self.k = k
 
     def forward(self, x: Tensor) -> Tensor:
+        """Map N x C to N x kC."""
         return x.repeat(1, self.k)

@@ -1,6 +1,7 @@
 """Files of settings, read and checked by their schemas: `config.yaml` and the studies."""
 
 import math
+from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -31,6 +32,7 @@ class Loader(yaml.SafeLoader):
     """YAML as ever, but a key given twice is an error and not silently the last one."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Make the dictionary; ConstructorError for a key given twice."""
         keys = [key.value for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
         for key in keys:
             if keys.count(key) > 1:
@@ -38,12 +40,26 @@ class Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+def read_from_checkout(path: Path) -> str:
+    """Read a file of the workflow, which a wheel of the package does not have.
+
+    Raises:
+        InputError: it is not there; the message says what is needed.
+    """
+    if not path.exists():
+        raise InputError(
+            f"{path} is not there, expected the checkout of feature-diversity that this command needs: "
+            "get one, and install the package from it with `pip install --editable .`"
+        )
+    return path.read_text()
+
+
 def validate(content: Any, schema: str) -> None:
     """Check `content` against `workflow/schemas/{schema}.schema.yaml` and fill in its defaults.
 
     Raises InputError naming the key, the value found, and what the schema says is expected there.
     """
-    rules = yaml.safe_load((SCHEMAS / f"{schema}.schema.yaml").read_text())
+    rules = yaml.safe_load(read_from_checkout(SCHEMAS / f"{schema}.schema.yaml"))
     errors = list(Validator(rules).iter_errors(content))
     # an entry that is wrong in itself says more than one that is missing
     errors.sort(key=lambda error: (error.validator == "contains", list(map(str, error.path))))
@@ -68,6 +84,6 @@ def _fill_defaults(content: dict[str, Any], rules: dict[str, Any]) -> None:
 
 def configuration(**given: Any) -> dict[str, Any]:
     """What config.yaml says, with the given keys in their place; InputError for a wrong one."""
-    config: dict[str, Any] = yaml.safe_load(CONFIG.read_text()) | given
+    config: dict[str, Any] = yaml.safe_load(read_from_checkout(CONFIG)) | given
     validate(config, "config")
     return config

@@ -33,7 +33,7 @@ def stop_early(table: pd.DataFrame, rule: str, patience: int = 1) -> pd.Series:
         if rule == "patience":
             candidates = candidates.iloc[: _patient(candidates["badness"].tolist(), patience)]
         if candidates["badness"].notna().any():
-            chosen.add((*training, candidates.loc[candidates["badness"].idxmin(), "epochs"]))
+            chosen.add((*training, candidates["epochs"].iloc[candidates["badness"].argmin()]))
     keys = table[[*NETWORK, "epochs"]].itertuples(index=False, name=None)
     return pd.Series([key in chosen for key in keys], index=table.index)
 

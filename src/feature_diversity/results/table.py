@@ -56,6 +56,6 @@ def early_stopped(table: pd.DataFrame) -> pd.DataFrame:
             "epochs": trained["epochs"].where(error.notna(), -trained["epochs"]),
         }
     )
-    best = order.sort_values(list(order), kind="stable").index
+    best = order.sort_values(["unmarked", "error", "epochs"], kind="stable").index
     trained = trained.assign(stop_unknown=order["unmarked"] & order["error"].isna()).loc[best]
     return trained.drop_duplicates([*NETWORK, "layer"])

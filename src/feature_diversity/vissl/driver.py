@@ -37,6 +37,7 @@ class Untrained(ClassyHook):
     on_phase_start = on_step = on_phase_end = on_end = ClassyHook._noop
 
     def on_start(self, task) -> None:
+        """Write the untrained network where it is wanted and VISSL does not go on from a checkpoint."""
         wanted = task.config["SNAPSHOTS"]
         if 0 in wanted and task.train_phase_idx < 0 and is_primary():
             path = Path(task.checkpoint_folder) / "untrained.pt"
@@ -53,12 +54,15 @@ class History(ClassyHook):
     on_start = on_end = ClassyHook._noop
 
     def on_phase_start(self, task) -> None:
+        """Note when the epoch began."""
         self.started, self.losses = time.perf_counter(), []
 
     def on_step(self, task) -> None:
+        """Note the loss of the step."""
         self.losses.append(task.last_batch.loss.item())
 
     def on_phase_end(self, task) -> None:
+        """Write the epoch's row in the place of an earlier one of its number."""
         if not is_primary():
             return
         path = Path(task.checkpoint_folder) / "history.csv"
@@ -90,6 +94,7 @@ class Tidy(ClassyHook):
     on_start = on_phase_start = on_step = on_end = ClassyHook._noop
 
     def on_phase_end(self, task) -> None:
+        """Remove them after an epoch."""
         if is_primary():
             wanted = {f"model_phase{epoch - 1}.torch" for epoch in task.config["SNAPSHOTS"]}
             for path in checkpoints(Path(task.checkpoint_folder))[KEPT:]:
