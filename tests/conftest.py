@@ -24,7 +24,7 @@ def _torch_settings():
     """Stages called directly change settings of the process; put them back."""
     yield
     torch.set_num_threads(1)
-    torch.use_deterministic_algorithms(False)
+    torch.set_deterministic_debug_mode("default")
 
 
 @pytest.fixture(scope="session")
