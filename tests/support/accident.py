@@ -1,13 +1,12 @@
 """What befalls a training by its own hand: it is killed, or stopped, once it has saved a state.
 
-A test that watches a training from outside may come too late on a busy machine. Here the training's own process
-acts, so that the moment depends on what it has done and not on how long that took.
+A test that watches a training from outside may come too late on a busy machine. Here the training's own
+process acts, so that the moment depends on what it has done and not on how long that took.
 """
 
 import os
 import random
 import re
-import subprocess
 import sys
 import threading
 import time
@@ -22,7 +21,7 @@ TESTS = Path(__file__).parents[1]
 
 
 def after_saves(number: int, act: Callable[[], object]) -> None:
-    """Call `act` when this process, having saved so many states, has written the next and not yet named it."""
+    """Call `act` when this process has saved so many states, and has written the next but not named it."""
     saves = 0
 
     def watch(event: str, arguments: tuple) -> None:
@@ -47,14 +46,16 @@ def send(number: int, seconds: float = 0) -> None:
 class Accidents:
     """Signals that trainings of a checkout send themselves after a save.
 
-    folder: has a file `{algorithm}.{number}` for each that is to come; it is called `{algorithm}.{number}.done`,
-    and holds the number of the process, when it has come.
+    folder: has a file `{algorithm}.{place}` for each that is to come. When it has come, the file is called
+    `{algorithm}.{place}.done` and holds the number of the process.
     """
 
     folder: Path
 
     @classmethod
-    def prepare(cls, checkout: Checkout, times: dict[str, int], number: int, seconds: float = 0) -> "Accidents":
+    def prepare(
+        cls, checkout: Checkout, times: dict[str, int], number: int, seconds: float = 0
+    ) -> "Accidents":
         """Let each algorithm's training send itself the signal so many times, within so many seconds."""
         folder = checkout.folder / "accidents"
         folder.mkdir(exist_ok=True)
@@ -87,11 +88,14 @@ class Accidents:
         """Those that have not come."""
         return sorted(path.name for path in self.folder.iterdir() if path.suffix != ".done")
 
-    def stopped(self, name: str, snakemake: subprocess.Popen) -> int:
-        """Wait until the process that took SIGSTOP as `name` has stopped; its number."""
+    def stopped(self, name: str, over: Callable[[], object]) -> int:
+        """Wait until the process that took SIGSTOP as `name` has stopped; its number.
+
+        over: whether nothing will come any more.
+        """
         done = self.folder / f"{name}.done"
         while not done.exists() or "State:\tT" not in Path(f"/proc/{done.read_text()}/status").read_text():
-            assert snakemake.poll() is None, snakemake.stdout.read()
+            assert not over(), f"{name} did not come"
             time.sleep(0.01)
         return int(done.read_text())
 

@@ -55,7 +55,7 @@ def test_a_training_that_outlives_its_snakemake_is_not_done_again(tmp_path, monk
     model, state = (tmp_path / run / name for name in ("model.safetensors", "resume"))
     accidents = Accidents.prepare(checkout, {"supervised": 1}, signal.SIGSTOP)
     with checkout.start(f"{run}/model.safetensors") as snakemake:
-        training = accidents.stopped("supervised.0", snakemake)
+        training = accidents.stopped("supervised.0", lambda: snakemake.poll() is not None)
         snakemake.kill()
     assert not model.exists()
     monkeypatch.chdir(tmp_path)
