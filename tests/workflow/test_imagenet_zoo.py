@@ -29,7 +29,7 @@ IMAGES = 24
 
 def small_table(checkout: Checkout) -> list[dict]:
     """Make the networks in the table of released checkpoints small; returns its rows."""
-    path = checkout.folder / "src" / "feature_diversity" / "zoo.csv"
+    path = checkout.folder / "src" / "feature_diversity" / "networks" / "released" / "zoo.csv"
     with open(path, newline="") as file:
         rows = list(csv.DictReader(file))
     for row in rows:

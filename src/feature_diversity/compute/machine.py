@@ -79,7 +79,8 @@ def prepare(device: torch.device, threads: int) -> None:
     torch.set_num_threads(min(threads, len(os.sched_getaffinity(0))))
     # On a GPU, an operation without a deterministic form warns instead of ending the training.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(True, warn_only=device.type == "cuda")
+    # Not use_deterministic_algorithms: that loads torch's compiler, for two seconds, to set it up as well.
+    torch.set_deterministic_debug_mode("warn" if device.type == "cuda" else "error")
     # Determinism does not need new tensors filled with NaN, which took a tenth of a small network's step.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     keep_freed_memory()

@@ -64,7 +64,9 @@ class _EveryPixel(torch.autograd.Function):
         _, channels, size, _ = ctx.x.shape
         gradient = gradient.permute(0, 2, 3, 1).flatten(1)
         for_x = (gradient @ matrix).unflatten(1, (size, size, channels)).permute(0, 3, 1, 2)
-        for_weight = torch.zeros_like(ctx.weight, device=gradient.device)
+        # as zeros_like, which loads sympy for a tensor without content: half a second
+        like, place = ctx.weight, {"dtype": ctx.weight.dtype, "device": gradient.device}
+        for_weight = torch.empty_strided(like.shape, like.stride(), **place).zero_()
         parts = (gradient.mT @ rows).split(len(for_weight))
         for window, part in zip(_windows(for_weight, for_x, ctx.stride), parts, strict=True):
             window += part.unflatten(1, (size, size, channels)).permute(0, 3, 1, 2)

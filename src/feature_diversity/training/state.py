@@ -126,6 +126,8 @@ def initialise(
     if machine.recompute:
         recompute_in_backward(trunk.blocks())
     if machine.compile:
+        # `prepare` has said so to all but the compiler
+        torch.use_deterministic_algorithms(True, warn_only=machine.device.type == "cuda")
         trunk.compile()
     groups = parameter_groups(
         both,
