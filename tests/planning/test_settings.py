@@ -7,7 +7,8 @@ import pytest
 from feature_diversity.base.paths import STUDIES
 from feature_diversity.base.run import Network
 from feature_diversity.planning import cost, settings
-from feature_diversity.planning.study import Study, configuration
+from feature_diversity.planning.schema import configuration
+from feature_diversity.planning.study import Study
 from feature_diversity.records.digest import code_digest
 
 NETWORK = Network("simclr", 50, 1.0, "batchnorm", 1)

@@ -21,43 +21,47 @@ LOADING = (
     "networks networks.convolution networks.depths networks.model networks.resnet "
 )
 CLOSURES = {
-    "data.prepare": "base data data.image_files data.inspection data.prepare data.sizes "
-    "data.sources data.splits data.store data.threads ",
-    "training.loop": f"{LOADING} "
-    "base.history base.run compute.machine compute.norm_over_ranks compute.ranks "
-    "compute.recompute training training.loop training.optim training.step ",
-    "vissl.run": "algorithms algorithms.jigsaw base base.history compute compute.draws data "
-    "data.augment data.image_files data.store networks networks.convolution "
+    "stages.data": "base data data.image_files data.inspection data.prepare data.sizes "
+    "data.sources data.splits data.store data.threads stages stages.data ",
+    "training.loop": "algorithms base base.run compute compute.draws compute.machine "
+    "compute.norm_over_ranks compute.ranks compute.recompute data data.image_files "
+    "data.loader data.store data.threads networks networks.convolution networks.depths "
+    "networks.resnet training training.loop training.optim training.state training.step ",
+    "vissl.run": "algorithms algorithms.jigsaw base base.history base.run compute compute.draws "
+    "data data.augment data.image_files data.store networks networks.convolution "
     "networks.depths networks.model networks.released networks.released.layouts "
-    "networks.resnet training vissl vissl.config vissl.methods vissl.run ",
+    "networks.resnet training training.settings vissl vissl.config vissl.methods "
+    "vissl.run ",
     "vissl.driver": "vissl.driver ",
     "networks.released.convert": "algorithms base base.run networks networks.convolution "
     "networks.depths networks.model networks.released networks.released.convert "
-    "networks.released.download networks.released.layouts networks.released.table "
-    "networks.resnet ",
-    "evaluation.features": f"{LOADING} data.augment evaluation.features ",
-    "evaluation.linear": f"{LOADING} "
-    "data.augment evaluation evaluation.knn evaluation.linear evaluation.logistic "
-    "evaluation.probes evaluation.sgd_protocol measures measures.readings training "
-    "training.optim ",
-    "measures.of_layers": "base measures measures.approximate measures.directions "
-    "measures.energy measures.gram measures.of_layers measures.readings "
-    "measures.special_functions measures.spectra measures.uniform_sphere ",
-    "results.collect": "base base.reading base.run results results.collect results.early_stopping ",
-    "report.content": "base base.layers base.reading base.run claims claims.paper figures "
-    "figures.captions figures.style report report.behind report.chart report.columns "
-    "report.content report.links report.missing report.page report.verdicts results "
-    "results.table ",
-    "figures.draw": "base base.layers base.reading base.run figures figures.captions "
-    "figures.draw figures.drawing figures.further figures.heat_map figures.paper "
-    "figures.relations figures.seeds figures.size figures.style results results.table ",
-    "claims.judge": "base base.layers base.reading base.run claims claims.evidence "
+    "networks.released.layouts networks.released.table networks.resnet ",
+    "stages.extract": f"{LOADING} "
+    "base.batches base.run data.augment evaluation evaluation.features stages stages.extract ",
+    "stages.energy": "base measures measures.directions measures.energy measures.gram "
+    "measures.of_layers measures.readings measures.special_functions measures.spectra "
+    "measures.uniform_sphere stages stages.energy ",
+    "stages.linear_eval": f"{LOADING} "
+    "base.run data.augment evaluation evaluation.knn evaluation.linear evaluation.logistic "
+    "evaluation.probes evaluation.sgd_protocol measures measures.readings stages "
+    "stages.linear_eval training training.optim ",
+    "stages.tabulate": "base base.reading base.run results results.collect "
+    "results.early_stopping stages stages.tabulate ",
+    "stages.claims": "base base.layers base.reading base.run claims claims.evidence "
     "claims.figure1 claims.figure2 claims.figure3 claims.figure4 claims.judge "
     "claims.kinds claims.kinds.contrasts claims.kinds.correlations "
     "claims.kinds.early_stopping claims.kinds.ordered claims.kinds.trends claims.overall "
-    "claims.paper claims.runs results results.table statistics statistics.bootstrap "
-    "statistics.permutation ",
-    "results.text": "base base.run results.text ",
+    "claims.paper claims.runs results results.table stages stages.claims statistics "
+    "statistics.bootstrap statistics.permutation ",
+    "stages.figures": "base base.layers base.reading base.run figures figures.captions "
+    "figures.draw figures.drawing figures.further figures.heat_map figures.paper "
+    "figures.relations figures.seeds figures.size figures.style results results.table "
+    "stages stages.figures ",
+    "stages.summary": "base base.run results results.text stages stages.summary ",
+    "stages.report": "base base.layers base.reading base.run claims claims.paper figures "
+    "figures.captions figures.style report report.behind report.chart report.columns "
+    "report.content report.links report.missing report.page report.verdicts results "
+    "results.table stages stages.report ",
 }
 
 MODULE = '''

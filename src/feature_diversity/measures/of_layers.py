@@ -3,6 +3,7 @@
 import csv
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -46,7 +47,7 @@ def energies_and_measures(
     vectors: list[str],
     centred: list[bool],
     second: bool = False,
-) -> tuple[list[dict], list[dict]]:
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Energies and companion measures of features in files.
 
     Args:
@@ -107,7 +108,9 @@ def random_rows(n: int, size: int, seed: int) -> np.ndarray:
     return np.sort(np.random.default_rng(seed).choice(n, size, replace=False))
 
 
-def add_second(rows: list[dict], path: Path, vector: str, powers: list[float], centred: list[bool]) -> None:
+def add_second(
+    rows: list[dict[str, Any]], path: Path, vector: str, powers: list[float], centred: list[bool]
+) -> None:
     """Add to the rows of a layer and vector the energies of the other images' features in `path`."""
     maps = _load_maps(path)
     if len(maps) > EXACT_IMAGES:
@@ -126,7 +129,9 @@ def _load_maps(path: Path) -> np.ndarray:
     return maps
 
 
-def _energy_rows(features: Features, powers: list[float], centred: list[bool], where: str) -> list[dict]:
+def _energy_rows(
+    features: Features, powers: list[float], centred: list[bool], where: str
+) -> list[dict[str, Any]]:
     rows = []
     for center in centred:
         try:
@@ -155,7 +160,7 @@ def _energy_rows(features: Features, powers: list[float], centred: list[bool], w
     return rows
 
 
-def _measure_row(features: Features, head: Features | None, where: str) -> dict:
+def _measure_row(features: Features, head: Features | None, where: str) -> dict[str, Any]:
     if not features.gram.diagonal().all():  # has an energy only when centred, but the measures normalise
         raise InputError(f"{where}: row {features.gram.diagonal().argmin()} is zero: it has no direction")
     with np.errstate(divide="ignore", invalid="ignore"):  # nan where all images are alike
@@ -187,24 +192,24 @@ def _load(path: Path) -> np.ndarray:
         raise InputError(f"{path} cannot be read as a NumPy array: {error}") from None
 
 
-def write_energies(path: Path, rows: list[dict]) -> None:
+def write_energies(path: Path, rows: list[dict[str, Any]]) -> None:
     """Write the rows of energy.csv; InputError where nothing may be written."""
     _write(path, ENERGY_COLUMNS, rows)
 
 
-def write_measures(path: Path, rows: list[dict]) -> None:
+def write_measures(path: Path, rows: list[dict[str, Any]]) -> None:
     """Write the rows of measures.csv; InputError where nothing may be written."""
     _write(path, MEASURE_COLUMNS, rows)
 
 
-def _write(path: Path, columns: list[str], rows: list[dict]) -> None:
+def _write(path: Path, columns: list[str], rows: list[dict[str, Any]]) -> None:
     with atomic_write(path) as part, part.open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
         writer.writerows([_cell(row[column]) for column in columns] for row in rows)
 
 
-def _cell(value) -> str:
+def _cell(value: Any) -> str:
     """As text that reads back to the same value; empty where there is none."""
     if isinstance(value, bool):
         return "true" if value else "false"

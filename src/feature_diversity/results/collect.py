@@ -47,7 +47,7 @@ def collect(
             shown.setdefault(run, []).append(figure)
     runs = sorted({run for grid in grids for run in expand(grid)})
     table = joined(read_run(results, run, shown.get(run, []), error_source) for run in runs)
-    place = table.columns.get_loc("layer")
+    place = list(table.columns).index("layer")
     stopped = stop_early(table, early_stopping["rule"], early_stopping["patience"])
     table.insert(place, "early_stopped", stopped)
     table.insert(place + 1, "stopping_rule", rule_text(**early_stopping))
