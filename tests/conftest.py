@@ -12,9 +12,8 @@ import torch
 from support.pictures import picture
 
 import feature_diversity
-from feature_diversity.data import prepare
 from feature_diversity.planning.recipe import recipe
-from feature_diversity.training import loop as pretrain
+from feature_diversity.stages import data, pretrain
 
 torch.set_num_threads(1)
 
@@ -40,7 +39,7 @@ def digits(tmp_path_factory) -> Path:
         "held_out": 30,
         "seed": 0,
     }
-    prepare.main(["--folder", "nowhere", "--dataset", json.dumps(dataset), "--output", str(path)])
+    data.main(["--folder", "nowhere", "--dataset", json.dumps(dataset), "--output", str(path)])
     return path
 
 
@@ -49,13 +48,14 @@ def training(digits) -> Callable[..., list[str]]:
     """Arguments of the stage `pretrain` for the smallest network; four steps an epoch."""
 
     def arguments(folder: Path, *epochs: int, algorithm="simclr", seed=1, **changes) -> list[str]:
-        run = {"algorithm": algorithm, "depth": 14, "width": 1 / 64, "norm": "batchnorm", "seed": seed}
+        network = {"algorithm": algorithm, "depth": 14, "width": 1 / 64, "norm": "batchnorm", "seed": seed}
         values = recipe(algorithm, small_images=True, changes={"batch_size": 16} | changes)
         models = [str(folder / f"ep{number}" / "model.safetensors") for number in epochs]
         return [
-            *("--data", str(digits), "--run", json.dumps(run), "--recipe", json.dumps(values)),
+            *("--data", str(digits), "--network", json.dumps(network), "--recipe", json.dumps(values)),
             *("--epochs", *map(str, epochs), "--models", *models),
             *("--histories", *(str(folder / f"ep{number}" / "history.csv") for number in epochs)),
+            *("--store", str(folder / "trainings")),
         ]
 
     return arguments
@@ -110,16 +110,15 @@ def class_folders(tmp_path) -> Path:
 
 
 @pytest.fixture
-def prepare_folders(class_folders, monkeypatch) -> Callable[..., Path]:
+def prepare_folders(class_folders) -> Callable[..., Path]:
     """Prepare those folders with some options changed; returns the prepared file."""
-    monkeypatch.setenv("DATA_FOLDER", str(class_folders))
 
     def run(**changes) -> Path:
         options = {"name": "class_folders", "path": "pictures", "image_size": 32, "validation": 4}
         options |= {"test": 0, "train": 0, "held_out": 6, "seed": 0}
         output = class_folders / "data.safetensors"
         dataset = json.dumps(options | changes)
-        prepare.main(["--folder", str(class_folders), "--dataset", dataset, "--output", str(output)])
+        data.main(["--folder", str(class_folders), "--dataset", dataset, "--output", str(output)])
         return output
 
     return run

@@ -28,10 +28,10 @@ STAGES = {
 }
 MODULES = {
     "plan": "commands.plan",
-    "data": "data.prepare",
-    "pretrain": "training.loop",
-    "zoo": "networks.released.convert",
-    "vissl": "vissl.run",
+    "data": "stages.data",
+    "pretrain": "stages.pretrain",
+    "zoo": "stages.zoo",
+    "vissl": "stages.vissl",
     "extract": "evaluation.features",
     "energy": "measures.of_layers",
     "linear_eval": "evaluation.linear",

@@ -41,6 +41,6 @@ def test_it_is_trained_by_name(tmp_path):
     train("mirrored", tmp_path, epochs=2)
     assert int(last_state(tmp_path)["algorithm"]["steps"]) == 2 * 4  # 70 images are 4 batches of 16
     trained = model.read(tmp_path / "snapshot_000002" / "model.safetensors")
-    assert trained.facts["run"]["algorithm"] == "mirrored"
+    assert trained.facts["network"]["algorithm"] == "mirrored"
     assert trained.head(trained.trunk(torch.randn(3, 3, 32, 32))).shape == (3, 2)
     assert json.loads(json.dumps(trained.facts)) == trained.facts

@@ -8,20 +8,24 @@ import socket
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 from safetensors.torch import load_file
+from support.accident import after_saves, send
 from support.paths import SOURCE
 
 from feature_diversity import __main__
 from feature_diversity.base.errors import InputError
 from feature_diversity.compute import launch
-from feature_diversity.training import loop as pretrain
+from feature_diversity.stages import pretrain
 
 
-def command(arguments: list[str], environment: dict[str, str], errors: Path) -> None:
-    """`python -m feature_diversity pretrain ...` in this process."""
+def command(arguments: list[str], environment: dict[str, str], errors: Path, stop: bool) -> None:
+    """`python -m feature_diversity pretrain ...` in this process; stop: until it has saved a state."""
+    if stop:
+        after_saves(1, partial(send, signal.SIGSTOP))
     os.environ |= environment
     os.dup2(os.open(errors, os.O_WRONLY | os.O_CREAT | os.O_APPEND), 2)
     sys.argv = ["feature_diversity", "pretrain", *arguments]
@@ -35,17 +39,19 @@ def start():
     What they say is in the file `errors`. They are forked from one in which torch is loaded already.
     """
     context = multiprocessing.get_context("forkserver")
-    modules = ["feature_diversity.training.loop", "feature_diversity.algorithms.npid", "torch._dynamo"]
+    modules = ["feature_diversity.stages.pretrain", "feature_diversity.algorithms.npid", "torch._dynamo"]
     context.set_forkserver_preload(modules)
 
-    def run(arguments: list[str], errors: Path, tasks: int = 2) -> list[multiprocessing.Process]:
+    def run(
+        arguments: list[str], errors: Path, tasks: int = 2, stop: bool = False
+    ) -> list[multiprocessing.Process]:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         processes = []
         for task in range(tasks):
             environment = slurm(task, tasks) | {"MASTER_PORT": str(port)}
-            processes.append(context.Process(target=command, args=(arguments, environment, errors)))
+            processes.append(context.Process(target=command, args=(arguments, environment, errors, stop)))
             processes[-1].start()
         return processes
 
@@ -91,8 +97,8 @@ def exits(processes) -> list[int]:
 
 
 def wait_for_state(folder) -> None:
-    """Until a first state is there."""
-    while not list(folder.glob("state_*.pt")):
+    """Until a first state is there, in the store of a folder's trainings."""
+    while not list(folder.glob("trainings/*/state_*.pt")):
         time.sleep(0.001)
 
 
@@ -113,27 +119,26 @@ def test_torchrun_trains_on_two_processes_what_one_would(training, train, tmp_pa
     two = tmp_path / "two" / "ep1" / "model.safetensors"
     assert losses(two) == pytest.approx(losses(one), rel=1e-3)
     assert load_file(two).keys() == load_file(one).keys()
-    assert sorted(os.listdir(two.parent)) == ["history.csv", "model.safetensors", "resume"]
+    assert sorted(os.listdir(two.parent)) == ["history.csv", "model.safetensors"]
 
 
 @pytest.mark.parametrize(("before", "after"), [(2, 1), (1, 2)])
 def test_another_number_of_processes_goes_on_at_the_end_of_an_epoch(start, training, tmp_path, before, after):
-    arguments = training(tmp_path, 12, algorithm="npid")
-    folder = tmp_path / "ep12"
-    processes = start(arguments, tmp_path / "before", before)
-    wait_for_state(folder / "resume")
+    arguments = training(tmp_path, 4, algorithm="npid")
+    processes = start(arguments, tmp_path / "before", before, stop=True)
+    wait_for_state(tmp_path)
     for process in processes:
         process.kill()
     exits(processes)
     assert exits(start(arguments, tmp_path / "after", after)) == [0] * after
     assert (tmp_path / "after").read_text().count("going on after epoch ") == 1
-    assert len(losses(folder / "model.safetensors")) == 12
+    assert len(losses(tmp_path / "ep4" / "model.safetensors")) == 4
 
 
 def test_within_an_epoch_another_number_of_processes_is_refused(start, training, tmp_path):
     arguments = training(tmp_path, 400, algorithm="npid")
     processes = start(arguments, tmp_path / "errors")
-    wait_for_state(tmp_path / "ep400" / "resume")
+    wait_for_state(tmp_path)
     os.kill(processes[1].pid, signal.SIGTERM)  # one of them is enough
     assert exits(processes) == [128 + signal.SIGTERM] * 2
     assert (tmp_path / "errors").read_text().count("asked to stop: epoch ") == 1
@@ -155,7 +160,7 @@ def test_what_is_wrong_for_all_is_said_once(start, training, tmp_path):
 @pytest.mark.parametrize("killed", [0, 1])
 def test_a_process_that_is_killed_ends_the_others(start, training, tmp_path, killed):
     processes = start(training(tmp_path, 400), tmp_path / "errors")
-    wait_for_state(tmp_path / "ep400" / "resume")
+    wait_for_state(tmp_path)
     processes[killed].kill()
     assert sorted(exits(processes)) == [-signal.SIGKILL, 1]
     errors = (tmp_path / "errors").read_text()
@@ -167,7 +172,7 @@ def test_a_process_that_is_killed_ends_the_others(start, training, tmp_path, kil
 def test_a_second_training_of_the_same_run_is_refused_once(start, training, tmp_path):
     arguments = training(tmp_path, 400)
     processes = start(arguments, tmp_path / "errors")
-    wait_for_state(tmp_path / "ep400" / "resume")
+    wait_for_state(tmp_path)
     assert exits(start(arguments, tmp_path / "second")) == [1, 1]
     assert (tmp_path / "second").read_text().count("error: ") == 1
     assert "error: another process trains this run: process " in (tmp_path / "second").read_text()

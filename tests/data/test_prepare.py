@@ -10,7 +10,8 @@ from safetensors import safe_open
 from sklearn.datasets import load_digits
 
 from feature_diversity.base.errors import InputError
-from feature_diversity.data import prepare, store
+from feature_diversity.data import store
+from feature_diversity.stages import data
 
 OPTIONS = {
     "name": "digits",
@@ -29,7 +30,7 @@ def prepared(tmp_path):
 
     def make(**changes):
         path = tmp_path / f"{len(list(tmp_path.iterdir()))}.safetensors"
-        prepare.main(["--folder", ".", "--dataset", json.dumps(OPTIONS | changes), "--output", str(path)])
+        data.main(["--folder", ".", "--dataset", json.dumps(OPTIONS | changes), "--output", str(path)])
         return path
 
     return make
@@ -175,7 +176,7 @@ def test_all_test_images_can_be_held_out(prepared):
 def test_the_held_out_images_are_listed(tmp_path):
     output, listed = tmp_path / "data.safetensors", tmp_path / "held_out.csv"
     dataset = json.dumps(OPTIONS | {"held_out_2": 5})
-    prepare.main(["--folder", ".", "--dataset", dataset, "--output", str(output), "--held-out", str(listed)])
+    data.main(["--folder", ".", "--dataset", dataset, "--output", str(output), "--held-out", str(listed)])
     rows = list(csv.DictReader(listed.open()))
     assert [int(row["row"]) for row in rows if row["draw"] == "1"] == rows_of(output, "held_out").tolist()
     assert [int(row["row"]) for row in rows if row["draw"] == "2"] == rows_of(output, "held_out_2").tolist()

@@ -132,7 +132,7 @@ def test_an_extraction_that_fails_leaves_no_file(digits, network, tmp_path, monk
 def test_a_network_without_a_head_is_named(digits, tmp_path):
     path = tmp_path / "model.safetensors"
     run = {"algorithm": "npid_lemniscate", "depth": 14, "width": 1 / 64, "norm": "batchnorm", "seed": 0}
-    model.write(path, resnet(14, 1 / 64), None, {"run": run, "head": None})
+    model.write(path, resnet(14, 1 / 64), None, {"network": run, "head": None})
     arguments = ["--data", str(digits), "--models", str(path), "--layers"]
     with pytest.raises(InputError, match=r"model\.safetensors was released without its head; leave head out"):
         extract.main([*arguments, '["conv1", "head"]'])

@@ -1,6 +1,7 @@
 import csv
 import itertools
 import json
+from dataclasses import asdict
 
 import pandas as pd
 import pytest
@@ -37,7 +38,7 @@ def write_run(folder, run):
     trunk = resnet(run.depth, run.width, run.norm)
     values = recipe(run.algorithm)
     facts = {
-        "run": {name: getattr(run, name) for name in ("algorithm", "depth", "width", "norm", "seed")},
+        "network": asdict(run.network),
         "recipe": values,
         "dataset": {"name": "digits"},
         "engine": "native",
@@ -256,7 +257,7 @@ def test_a_linear_evaluation_without_its_keys_is_named(results):
 
 def test_a_model_without_its_facts_is_named(results):
     path = results / RUN.folder / "model.safetensors"
-    model.write(path, resnet(14, 1 / 64), resnet(14, 1 / 64), {"run": {}})
+    model.write(path, resnet(14, 1 / 64), resnet(14, 1 / 64), {"network": {}})
     with pytest.raises(InputError, match=r"model\.safetensors .* metadata have no dataset, engine, epochs"):
         tabulate.main(arguments(results))
 

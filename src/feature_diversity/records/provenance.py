@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from feature_diversity.base.files import WRITTEN
+from feature_diversity.base.paths import TRAININGS
 from feature_diversity.base.timing import STARTED
 from feature_diversity.records.digest import code_digest
 from feature_diversity.records.origin import machine, versions
@@ -64,8 +65,8 @@ def record(stage: str, module: str, arguments: list[str]) -> dict[str, Any]:
 
 
 def is_result(path: Path) -> bool:
-    """Whether a written file is there to stay; the folder of a training's state is not."""
-    return path.exists() and "resume" not in path.parts[-3:]
+    """Whether a written file is one of the results; what is in the store of trainings is not."""
+    return path.exists() and TRAININGS not in path.parts
 
 
 def read_records(logs: Path) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 
 from feature_diversity.base.errors import InputError
 from feature_diversity.base.files import atomic_write
-from feature_diversity.base.run import Run, expand
+from feature_diversity.base.run import Network, Run, expand
 from feature_diversity.base.timing import announce_ready
 from feature_diversity.results.early_stopping import stop_early
 
@@ -95,7 +95,7 @@ def read_run(results: Path, run: Run, figures: list[str], error_source: str) -> 
     """
     folder = results / run.folder
     facts = model_facts(folder / "model.safetensors")
-    found = Run(**facts["run"], epochs=facts["epochs"]).folder
+    found = Network(**facts["network"]).after(facts["epochs"]).folder
     if found != run.folder:
         raise InputError(f"{folder / 'model.safetensors'} is a model of {found}, expected {run.folder}")
     if error_source == "published":
@@ -172,7 +172,7 @@ def model_facts(path: Path) -> dict[str, Any]:
             sizes = [file.get_slice(key).get_shape() for key in trunk if not key.endswith(statistics)]
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path} is not a model of this package: {error}") from None
-    needed = {"dataset", "engine", "epochs", "run"}
+    needed = {"dataset", "engine", "epochs", "network"}
     if missing := sorted(needed - set(facts)):
         raise InputError(f"{path} is not a model of this package: its metadata have no {', '.join(missing)}")
     return facts | {"n_params": sum(math.prod(shape) for shape in sizes)}
