@@ -17,6 +17,41 @@ from feature_diversity.stages import data, pretrain
 
 torch.set_num_threads(1)
 
+# Files whose tests take minutes together. They are begun first, in this order: what is short fills the end.
+SLOW = [
+    "workflow/test_slurm.py",
+    "workflow/test_vissl_engine.py",
+    "workflow/test_reruns.py",
+    "workflow/test_killed_jobs.py",
+    "workflow/test_imagenet_zoo.py",
+    "workflow/test_cifar100.py",
+    "training/test_survival.py",
+    "claims/test_judge.py",
+    "compute/test_launch.py",
+    "figures/test_figures.py",
+    "report/test_report.py",
+    "report/test_report_in_browser.py",
+    "workflow/test_shared_trainings.py",
+    "compute/test_ranks.py",
+]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "slow: in a file whose tests take minutes together")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    tests = Path(__file__).parent
+
+    def place(item: pytest.Item) -> int:
+        path = item.path.relative_to(tests).as_posix()
+        return SLOW.index(path) if path in SLOW else len(SLOW)
+
+    items.sort(key=place)
+    for item in items:
+        if place(item) < len(SLOW) or item.path.parent.name == "workflow":
+            item.add_marker(pytest.mark.slow)
+
 
 @pytest.fixture(autouse=True)
 def _torch_settings():

@@ -135,7 +135,7 @@ def test_a_training_that_is_cancelled_and_then_runs_out_of_time_ends_with_the_sa
         study = pool.submit(snakemake, cluster, checkout, model)
         for place, disturb in enumerate(["scancel {job}", "scontrol update JobId={job} EndTime=now"]):
             # however busy the machine, what happens to it happens then: a signal of SLURM's wakes it
-            process = accidents.stopped(f"simclr.{place}", study.done)
+            process = accidents.stopped(f"simclr.{place}", lambda: study.done() and study.result())
             job = jobs(cluster).query("state == 'RUNNING'")["id"].item()
             cluster.run("exec", *disturb.format(job=job).split())
             while alive(process):
