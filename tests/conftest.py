@@ -13,7 +13,8 @@ from support.pictures import picture
 
 import feature_diversity
 from feature_diversity.planning.recipe import recipe
-from feature_diversity.stages import data, pretrain
+from feature_diversity.stages import data as data_stage
+from feature_diversity.stages import pretrain
 
 torch.set_num_threads(1)
 
@@ -74,7 +75,7 @@ def digits(tmp_path_factory) -> Path:
         "held_out": 30,
         "seed": 0,
     }
-    data.main(["--folder", "nowhere", "--dataset", json.dumps(dataset), "--output", str(path)])
+    data_stage.main(["--folder", "nowhere", "--dataset", json.dumps(dataset), "--output", str(path)])
     return path
 
 
@@ -146,14 +147,14 @@ def class_folders(tmp_path) -> Path:
 
 @pytest.fixture
 def prepare_folders(class_folders) -> Callable[..., Path]:
-    """Prepare those folders with some options changed; returns the prepared file."""
+    """Prepare those folders with some options changed; returns the prepared file, in the data folder."""
 
     def run(**changes) -> Path:
         options = {"name": "class_folders", "path": "pictures", "image_size": 32, "validation": 4}
         options |= {"test": 0, "train": 0, "held_out": 6, "seed": 0}
         output = class_folders / "data.safetensors"
         dataset = json.dumps(options | changes)
-        data.main(["--folder", str(class_folders), "--dataset", dataset, "--output", str(output)])
+        data_stage.main(["--folder", str(class_folders), "--dataset", dataset, "--output", str(output)])
         return output
 
     return run

@@ -59,16 +59,13 @@ def start():
 
 
 @pytest.fixture
-def run_torch():
-    """Start the stage with torchrun."""
+def run_several():
+    """Start the stage as several processes, which it does itself by torchrun."""
 
     def run(processes: int, arguments: list[str]) -> subprocess.CompletedProcess:
-        torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-        stage = ["--nproc-per-node", str(processes), "-m", "--", "feature_diversity", "pretrain"]
-        source = str(SOURCE)
         return subprocess.run(
-            [*torchrun, *stage, *arguments],
-            env=os.environ | {"PYTHONPATH": source},
+            [sys.executable, "-m", "feature_diversity", "pretrain", "--gpus", str(processes), *arguments],
+            env=os.environ | {"PYTHONPATH": str(SOURCE)},
             capture_output=True,
             text=True,
             check=False,
@@ -111,8 +108,8 @@ def losses(model) -> list[float]:
 # --- start to end ---
 
 
-def test_torchrun_trains_on_two_processes_what_one_would(training, train, tmp_path, run_torch):
-    done = run_torch(2, training(tmp_path / "two", 0, 1))
+def test_two_processes_that_torchrun_starts_train_what_one_would(training, train, tmp_path, run_several):
+    done = run_several(2, training(tmp_path / "two", 0, 1))
     assert done.returncode == 0, done.stderr
     assert [line.split()[0] for line in done.stderr.splitlines() if line].count("epoch") == 1
     _, one = train(tmp_path / "one", 0, 1)
@@ -144,6 +141,37 @@ def test_within_an_epoch_another_number_of_processes_is_refused(start, training,
     assert (tmp_path / "errors").read_text().count("asked to stop: epoch ") == 1
     with pytest.raises(InputError, match="within an epoch, of 2 processes, not 1: go on with 2"):
         pretrain.main(arguments)
+
+
+def test_its_exit_code_is_that_of_the_processes_it_started(training, tmp_path, run_several):
+    done = run_several(2, training(tmp_path, 1, batch_size=15))
+    assert done.returncode == 1
+    assert "batch_size is 15, expected a multiple of the number of processes, 2" in done.stderr
+
+
+def test_on_several_machines_srun_starts_it(training, tmp_path, run_several, monkeypatch):
+    srun = tmp_path / "srun"
+    srun.write_text('#!/bin/sh\necho srun "$@"; exit 5\n')
+    srun.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    arguments = ["--nodes", "2", *training(tmp_path, 1)]
+    done = run_several(4, arguments)
+    assert done.returncode == 5
+    options, stage = done.stdout.split(f" {sys.executable} ")
+    assert options == "srun --nodes 2 --ntasks 4 --cpu-bind=none --kill-on-bad-exit=1"
+    assert stage.startswith("-m feature_diversity pretrain --gpus 4 --nodes 2 --data ")
+
+
+def test_processes_that_machines_cannot_share_evenly_are_refused(training, tmp_path, run_several):
+    done = run_several(3, ["--nodes", "2", *training(tmp_path, 1)])
+    assert done.returncode == 1
+    assert done.stderr == "error: --gpus is 3, expected a multiple of --nodes, 2\n"
+
+
+def test_without_slurm_several_machines_are_refused(training, tmp_path, run_several, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    done = run_several(2, ["--nodes", "2", *training(tmp_path, 1)])
+    assert done.stderr == "error: --nodes is 2, which needs SLURM: srun: No such file or directory\n"
 
 
 # --- how it fails ---

@@ -1,4 +1,3 @@
-import json
 import shutil
 
 import numpy as np
@@ -10,6 +9,7 @@ from feature_diversity.data import store
 from feature_diversity.evaluation import features as extract
 from feature_diversity.networks import model
 from feature_diversity.networks.resnet import resnet
+from feature_diversity.stages import extract as stage
 
 LAYERS = ["conv1", "res2", "res3", "res4", "res5", "trunk", "head"]
 
@@ -19,7 +19,7 @@ def folder(digits, trained, tmp_path_factory):
     """The features that the stage writes for a network trained for one epoch."""
     copy = tmp_path_factory.mktemp("run") / "model.safetensors"
     shutil.copy(trained, copy)
-    extract.main(["--data", str(digits), "--models", str(copy), "--layers", json.dumps(LAYERS)])
+    stage.main(["--data", str(digits), "--models", str(copy), "--layers", *LAYERS])
     return copy.parent / "features"
 
 
@@ -135,15 +135,15 @@ def test_a_network_without_a_head_is_named(digits, tmp_path):
     model.write(path, resnet(14, 1 / 64), None, {"network": run, "head": None})
     arguments = ["--data", str(digits), "--models", str(path), "--layers"]
     with pytest.raises(InputError, match=r"model\.safetensors was released without its head; leave head out"):
-        extract.main([*arguments, '["conv1", "head"]'])
-    extract.main([*arguments, '["conv1", "trunk"]'])
+        stage.main([*arguments, "conv1", "head"])
+    stage.main([*arguments, "conv1", "trunk"])
     assert (tmp_path / "features" / "trunk.npy").exists()
 
 
 def test_only_the_layers_asked_for_are_recorded(digits, trained, tmp_path):
     copy = tmp_path / "model.safetensors"
     shutil.copy(trained, copy)
-    extract.main(["--data", str(digits), "--models", str(copy), "--layers", '["res3", "head"]'])
+    stage.main(["--data", str(digits), "--models", str(copy), "--layers", "res3", "head"])
     written = sorted(path.name for path in (tmp_path / "features").iterdir())
     assert written == ["head.npy", "res3.npy", "views_head.npy"]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from support.paths import SOURCE
 
-from feature_diversity.records.digest import code_digest
+from feature_diversity.records.digest import stage_digest
 from feature_diversity.records.provenance import by_stage, provenance_of, read_records
 
 SETTINGS = {"name": "digits", "image_size": 32, "train": 64, "validation": 60, "test": 80, "held_out": 30}
@@ -59,7 +59,7 @@ def test_a_record_has_the_command_with_its_settings(record):
 
 
 def test_a_record_has_the_digest_that_the_workflow_has_for_the_job(record):
-    assert record["code"] == code_digest("prepare", "data.sources.digits")
+    assert record["code"] == stage_digest("data", "data.sources.digits")
 
 
 def test_a_record_has_the_packages_that_were_used(record):

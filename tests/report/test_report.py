@@ -11,9 +11,9 @@ from support.report_study import LAYERS, make_report, study_table
 from feature_diversity.base.errors import InputError
 from feature_diversity.base.run import RUN
 from feature_diversity.report import columns, links
-from feature_diversity.report import content as report
 from feature_diversity.report.behind import numbers_behind
 from feature_diversity.report.verdicts import NEEDED, read_claims, verdicts_of
+from feature_diversity.stages import report as stage
 
 
 @pytest.fixture
@@ -137,7 +137,7 @@ def test_a_file_that_is_no_table_of_verdicts_is_refused_naming_it(table, tmp_pat
     page.unlink()
     (tmp_path / "claims.csv").write_text(content)
     with pytest.raises(InputError, match=r"claims\.csv"):
-        report.main(["--table", str(tmp_path / "results.csv"), "--claims", str(tmp_path / "claims.csv"),
+        stage.main(["--table", str(tmp_path / "results.csv"), "--claims", str(tmp_path / "claims.csv"),
                      "--figures", "none", "--output", str(page),
                      "--provenance", str(tmp_path / "p")])  # fmt: skip
     assert not page.exists()
@@ -175,7 +175,7 @@ def test_planned_runs_that_are_not_in_the_table_are_named(table, tmp_path):
 def test_an_empty_table_of_verdicts_still_makes_a_page(table, tmp_path):
     page = make_report(table, tmp_path)
     pd.DataFrame(columns=NEEDED).to_csv(tmp_path / "claims.csv", index=False)
-    report.main(["--table", str(tmp_path / "results.csv"), "--claims", str(tmp_path / "claims.csv"),
+    stage.main(["--table", str(tmp_path / "results.csv"), "--claims", str(tmp_path / "claims.csv"),
                  "--figures", "none", "--output", str(page),
                  "--provenance", str(tmp_path / "p")])  # fmt: skip
     assert "The table of verdicts is empty" in page.read_text()

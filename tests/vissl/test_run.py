@@ -56,8 +56,8 @@ def test_grey_images_are_the_same_in_all_channels(tmp_path):
     np.testing.assert_array_equal(first, images[0].permute(1, 2, 0).expand(-1, -1, 3))
 
 
-def test_vissl_reads_images_in_files_where_they_lie(prepare_folders, tmp_path):
-    _, (data,) = store.read(prepare_folders(), "train")
+def test_vissl_reads_images_in_files_where_they_lie(prepare_folders, class_folders, tmp_path):
+    _, (data,) = store.read(prepare_folders(), "train", folder=class_folders)
     write_inputs(tmp_path, data, recipe("jigsaw"))
     paths = np.load(tmp_path / "images.npy")
     assert [Image.open(path).size for path in paths] == [picture(0).size] * len(data.labels)

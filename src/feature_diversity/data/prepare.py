@@ -48,8 +48,8 @@ def prepare(
         name: One of the files in `data/sources`.
         image_size: Side in pixels of what the network takes.
         path: Folder of the images below `folder`, for sources that need one.
-        stored_size: Side in pixels of what training begins with; 0 for image_size, or for images in files
-            what VISSL's crop takes.
+        stored_size: Side in pixels of what training begins with. 0: image_size, or, for images in files, what
+            VISSL's crop takes.
         cache: Whether training images in files are kept, made smaller, beside the output.
         duplicates: "refuse" or "drop" training images that are also test or validation images.
         held_out_list: Where to list the held-out images (csv), if anywhere.

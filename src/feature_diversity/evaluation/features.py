@@ -1,7 +1,5 @@
-"""The stage `extract`: features of the held-out images at the recorded layers, written as they come."""
+"""Features of images at the recorded layers of a network, written as they come."""
 
-import argparse
-import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -11,46 +9,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from feature_diversity.base.errors import InputError
 from feature_diversity.base.files import atomic_write
-from feature_diversity.base.timing import announce_ready
 from feature_diversity.compute.draws import generator
 from feature_diversity.data import store
 from feature_diversity.data.augment import colour_jitter, random_resized_crop
-from feature_diversity.data.loader import evaluation_images
 from feature_diversity.networks import model
 
 # Images through the network at a time: 250, or fewer of more than 64 x 128 pixels, 41 of 224 x 224, whose
-# features then take 400 MB. Features do not depend on it; the draws of the views do.
+# features then take 400 MB. Features do not depend on it; the draws of the views do. `planning.cost` reads it
 BATCH = 250
-BATCH_PIXELS = 2**21
+BATCH_PIXELS = 2_097_152
 POOLED = ("trunk", "head")  # layers of which two augmented views are recorded, for the alignment
-
-
-def main(argv: list[str]) -> None:
-    """Command line of the stage; see --help."""
-    parser = argparse.ArgumentParser(prog="feature_diversity extract", description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="prepared data set")
-    parser.add_argument(
-        "--models", type=Path, nargs="+", required=True, help="model.safetensors of one or more runs"
-    )
-    parser.add_argument("--layers", type=json.loads, required=True, help="layers to record, as a JSON list")
-    parser.add_argument("--threads", type=int, default=1)
-    arguments = parser.parse_args(argv)
-    torch.set_num_threads(arguments.threads)
-
-    facts, (held_out, second) = store.read(arguments.data, "held_out", "held_out_2")
-    images = evaluation_images(held_out, facts.image_size)
-    announce_ready()
-    for path in arguments.models:
-        network = model.read_for_features(path)
-        if network.head is None and "head" in arguments.layers:
-            raise InputError(f"{path} was released without its head; leave head out of the study's layers")
-        extract(network, images, facts, arguments.layers, path.parent / "features")
-        if len(second.labels):
-            others = evaluation_images(second, facts.image_size)
-            extract(network, others, facts, arguments.layers, path.parent / "features" / "second")
-        print(f"{path.parent.name}: {len(images)} images, layers {', '.join(arguments.layers)}")
 
 
 def extract(

@@ -1,16 +1,10 @@
-"""The stage `linear_eval`: how well a linear classifier on the frozen trunk tells the classes apart."""
+"""Linear evaluation: how well a linear classifier on the frozen trunk tells the classes apart."""
 
-import argparse
-import json
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from feature_diversity.base.errors import InputError
-from feature_diversity.base.files import atomic_write
-from feature_diversity.base.timing import announce_ready
 from feature_diversity.data import store
 from feature_diversity.evaluation import sgd_protocol as vissl_linear
 from feature_diversity.evaluation.knn import knn_scores
@@ -19,36 +13,6 @@ from feature_diversity.evaluation.probes import error, features, judge
 from feature_diversity.networks import model
 
 SPLITS = ("train", "validation", "test")
-
-
-def main(argv: list[str]) -> None:
-    """Command line of the stage; see --help."""
-    parser = argparse.ArgumentParser(prog="feature_diversity linear_eval", description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="prepared data set")
-    parser.add_argument(
-        "--models", type=Path, nargs="+", required=True, help="model.safetensors of one or more runs"
-    )
-    parser.add_argument(
-        "--options", type=json.loads, required=True, help="a study's block `linear_evaluation` (JSON)"
-    )
-    parser.add_argument("--outputs", type=Path, nargs="+", required=True, help="linear.json for each model")
-    parser.add_argument("--threads", type=int, default=1)
-    arguments = parser.parse_args(argv)
-    torch.set_num_threads(arguments.threads)
-
-    facts, splits = store.read(arguments.data, *SPLITS)
-    for name, split in zip(SPLITS, splits, strict=True):
-        if not len(split.labels):
-            raise InputError(f"{arguments.data} has no {name} images, which linear evaluation needs")
-    announce_ready()
-    for path, output in zip(arguments.models, arguments.outputs, strict=True):
-        result = evaluate(model.read_for_features(path), facts, splits, **arguments.options)
-        with atomic_write(output) as temporary:
-            temporary.write_text(json.dumps(result, indent=2) + "\n")
-        print(
-            f"{path.parent.name}: test error {result['test_error']:.4f}, "
-            f"validation error {result['val_error']:.4f}"
-        )
 
 
 def evaluate(

@@ -14,10 +14,6 @@ from feature_diversity.base.literals import literal
 from feature_diversity.base.paths import ALGORITHMS, PACKAGE
 
 FLOAT = 4  # bytes
-EXTRACTED, EXTRACTED_PIXELS = (
-    250,
-    2**21,
-)  # most images, and most of their pixels, in a batch of evaluation.features
 PROCESS = 700e6  # bytes of a process that has imported torch, measured
 BACKWARD = 2  # backward passes cost about two forward ones: gradients of the weights and of the inputs
 
@@ -140,12 +136,17 @@ def feature_values(depth: int, width: float, size: int, layers: list[str]) -> in
     return sum(count.get(layer, 0) for layer in layers)
 
 
+def extraction_batch(size: int) -> int:
+    """Images of size x size that pass through the network at a time when features are taken."""
+    file = PACKAGE / "evaluation" / "features.py"
+    return max(1, min(literal(file, "BATCH"), literal(file, "BATCH_PIXELS") // size**2))
+
+
 def extraction_memory(depth: int, width: float, size: int, layers: list[str]) -> float:
     """Bytes that the features of a batch need: two batches of features, and the largest maps on the way."""
-    batch = max(1, min(EXTRACTED, EXTRACTED_PIXELS // size**2))
     largest = feature_values(depth, width, size, ["conv1"])
     values = 2 * feature_values(depth, width, size, layers) + 4 * largest
-    return FLOAT * (2 * parameters(depth, width) + batch * values) + PROCESS
+    return FLOAT * (2 * parameters(depth, width) + extraction_batch(size) * values) + PROCESS
 
 
 def linear_evaluation_memory(depth: int, width: float, size: int, *, images: int, held: int) -> float:

@@ -9,6 +9,8 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
+from feature_diversity.base.stages import STAGES
+
 PACKAGE = Path(__file__).parents[1]
 
 
@@ -22,6 +24,18 @@ def code_digest(*modules: str) -> str:
     """
     text = "\n".join(f"{name} {_meaning(name)}" for name in sorted(import_closure(*modules)))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def stage_digest(stage: str, *named: str) -> str:
+    """Digest of a stage's or command's code: 16 hexadecimal digits.
+
+    Args:
+        stage: Its name, as in `base.stages`.
+        named: Modules that it imports by a name known at run time, such as "algorithms.simclr" or
+            "data.sources.digits".
+    """
+    modules = STAGES[stage].code if stage in STAGES else (f"commands.{stage}",)
+    return code_digest(*modules, *named)
 
 
 def import_closure(*modules: str) -> set[str]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from feature_diversity.base.paths import RESULTS_CSV
 from feature_diversity.base.run import RUN
 from feature_diversity.figures.style import ALGORITHMS, NAMES, in_order
 from feature_diversity.results.table import HEADLINE, reading
@@ -72,7 +73,7 @@ def columns_of(table: pd.DataFrame, runs: pd.DataFrame) -> tuple[dict[str, Any],
     if absent:
         sentences.append(
             f"{absent:,} combinations of layer and reading are not in the chart, to keep the page small; "
-            "results.csv has them."
+            f"{RESULTS_CSV} has them."
         )
     order = in_order(set(diversity))
     return {

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from feature_diversity.base.paths import HISTORY
 from feature_diversity.base.run import CELL, RUN, Run, expand
 from feature_diversity.figures.style import PAPERS_LAYERS
 from feature_diversity.results.table import reading
@@ -52,7 +53,7 @@ def what_is_missing(
         titles = [figure["title"] for figure in figures if figure["remark"] == remark]
         found.append(f"{', '.join(titles)}: {remark}")
     if count := links["without_history"]:
-        found.append(f"{count:,} of {len(runs):,} runs have no history.csv beside this page to link to.")
+        found.append(f"{count:,} of {len(runs):,} runs have no {HISTORY} beside this page to link to.")
     return found
 
 

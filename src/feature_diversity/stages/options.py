@@ -50,9 +50,7 @@ def add_layers(parser: argparse.ArgumentParser) -> None:
 
 def add_threads(parser: argparse.ArgumentParser) -> None:
     """How many threads a stage may take."""
-    parser.add_argument(
-        "--threads", type=int, default=1, help="at most as many as there are cores (default 1)"
-    )
+    parser.add_argument("--threads", type=int, default=1, help="at most the number of cores (default 1)")
 
 
 def add_table(parser: argparse.ArgumentParser) -> None:

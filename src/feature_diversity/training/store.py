@@ -157,8 +157,9 @@ def begin(folder: Path, settings: Settings, wanted: list[int]) -> None:
     for epochs in wanted:
         if any(name.startswith(snapshot_folder(epochs)) for name in known):
             shutil.rmtree(folder / snapshot_folder(epochs), ignore_errors=True)
-    with atomic_write(folder / SETTINGS) as path:
-        path.write_text(json.dumps(settings.metadata(), indent=2))
+    if not (folder / SETTINGS).exists():
+        with atomic_write(folder / SETTINGS) as path:
+            path.write_text(json.dumps(settings.metadata(), indent=2))
 
 
 def finish(folder: Path, epochs: list[int], *, shared: bool) -> None:
