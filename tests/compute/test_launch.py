@@ -8,10 +8,12 @@ import socket
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 from safetensors.torch import load_file
+from support.accident import after_saves, send
 from support.paths import SOURCE
 
 from feature_diversity import __main__
@@ -20,8 +22,10 @@ from feature_diversity.compute import launch
 from feature_diversity.stages import pretrain
 
 
-def command(arguments: list[str], environment: dict[str, str], errors: Path) -> None:
-    """`python -m feature_diversity pretrain ...` in this process."""
+def command(arguments: list[str], environment: dict[str, str], errors: Path, stop: bool) -> None:
+    """`python -m feature_diversity pretrain ...` in this process; stop: until it has saved a state."""
+    if stop:
+        after_saves(1, partial(send, signal.SIGSTOP))
     os.environ |= environment
     os.dup2(os.open(errors, os.O_WRONLY | os.O_CREAT | os.O_APPEND), 2)
     sys.argv = ["feature_diversity", "pretrain", *arguments]
@@ -38,14 +42,16 @@ def start():
     modules = ["feature_diversity.stages.pretrain", "feature_diversity.algorithms.npid", "torch._dynamo"]
     context.set_forkserver_preload(modules)
 
-    def run(arguments: list[str], errors: Path, tasks: int = 2) -> list[multiprocessing.Process]:
+    def run(
+        arguments: list[str], errors: Path, tasks: int = 2, stop: bool = False
+    ) -> list[multiprocessing.Process]:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         processes = []
         for task in range(tasks):
             environment = slurm(task, tasks) | {"MASTER_PORT": str(port)}
-            processes.append(context.Process(target=command, args=(arguments, environment, errors)))
+            processes.append(context.Process(target=command, args=(arguments, environment, errors, stop)))
             processes[-1].start()
         return processes
 
@@ -115,15 +121,15 @@ def test_two_processes_that_torchrun_starts_train_what_one_would(training, train
 
 @pytest.mark.parametrize(("before", "after"), [(2, 1), (1, 2)])
 def test_another_number_of_processes_goes_on_at_the_end_of_an_epoch(start, training, tmp_path, before, after):
-    arguments = training(tmp_path, 12, algorithm="npid")
-    processes = start(arguments, tmp_path / "before", before)
+    arguments = training(tmp_path, 4, algorithm="npid")
+    processes = start(arguments, tmp_path / "before", before, stop=True)
     wait_for_state(tmp_path)
     for process in processes:
         process.kill()
     exits(processes)
     assert exits(start(arguments, tmp_path / "after", after)) == [0] * after
     assert (tmp_path / "after").read_text().count("going on after epoch ") == 1
-    assert len(losses(tmp_path / "ep12" / "model.safetensors")) == 12
+    assert len(losses(tmp_path / "ep4" / "model.safetensors")) == 4
 
 
 def test_within_an_epoch_another_number_of_processes_is_refused(start, training, tmp_path):

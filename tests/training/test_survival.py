@@ -5,6 +5,7 @@ import os
 import random
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,6 +25,22 @@ CHANGES = {
 EVERY_STEP = ("--save-minutes", "0")
 
 
+def train_with(permits: multiprocessing.Semaphore, arguments: list[str]) -> None:
+    """The stage, which takes a permit for each new state and each snapshot before it has its name.
+
+    So it gets no further than it may, however late the test comes to see what it has done.
+    """
+
+    def wait(event: str, values: tuple) -> None:
+        if event == "os.rename":
+            path = Path(os.fspath(values[1]))
+            if (path.match("state_*.pt") and not path.exists()) or path.match("snapshot_*/history.csv"):
+                permits.acquire()
+
+    sys.addaudithook(wait)
+    pretrain.main(arguments)
+
+
 @pytest.fixture(scope="module")
 def start() -> Callable[[list[str]], multiprocessing.Process]:
     """Start the stage in a process of its own, forked from one in which torch is loaded already."""
@@ -34,8 +51,10 @@ def start() -> Callable[[list[str]], multiprocessing.Process]:
             ["feature_diversity.stages.pretrain", "feature_diversity.algorithms.pirl"]
         )
 
-        def run(arguments: list[str]) -> multiprocessing.Process:
-            process = context.Process(target=pretrain.main, args=(arguments,))
+        def run(arguments: list[str], permits: int = 1000) -> multiprocessing.Process:
+            left = context.Semaphore(permits)
+            process = context.Process(target=train_with, args=(left, arguments))
+            process.permits = left
             process.start()
             return process
 
@@ -54,8 +73,13 @@ def wait_until(happened: Callable[[], object], process: multiprocessing.Process)
 
 
 def kill_after(process: multiprocessing.Process, folder: Path, steps: int, seconds: float) -> int:
-    """SIGKILL some seconds after the training has done that many further steps; returns the exit code."""
+    """SIGKILL some seconds after the training has done that many further steps; returns the exit code.
+
+    It has no permits yet, and gets those for the steps.
+    """
     goal = max(states(folder), default=0) + steps
+    for _ in range(steps):
+        process.permits.release()
     wait_until(lambda: max(states(folder), default=0) >= goal, process)
     time.sleep(seconds)
     process.kill()
@@ -72,7 +96,7 @@ def test_a_training_killed_again_and_again_ends_with_the_same_bits(
     arguments = training(tmp_path, 6, **options)
     draws = random.Random(algorithm)
     exits = [
-        kill_after(start([*arguments, *EVERY_STEP]), tmp_path, draws.randint(1, 6), draws.uniform(0, 0.02))
+        kill_after(start([*arguments, *EVERY_STEP], 0), tmp_path, draws.randint(1, 6), draws.uniform(0, 0.02))
         for _ in range(3)
     ]
     assert exits == [-signal.SIGKILL] * 3
@@ -83,7 +107,7 @@ def test_a_training_killed_again_and_again_ends_with_the_same_bits(
 def test_a_newest_state_that_is_cut_short_is_passed_over(train, training, start, tmp_path, capfd):
     [undisturbed] = train(tmp_path / "undisturbed", 4)
     arguments = training(tmp_path, 4)
-    kill_after(start([*arguments, *EVERY_STEP]), tmp_path, 3, 0)
+    kill_after(start([*arguments, *EVERY_STEP], 0), tmp_path, 3, 0)
     [newest] = tmp_path.glob(f"trainings/*/state_{states(tmp_path)[-1]:09d}.pt")
     os.truncate(newest, newest.stat().st_size // 2)
     pretrain.main(arguments)
@@ -96,9 +120,11 @@ def test_a_training_asked_to_stop_saves_the_step_it_is_at(number, train, trainin
     options = {"algorithm": "supervised", "batch_size": 2}  # 32 steps an epoch
     *_, undisturbed = train(tmp_path / "undisturbed", 0, 1, **options)
     arguments = training(tmp_path, 0, 1, **options)
-    process = start(arguments)
-    wait_until(lambda: [*tmp_path.glob("trainings/*/snapshot_000000/history.csv")], process)
+    process = start(arguments, 0)
+    wait_until(lambda: [*tmp_path.glob("trainings/*/snapshot_000000/model.safetensors")], process)
     os.kill(process.pid, number)
+    process.permits.release()  # for the snapshot
+    process.permits.release()  # for the state
     process.join()
     assert process.exitcode == 128 + number
     assert 1 <= states(tmp_path)[-1] < 32
@@ -108,8 +134,12 @@ def test_a_training_asked_to_stop_saves_the_step_it_is_at(number, train, trainin
 
 def test_of_two_copies_started_at_once_one_trains(train, training, start, tmp_path):
     [undisturbed] = train(tmp_path / "undisturbed", 6)
-    copies = [start(training(tmp_path, 6)) for _ in range(2)]
+    copies = [start(training(tmp_path, 6), 0) for _ in range(2)]
+    while all(copy.is_alive() for copy in copies):
+        time.sleep(0.001)
     for copy in copies:
+        for _ in range(100):
+            copy.permits.release()
         copy.join()
     assert sorted(copy.exitcode for copy in copies) == [0, 1]
     assert (tmp_path / "ep6" / "model.safetensors").read_bytes() == undisturbed.read_bytes()
@@ -129,7 +159,7 @@ def disk(tmp_path) -> Iterator[Path]:
 def test_a_full_disk_costs_nothing_that_was_saved(train, training, start, disk, tmp_path):
     [undisturbed] = train(tmp_path / "undisturbed", 6)
     arguments = training(disk, 6)
-    kill_after(start([*arguments, *EVERY_STEP]), disk, 5, 0)
+    kill_after(start([*arguments, *EVERY_STEP], 0), disk, 5, 0)
     saved = states(disk)
     with pytest.raises(OSError, match="No space left"):
         (disk / "filler").write_bytes(bytes(5 * 2**20))
