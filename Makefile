@@ -62,7 +62,7 @@ test: install
 coverage: install
 	$(PYTEST) -m "not slow and not workflow" --cov --cov-report=term
 
-PYTEST = python -m pytest -n 2 --dist loadfile
+PYTEST = python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: install
 	ruff check .
