@@ -11,6 +11,7 @@ from sklearn.datasets import load_digits
 
 from feature_diversity.base.errors import InputError
 from feature_diversity.data import store
+from feature_diversity.data.prepare import mean_and_std
 from feature_diversity.stages import data as stage
 
 OPTIONS = {
@@ -184,3 +185,15 @@ def test_the_held_out_images_are_listed(tmp_path):
     assert [int(row["row"]) for row in rows if row["draw"] == "2"] == rows_of(output, "held_out_2").tolist()
     target = load_digits().target
     assert all(target[int(row["row"])] == int(row["label"]) for row in rows)
+
+
+def test_mean_and_deviation_are_numpys_and_the_same_with_any_number_of_threads():
+    images = torch.randint(0, 256, (3000, 1, 32, 32), dtype=torch.uint8)
+    found = {}
+    for threads in (1, 2, 3):
+        torch.set_num_threads(threads)
+        found[threads] = mean_and_std(images)
+    assert found[1] == found[2] == found[3]
+    values = images.numpy() / 255
+    np.testing.assert_allclose(found[1][0], values.mean(axis=(0, 2, 3)), rtol=1e-12)
+    np.testing.assert_allclose(found[1][1], values.std(axis=(0, 2, 3), ddof=1), rtol=1e-12)

@@ -18,7 +18,7 @@ from feature_diversity.base import paths
 from feature_diversity.base.stages import STAGES
 
 pytestmark = pytest.mark.workflow
-NOT_RESULTS = (paths.LOGS, paths.BENCHMARKS, paths.TRAININGS, ".snakemake_timestamp", paths.PROVENANCE)
+NOT_RESULTS = {paths.LOGS, paths.BENCHMARKS, paths.TRAININGS, paths.PROVENANCE, ".snakemake_timestamp"}
 
 
 @dataclass(frozen=True)
@@ -68,10 +68,12 @@ def results_in(folder: Path) -> list[Path]:
 
 
 def bytes_of(path: Path) -> bytes:
-    """Of the page, those beside its provenance, which tells when and where it was made."""
+    """Of the page, those beside its provenance, and of a history, those beside its images a second."""
     content = path.read_bytes()
     if path.name == paths.REPORT:
         content = re.sub(rb'<section id="provenance">.*?</section>', b"", content, flags=re.DOTALL)
+    if path.name == paths.HISTORY:
+        content = re.sub(rb",[^,\n]*$", b"", content, flags=re.MULTILINE)
     return content
 
 
