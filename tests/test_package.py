@@ -32,7 +32,9 @@ def test_a_run_and_an_energy_need_no_torch():
 
 
 @pytest.mark.parametrize(
-    "thing", [Energy, ResNet, Run, Study, hyperspherical_energy, load_released, resnet], ids=str
+    "thing",
+    [Energy, ResNet, Run, Study, hyperspherical_energy, load_released, resnet],
+    ids=lambda thing: thing.__name__,
 )
 def test_a_public_name_is_the_thing_itself(thing):
     assert getattr(feature_diversity, thing.__name__) is thing
