@@ -4,6 +4,8 @@ And those that outlive a killed Snakemake are not done again.
 """
 
 import os
+import re
+import shutil
 import signal
 import time
 
