@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from support.paths import GOLDEN
 from support.pictures import picture
 
 from feature_diversity.base.errors import InputError
 from feature_diversity.data import store
+from feature_diversity.networks import model
 from feature_diversity.planning.recipe import recipe
 from feature_diversity.stages import vissl
 from feature_diversity.vissl import run as vissl_engine
@@ -122,3 +124,42 @@ def test_vissls_failure_names_its_log(tmp_path, monkeypatch):
     monkeypatch.setattr(vissl_engine, "DRIVER", driver)
     with pytest.raises(InputError, match=r"VISSL ended with exit code 3; .*log\.txt"):
         vissl_engine.start(tmp_path, threads=1)
+
+
+STAND_IN = """
+import shutil, sys
+from pathlib import Path
+folder = Path(sys.argv[1]).parent
+shutil.copy({checkpoint!r}, folder / "model_final_checkpoint_phase0.torch")
+(folder / "history.csv").write_text("epoch,loss,learning_rate,images_per_second\\n1,3.5,0.1,40.0\\n")
+with open(folder / "log.txt", "a") as log:
+    log.write("trained\\n")
+"""
+
+
+def test_a_training_by_vissl_is_kept_in_the_store_with_its_records_and_done_once(
+    digits, tmp_path, monkeypatch, capfd
+):
+    driver = tmp_path / "driver.py"  # leaves what VISSL leaves after an epoch
+    driver.write_text(STAND_IN.format(checkpoint=str(GOLDEN / "checkpoints" / "simclr.torch")))
+    monkeypatch.setattr(vissl_engine, "DRIVER", driver)
+    monkeypatch.setattr(vissl_engine, "check_environment", lambda: None)
+    given = arguments(tmp_path)
+    given[given.index("--data") + 1] = str(digits)
+    given[given.index("--recipe") + 1] = json.dumps(recipe("simclr", changes={"batch_size": 16}))
+    vissl.main(given)
+    output = tmp_path / "run" / "model.safetensors"
+    facts = model.read(output).facts
+    assert (facts["engine"], facts["epochs"], facts["network"]["depth"]) == ("vissl", 1, 50)
+    [folder] = (tmp_path / "trainings").iterdir()
+    names = ["finished.json", "lock", "records", "settings.json", "snapshot_000001"]
+    assert sorted(path.name for path in folder.iterdir()) == names
+    assert (folder / "records" / "log.txt").read_text() == "trained\n"
+    assert (folder / "records" / "model_final_checkpoint_phase0.torch").exists()
+    assert sorted(path.name for path in output.parent.iterdir()) == ["history.csv", "model.safetensors"]
+    content = output.read_bytes()
+    output.unlink()
+    vissl.main(given)
+    assert "nothing is trained again" in capfd.readouterr().err
+    assert (folder / "records" / "log.txt").read_text() == "trained\n"
+    assert output.read_bytes() == content

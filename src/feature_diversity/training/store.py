@@ -91,8 +91,8 @@ def missing(folder: Path, outputs: Iterable[int]) -> list[int]:
     A damaged one is reported. Raises InputError for a file that may not be read.
     """
     epochs = sorted(outputs)
-    whole = known_files(folder) if rank() == 0 else {}
-    flags = [int(rank() == 0 and not is_whole(folder, number, whole)) for number in epochs]
+    known = known_files(folder) if rank() == 0 else {}
+    flags = [int(rank() == 0 and not is_whole(folder, number, known)) for number in epochs]
     return [number for number, flag in zip(epochs, agree(*flags), strict=True) if flag]
 
 
@@ -194,7 +194,7 @@ def link(source: Path, path: Path) -> bool:
 
     It must be newer than what it was made from, as Snakemake expects.
     """
-    path.unlink()
+    path.unlink(missing_ok=True)
     try:
         os.link(source, path)
         os.utime(path)

@@ -30,7 +30,7 @@ from feature_diversity.networks import model
 from feature_diversity.networks.released.layouts import networks, read_checkpoint
 from feature_diversity.records.origin import versions
 from feature_diversity.training.settings import Settings
-from feature_diversity.training.store import RECORDS, clear, snapshot_folder
+from feature_diversity.training.store import RECORDS, clear, copy, link, snapshot_folder
 from feature_diversity.vissl.config import check, configuration
 from feature_diversity.vissl.methods import PERMUTATIONS, Setting
 
@@ -191,9 +191,9 @@ def write_history(source: Path, output: Path, epochs: int) -> None:
 
 
 def keep_records(folder: Path, last: Path) -> None:
-    """Keep VISSL's records and last checkpoint."""
-    kept = folder / RECORDS
-    kept.mkdir(exist_ok=True)
+    """Keep VISSL's records and last checkpoint, which also stays where VISSL would go on from it."""
+    (folder / RECORDS).mkdir(exist_ok=True)
     for path in (*(folder / name for name in REPORTS), last):
-        if path.exists():
-            os.replace(path, kept / path.name)
+        kept = folder / RECORDS / path.name
+        if path.exists() and not link(path, kept):
+            copy(path, kept)
