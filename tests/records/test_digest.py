@@ -37,7 +37,8 @@ CLOSURES = {
     "networks.depths networks.model networks.released networks.released.convert "
     "networks.released.layouts networks.released.table networks.resnet ",
     "stages.extract": f"{LOADING} "
-    "base.batches base.run data.augment evaluation evaluation.features stages stages.extract ",
+    "base.extraction base.run data.augment evaluation evaluation.features stages "
+    "stages.extract ",
     "stages.energy": "base measures measures.directions measures.energy measures.gram "
     "measures.of_layers measures.readings measures.special_functions measures.spectra "
     "measures.uniform_sphere stages stages.energy ",
@@ -448,8 +449,8 @@ TRAINED = set(TRAININGS)
     [
         # what makes no numbers
         ("base/batches.py", "batch_size < 2", "batch_size < 3", set()),
-        ("training/loop.py", 'say(f"going on after', 'say(f"resumed after', set()),
-        ("compute/machine.py", 'help="', 'help="say: ', set()),
+        ("training/saves.py", 'say(f"going on after', 'say(f"resumed after', set()),
+        ("stages/options.py", 'help="', 'help="say: ', set()),
         ("algorithms/deepclusterv2.py", "expected numbers from 1 to", "expected 1 to", set()),
         ("base/lock.py", "LOCK_NB", "LOCK_UN", set()),
         ("base/files.py", "os.fsync", "os.fdatasync", set()),
@@ -468,11 +469,11 @@ TRAINED = set(TRAININGS)
         ("algorithms/_kmeans.py", "ROWS = 65536", "ROWS = 32768", {"deepclusterv2"}),
         ("algorithms/deepclusterv2.py", "@torch.no_grad()", "@torch.enable_grad()", {"deepclusterv2"}),
         ("training/step.py", "loss.backward()", "(2 * loss).backward()", TRAINED),
-        ("training/optim.py", "(1 + math.cos(", "(1 - math.cos(", TRAINED | {"evaluation.linear"}),
+        ("training/optim.py", "(1 + math.cos(", "(1 - math.cos(", TRAINED | {"stages.linear_eval"}),
         ("networks/resnet.py", "width: float = 1", "width: float = 2", "networks.resnet"),
         ("data/augment.py", "/ 255", "/ 256", "data.augment"),
-        ("measures/energy.py", '"chordal"', '"chord"', {"measures.of_layers"}),
-        ("statistics/permutation.py", "def holm(", "def holmes(", {"claims.judge"}),
+        ("measures/energy.py", '"chordal"', '"chord"', {"stages.energy"}),
+        ("statistics/permutation.py", "def holm(", "def holmes(", {"stages.claims"}),
     ],
 )
 def test_a_change_makes_anew_what_depends_on_it_and_nothing_else(known, copied, file, before, after, changed):

@@ -1,11 +1,6 @@
-"""How many images a step of training may have, and how many pass through the network at a time."""
+"""How many images a step of training may have."""
 
 from feature_diversity.base.errors import InputError
-
-# Of 64 x 128 pixels or fewer, 250; 41 of 224 x 224, whose features then take 400 MB. Features do not depend
-# on it, but the draws of their views do.
-EXTRACTED = 250
-EXTRACTED_PIXELS = 2**21
 
 
 def check_batch_size(
@@ -36,8 +31,3 @@ def check_batch_size(
         raise InputError(f"{found} 2 (BatchNorm needs them) to {images}, the number of training images")
     if batch_size % processes:
         raise InputError(f"{found} a multiple of the number of {of}, {processes}")
-
-
-def extraction_batch(pixels: int) -> int:
-    """Images of so many pixels that pass through the network at a time when features are taken."""
-    return max(1, min(EXTRACTED, EXTRACTED_PIXELS // pixels))

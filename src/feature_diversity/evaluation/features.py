@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from feature_diversity.base.batches import extraction_batch
+from feature_diversity.base.extraction import extraction_batch
 from feature_diversity.base.files import atomic_write
 from feature_diversity.compute.draws import generator
 from feature_diversity.data import store

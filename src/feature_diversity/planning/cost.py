@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from feature_diversity.base.batches import extraction_batch
 from feature_diversity.base.errors import InputError
+from feature_diversity.base.extraction import extraction_batch
 from feature_diversity.base.literals import literal
 from feature_diversity.base.paths import ALGORITHMS
 from feature_diversity.networks.depths import BLOCKS

@@ -16,6 +16,7 @@ PACKAGE = Path(__file__).parents[1]
 
 # Modules and rooms that make no numbers: a digest leaves them out, and what they alone import.
 SILENT = (
+    "base.batches",  # which batch sizes are refused
     "base.errors",  # the name of the error for bad input
     "base.files",  # how a file is written
     "base.lock",  # who may write it
