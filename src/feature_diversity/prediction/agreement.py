@@ -18,20 +18,21 @@ from feature_diversity.statistics.bootstrap import codes
 COLUMNS = 64  # measures at once, and
 BLOCK = 16_384  # pairs of trainings at once: both bound memory
 FEWEST = 12  # pairs of an environment whose worst case counts (Dziugaite et al. 2020, section 5)
-TIED = "the measure does not vary along the axis"
 
 
 @dataclass(frozen=True)
 class Agreement:
     """Sums over the pairs of one axis whose errors differ, for each of k measures.
 
-    pairs: those pairs. total: agreements minus disagreements; count: pairs in which the measure is known.
-    draws: (draws, k), psi of every bootstrap draw. blocks: (blocks, k), total of each block.
+    pairs: those pairs. total: agreements minus disagreements; count: pairs in which the measure is known;
+    varies: whether it differs in any of them. draws: (draws, k), psi of every bootstrap draw. blocks:
+    (blocks, k), total of each block.
     """
 
     pairs: Pairs
     total: np.ndarray
     count: np.ndarray
+    varies: np.ndarray
     draws: np.ndarray
     blocks: np.ndarray
 
@@ -60,16 +61,17 @@ def agreement(pairs: Pairs, outcome: Outcome, ranks: np.ndarray, drawn: np.ndarr
     order = outcome.order(outcome.angle[pairs.first], outcome.angle[pairs.second])
     pairs, order = pairs.where(order != 0), order[order != 0]
     k = ranks.shape[1]
-    total, count = np.zeros(k), np.zeros(k)
+    total, count, varies = np.zeros(k), np.zeros(k), np.zeros(k, dtype=bool)
     draws = np.full((len(drawn), k), np.nan, dtype=np.float32)
     blocks = np.zeros((len(pairs.block_starts), k), dtype=np.float32)
     for chosen in _chunks(k) if len(order) else ():
         signs, known = signs_of(pairs, ranks[:, chosen])
         signs *= order[:, None]
         total[chosen], count[chosen] = signs.sum(axis=0, dtype=float), known.sum(axis=0)
+        varies[chosen] = (signs != 0).any(axis=0)
         draws[:, chosen] = resampled(pairs, signs, known, drawn)
         blocks[:, chosen] = np.add.reduceat(signs, pairs.block_starts, axis=0, dtype=np.float32)
-    return Agreement(pairs, total, count, draws, blocks)
+    return Agreement(pairs, total, count, varies, draws, blocks)
 
 
 def signs_of(pairs: Pairs, ranks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -73,7 +73,7 @@ def some_pairs(runs: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def conditions(axes: pd.DataFrame) -> Iterator[tuple[str, ...]]:
-    """Sets of up to two axes; those that leave most runs alone in their stratum, where nothing varies, not."""
+    """Sets of up to two axes, without those that leave most runs alone in their stratum."""
     varied = [axis for axis in RUN if axes[axis].max() > 0]
     for size in range(MOST_AXES + 1):
         for given in combinations(varied, size):
@@ -85,7 +85,7 @@ def conditions(axes: pd.DataFrame) -> Iterator[tuple[str, ...]]:
 def conditioned(
     axes: pd.DataFrame, given: tuple[str, ...], first: np.ndarray, second: np.ndarray, order: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Ordered pairs (2, pairs), whether the first has the larger error, and a number for their values of axes."""
+    """Ordered pairs (2, pairs), whether the first has the larger error, and a number for their strata."""
     ends = np.column_stack([np.concatenate([first, second]), np.concatenate([second, first])]).T
     higher = np.concatenate([order, -order]) > 0
     if not given:

@@ -31,9 +31,11 @@ COMPANIONS = {
     "linear_cka_with_head": -1,  # what the pretext task shaped less
 }
 
-# Of a run, whatever the layer. `random` is the same for all: choosing by it is choosing at random.
+RANDOM = "random"  # the same for all runs: choosing by it is choosing at random
+
+# Of a run, whatever the layer
 BASELINES = {
-    "random": +1,
+    RANDOM: +1,
     "n_params": +1,
     "epochs": +1,
     "final_loss": -1,

@@ -13,7 +13,7 @@ import pandas as pd
 from feature_diversity.base.run import NETWORK, RUN
 from feature_diversity.statistics.bootstrap import codes
 
-MOST = 1_000_000  # pairs along one axis; of more a random sample is taken
+MOST = 200_000  # pairs along one axis; of more a random sample is taken
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ def pooled_tau(
 
     ranks: int32 (runs, k), -1 where missing. Returns tau, the ends of its interval, the number of pairs, and
     each training's contribution, (trainings, k), twice whose sum makes the numerator. The interval is the
-    bootstrap's to first order in the trainings' weights (Hájek's projection), as N² weights would be too many.
+    bootstrap's to first order in the trainings' weights (Hájek's projection): N² weights would be too many.
     """
     k, trainings = ranks.shape[1], training.max() + 1
     agreed, counted = np.zeros((trainings, k)), np.zeros((trainings, k))
@@ -66,7 +66,7 @@ def _first(angle: np.ndarray, limit: np.ndarray, *, strictly: bool) -> np.ndarra
 
 
 def _smaller(ranks: np.ndarray, lower: np.ndarray, higher: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Numbers of smaller, and of not larger, ranks among the first `lower`, the first `higher`, and all: (3, n)."""
+    """Numbers of smaller, and of not larger, ranks among the first `lower`, `higher` and all, (3, n) each."""
     n = len(ranks)
     ends = np.concatenate([lower, higher, np.full(n, n)])
     values = np.tile(ranks, 3)

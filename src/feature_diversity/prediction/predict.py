@@ -8,7 +8,6 @@ import pandas as pd
 from feature_diversity.base.run import RUN
 from feature_diversity.prediction.agreement import (
     FEWEST,
-    TIED,
     Agreement,
     agreement,
     environments,
@@ -17,17 +16,22 @@ from feature_diversity.prediction.agreement import (
     worst_environment,
 )
 from feature_diversity.prediction.information import conditional_information
-from feature_diversity.prediction.pairs import Pairs, pairs_along
+from feature_diversity.prediction.measures import RANDOM
+from feature_diversity.prediction.pairs import Pairs
 from feature_diversity.prediction.pooled import pooled_tau
 from feature_diversity.prediction.regression import left_out, partial_correlation
 from feature_diversity.prediction.reliability import intraclass_correlation
-from feature_diversity.prediction.resampling import flipped, interval, max_t, seeds, weights
+from feature_diversity.prediction.resampling import flipped, interval, seeds
 from feature_diversity.prediction.result import COLUMNS, Result, not_testable
 from feature_diversity.prediction.runs import Outcome, Runs, runs_of
 from feature_diversity.prediction.selection import CHOICES, groups_of, regret
+from feature_diversity.prediction.study import Study
 
 ALL = "all"  # axes together
 FEWEST_RUNS = 5  # from which regressions are fitted
+UNRESOLVED = "no two errors differ by more than the test set can tell"
+MISSING = "not testable: the measure is missing in these runs"
+TIED = "the measure does not vary along the axis"
 
 
 def prediction_of(table: pd.DataFrame) -> pd.DataFrame:
@@ -36,50 +40,14 @@ def prediction_of(table: pd.DataFrame) -> pd.DataFrame:
     Raises InputError for a table without a trained run or of several data sets.
     """
     runs = runs_of(table)
-    study = _Study(runs)
+    study = Study(runs)
     results = [*_along_axes(study), *_pooled(study), *_information(study), *_regressions(study)]
     results += [*_regrets(study), *_reliabilities(study)]
     found = pd.concat([result.rows(runs.measures) for result in results], ignore_index=True)
     return pd.concat([found, *_unresolved(study)], ignore_index=True)[COLUMNS]
 
 
-class _Study:
-    """What all statistics share: ranks of measures, weights of trainings, pairs by axis."""
-
-    def __init__(self, runs: Runs) -> None:
-        self.runs = runs
-        self.ranks = ranked(runs.matrix)
-        self.drawn = weights(runs.training, runs.network)
-        self.pairs: dict[str, Pairs] = {
-            axis: pairs_along(axis, runs.axes, runs.training) for axis in runs.varied
-        }
-
-    def columns(self, outcome: Outcome) -> np.ndarray:
-        """Places of the measures that may predict this outcome: all but itself."""
-        return np.flatnonzero(self.runs.measures["measure"] != outcome.name)
-
-    def corrected(self, parts: list[tuple[Outcome, np.ndarray]]) -> list[np.ndarray]:
-        """p of the statistics of each outcome under all arrangements, max-T over measures and outcomes.
-
-        Baselines are a family of their own: they are what measures are compared with.
-        """
-        baseline = self.runs.measures["baseline"].to_numpy()
-        family = np.concatenate([baseline[self.columns(outcome)] for outcome, _ in parts])
-        p = max_t(np.concatenate([statistic for _, statistic in parts], axis=1), family)
-        ends = np.cumsum([statistic.shape[1] for _, statistic in parts])
-        return np.split(p, ends[:-1])
-
-
-def ranked(values: np.ndarray) -> np.ndarray:
-    """Dense ranks of each column, int32; -1 where a value is missing. Infinite ones are first or last."""
-    ranks = np.full(values.shape, -1, dtype=np.int32)
-    for column, mine in enumerate(values.T):
-        known = ~np.isnan(mine)
-        ranks[known, column] = np.unique(mine[known], return_inverse=True)[1]
-    return ranks
-
-
-def _along_axes(study: _Study) -> Iterator[Result]:
+def _along_axes(study: Study) -> Iterator[Result]:
     """Granulated Kendall by axis, their mean, and the worst environments."""
     runs = study.runs
     found: dict[tuple[str, str], Agreement] = {}
@@ -88,7 +56,7 @@ def _along_axes(study: _Study) -> Iterator[Result]:
         parts = []
         places = exchanges(runs.axes, runs.training, runs.network) if axis == "seed" else None
         for outcome in runs.outcomes:
-            ranks = study.ranks[:, study.columns(outcome)]
+            ranks = study.ranks[:, study.columns(outcome, RANDOM)]
             here = found[axis, outcome.name] = agreement(pairs, outcome, ranks, study.drawn)
             if places is not None:
                 parts.append((outcome, permuted(pairs, outcome, ranks, places)))
@@ -99,7 +67,7 @@ def _along_axes(study: _Study) -> Iterator[Result]:
             for outcome, part in zip(runs.outcomes, study.corrected(parts), strict=True)
         }
     for outcome in runs.outcomes:
-        columns = study.columns(outcome)
+        columns = study.columns(outcome, RANDOM)
         for axis in RUN:
             if axis in study.pairs:
                 yield _psi(study, found[axis, outcome.name], outcome, p[axis, outcome.name])
@@ -110,22 +78,16 @@ def _along_axes(study: _Study) -> Iterator[Result]:
         yield from _worst(study, mine, outcome, columns)
 
 
-def _psi(study: _Study, here: Agreement, outcome: Outcome, p: np.ndarray) -> Result:
-    columns, axis = study.columns(outcome), here.pairs.axis
+def _psi(study: Study, here: Agreement, outcome: Outcome, p: np.ndarray) -> Result:
+    columns, axis = study.columns(outcome, RANDOM), here.pairs.axis
     if len(here.pairs.first) == 0:
         any_pairs = len(study.pairs[axis].first)
-        why = "no two errors differ by more than the test set can tell" if any_pairs else (
-            f"no two runs differ in {axis} alone")  # fmt: skip
+        why = UNRESOLVED if any_pairs else f"no two runs differ in {axis} alone"
         return not_testable("psi", axis, outcome.name, columns, why)
-    signs_differ = (here.blocks != 0).any(axis=0) | (here.total != 0)
-    notes = []
-    for known, differs in zip(here.count > 0, signs_differ, strict=True):
-        notes.append("not testable: the measure is missing in these runs" if not known else
-                     "" if differs else TIED)  # fmt: skip
+    notes = np.where(here.count == 0, MISSING, np.where(here.varies, "", TIED)).tolist()
     if study.pairs[axis].all > len(study.pairs[axis].first):
-        notes = [
-            "; ".join(filter(None, [note, f"a sample of {study.pairs[axis].all:,} pairs"])) for note in notes
-        ]
+        sampled = f"a sample of {study.pairs[axis].all:,} pairs"
+        notes = [f"{note}; {sampled}" if note else sampled for note in notes]
     trainings = len(np.unique(here.pairs.trainings))
     return Result("psi", axis, outcome.name, columns, here.psi, *here.interval(),
                   np.where(here.count > 0, p, np.nan), here.count.astype(int), trainings, notes)  # fmt: skip
@@ -136,16 +98,17 @@ def _mean_psi(found: list[Agreement], outcome: Outcome, columns: np.ndarray) -> 
     found = [here for here in found if len(here.pairs.first)]
     if not found:
         return not_testable(
-            "mean psi", ALL, outcome.name, columns, "no pair of runs differs in one axis alone"
+            "mean psi", ALL, outcome.name, columns, "no two such runs differ in one axis alone"
         )
     low, high = interval(np.mean([here.draws for here in found], axis=0))
     trainings = len(np.unique(np.concatenate([here.pairs.trainings.ravel() for here in found])))
-    return Result("mean psi", ALL, outcome.name, columns, np.mean([here.psi for here in found], axis=0), low, high,
-                  pairs=np.sum([here.count for here in found], axis=0).astype(int), trainings=trainings,
-                  note=f"axes: {', '.join(here.pairs.axis for here in found)}")  # fmt: skip
+    psi = np.mean([here.psi for here in found], axis=0)
+    pairs = np.sum([here.count for here in found], axis=0).astype(int)
+    note = f"axes: {', '.join(here.pairs.axis for here in found)}"
+    return Result("mean psi", ALL, outcome.name, columns, psi, low, high, np.nan, pairs, trainings, note)
 
 
-def _worst(study: _Study, found: list[Agreement], outcome: Outcome, columns: np.ndarray) -> Iterator[Result]:
+def _worst(study: Study, found: list[Agreement], outcome: Outcome, columns: np.ndarray) -> Iterator[Result]:
     """Robust sign error along each axis, and over all of them."""
     runs = study.runs
     better = runs.measures["better"].to_numpy()[columns]
@@ -182,10 +145,10 @@ def _environment(runs: Runs, pairs: Pairs, place: int) -> str:
     return f"worst between {pairs.axis} {low} and {high}"
 
 
-def _pooled(study: _Study) -> Iterator[Result]:
+def _pooled(study: Study) -> Iterator[Result]:
     parts, found = [], []
     for outcome in study.runs.outcomes:
-        ranks = study.ranks[:, study.columns(outcome)]
+        ranks = study.ranks[:, study.columns(outcome, RANDOM)]
         *numbers, contributions = pooled_tau(outcome, ranks, study.runs.training, study.drawn)
         found.append(numbers)
         # observed: half the sum, since both trainings of a pair count it
@@ -194,16 +157,17 @@ def _pooled(study: _Study) -> Iterator[Result]:
         parts.append((outcome, statistic))
     for (outcome, _), numbers, p in zip(parts, found, study.corrected(parts) if parts else [], strict=True):
         tau, low, high, pairs = numbers
-        note = ["" if known else "not testable: no two errors differ by more than the test set can tell, or the "
-                "measure is missing" for known in pairs > 0]  # fmt: skip
-        yield Result("tau", ALL, outcome.name, study.columns(outcome), tau, low, high,
-                     np.where(pairs > 0, p, np.nan), pairs.astype(int), study.runs.training.max() + 1, note)  # fmt: skip
+        note = ["" if known else f"not testable: {UNRESOLVED}" for known in pairs > 0]
+        p = np.where(pairs > 0, p, np.nan)
+        trainings = study.runs.training.max() + 1
+        columns = study.columns(outcome, RANDOM)
+        yield Result("tau", ALL, outcome.name, columns, tau, low, high, p, pairs.astype(int), trainings, note)
 
 
-def _information(study: _Study) -> Iterator[Result]:
+def _information(study: Study) -> Iterator[Result]:
     runs = study.runs
     for outcome in runs.outcomes:
-        columns = study.columns(outcome)
+        columns = study.columns(outcome, RANDOM)
         estimate, low, high, pairs, notes = conditional_information(
             outcome, runs.axes, study.ranks[:, columns], runs.training, study.drawn
         )
@@ -213,12 +177,12 @@ def _information(study: _Study) -> Iterator[Result]:
                      trainings=runs.training.max() + 1, note=notes)  # fmt: skip
 
 
-def _regressions(study: _Study) -> Iterator[Result]:
-    """Partial correlation and R² of levels left out, for the measures that are known in the same runs at once."""
+def _regressions(study: Study) -> Iterator[Result]:
+    """Partial correlation and R² of levels left out, at once for measures that are known in the same runs."""
     runs = study.runs
     for outcome in runs.outcomes:
         partial: dict[int, tuple] = {}
-        contributions = np.zeros((study.drawn.shape[1], len(study.columns(outcome))))
+        contributions = np.zeros((study.drawn.shape[1], len(study.columns(outcome, RANDOM))))
         for rows, columns in _known_together(study, outcome):
             x, facts, training = (
                 runs.matrix[np.ix_(rows, columns)],
@@ -231,7 +195,7 @@ def _regressions(study: _Study) -> Iterator[Result]:
                 continue
             error = outcome.error[rows]
             estimate, low, high, sums = partial_correlation(error, x, facts, training, study.drawn)
-            contributions[:, np.searchsorted(study.columns(outcome), columns)] = sums
+            contributions[:, np.searchsorted(study.columns(outcome, RANDOM), columns)] = sums
             trainings = len(np.unique(training))
             partial |= {column: (*numbers, trainings) for column, *numbers in
                         zip(columns, estimate, low, high, strict=True)}  # fmt: skip
@@ -240,7 +204,7 @@ def _regressions(study: _Study) -> Iterator[Result]:
         if partial:
             p = dict(
                 zip(
-                    study.columns(outcome),
+                    study.columns(outcome, RANDOM),
                     study.corrected([(outcome, flipped(contributions))])[0],
                     strict=True,
                 )
@@ -256,7 +220,7 @@ def _regressions(study: _Study) -> Iterator[Result]:
 
 
 def _left_out(
-    study: _Study, outcome: Outcome, axis: str, rows: np.ndarray, columns: np.ndarray
+    study: Study, outcome: Outcome, axis: str, rows: np.ndarray, columns: np.ndarray
 ) -> Iterator[Result]:
     runs = study.runs
     level = np.unique(runs.axes[axis].to_numpy()[rows], return_inverse=True)[1]
@@ -279,9 +243,9 @@ def _left_out(
     )
 
 
-def _known_together(study: _Study, outcome: Outcome) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _known_together(study: Study, outcome: Outcome) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Rows and columns without missing values that together hold every known value of a column."""
-    columns = study.columns(outcome)
+    columns = study.columns(outcome, RANDOM)
     known = (study.ranks[:, columns] >= 0) & ~np.isnan(outcome.error)[:, None]
     patterns: dict[bytes, list[int]] = {}
     for column, mine in zip(columns, known.T, strict=True):
@@ -290,7 +254,7 @@ def _known_together(study: _Study, outcome: Outcome) -> Iterator[tuple[np.ndarra
         yield np.flatnonzero(known[:, np.searchsorted(columns, mine[0])]), np.array(mine)
 
 
-def _regrets(study: _Study) -> Iterator[Result]:
+def _regrets(study: Study) -> Iterator[Result]:
     runs = study.runs
     for outcome in runs.outcomes:
         columns = study.columns(outcome)
@@ -306,7 +270,7 @@ def _regrets(study: _Study) -> Iterator[Result]:
                          trainings=runs.training.max() + 1, note=note)  # fmt: skip
 
 
-def _reliabilities(study: _Study) -> Iterator[Result]:
+def _reliabilities(study: Study) -> Iterator[Result]:
     """Intraclass correlation of each measure at the end of training; no outcome takes part."""
     runs = study.runs
     last = runs.table.assign(training=runs.training).groupby("training")["epochs"].idxmax().to_numpy()
@@ -324,7 +288,7 @@ def _reliabilities(study: _Study) -> Iterator[Result]:
                  trainings=trainings.astype(int), note=note)  # fmt: skip
 
 
-def _unresolved(study: _Study) -> Iterator[pd.DataFrame]:
+def _unresolved(study: Study) -> Iterator[pd.DataFrame]:
     """Share of the pairs along each axis whose errors the test set cannot tell apart, a row an outcome."""
     for outcome in study.runs.outcomes:
         for axis, pairs in study.pairs.items():

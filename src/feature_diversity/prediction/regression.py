@@ -1,4 +1,4 @@
-"""What a measure adds to what is known without it: partial rank correlation, and prediction of unseen levels."""
+"""What a measure adds to what is known without it: partial correlation, prediction of unseen levels."""
 
 import numpy as np
 import pandas as pd
@@ -60,7 +60,7 @@ def control_matrix(runs: pd.DataFrame) -> np.ndarray:
     """Columns for the mean, ranks of parameters and epochs in [0, 1], and each algorithm but the first."""
     columns = [np.ones(len(runs))]
     for name in ("n_params", "epochs"):
-        if name in runs and runs[name].nunique() > 1 and runs[name].notna().all():
+        if name in runs and runs[name].min() < runs[name].max() and runs[name].notna().all():
             columns.append(stats.rankdata(runs[name]) / len(runs))
     for algorithm in sorted(runs["algorithm"].unique())[1:]:
         columns.append((runs["algorithm"] == algorithm).to_numpy(dtype=float))
@@ -75,11 +75,11 @@ def left_out(
     training: np.ndarray,
     drawn: np.ndarray,
 ) -> tuple[np.ndarray, ...]:
-    """R² of predicting the errors of each level of an axis from all other levels, and its gain over baselines.
+    """R² of predicting the errors of each level of an axis from all other levels, and the measure's gain.
 
-    The error is regressed on ranks of parameters and epochs (the baselines) and of each measure in turn. R² is
-    1 minus the squared errors over those of predicting the other levels' mean. level: (n,) numbers from 0;
-    the rest as above. Returns R², the ends of its interval, the gain, the ends of its interval; (k,) each.
+    The error is regressed on ranks of parameters and epochs (the baselines) and of each measure in turn. R²
+    is 1 minus the squared errors over those of predicting the other levels' mean. level: (n,) numbers from 0;
+    the rest as above. Returns R², the ends of its interval, the gain, the ends of its interval, (k,) each.
     """
     numbers = runs.assign(algorithm="")  # an algorithm left out has no coefficient
     base = control_matrix(numbers)

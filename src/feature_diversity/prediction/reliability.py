@@ -9,8 +9,8 @@ from feature_diversity.prediction.resampling import LEVEL
 def intraclass_correlation(values: np.ndarray, network: np.ndarray) -> tuple[float, float, float]:
     """ICC(1) of trainings of the same network and its 95 % interval (Shrout & Fleiss 1979), of ranks.
 
-    values: (trainings,), one number each, no NaN; ranks make infinite ones the largest. network: (trainings,).
-    1: seeds do not matter; 0: networks do not. NaN with one network, no network of two seeds, or no variation.
+    values: (trainings,), one number each, no NaN; infinite ones rank last. network: (trainings,). 1: seeds do
+    not matter; 0: networks do not. NaN with one network, no network of two seeds, or no variation.
     """
     ranks = stats.rankdata(values)
     network = np.unique(network, return_inverse=True)[1]

@@ -55,7 +55,7 @@ def interval(draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def bounds_of_perfect_order(units: int) -> tuple[float, float]:
-    """95 % bounds of a rank correlation that is 1 in each of `units` independent pairs (Clopper & Pearson 1934).
+    """95 % bounds of a rank correlation that is 1 in `units` independent pairs (Clopper & Pearson 1934).
 
     No resampling moves such an estimate, though a few pairs say little.
     """
@@ -82,7 +82,7 @@ def max_t(statistics: np.ndarray, family: np.ndarray) -> np.ndarray:
 
 
 def flipped(contributions: np.ndarray) -> np.ndarray:
-    """Sums over units of their contributions, (units, columns), under random signs; the first row as observed."""
+    """Sums over units of contributions (units, columns) under random signs; the first row as observed."""
     rng = np.random.default_rng(1)
     signs = rng.integers(0, 2, (ARRANGEMENTS + 1, len(contributions)), dtype=np.int8) * 2 - 1
     signs[0] = 1

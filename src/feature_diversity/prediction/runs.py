@@ -14,6 +14,7 @@ from feature_diversity.prediction.measures import (
     INITIAL,
     OF_THE_HEADLINE,
     OUTCOMES,
+    RANDOM,
     READING,
     name_of,
 )
@@ -125,7 +126,7 @@ def _measured(rows: pd.DataFrame, n: int) -> tuple[list[dict], np.ndarray]:
             columns.append(values)
 
     measured = rows.dropna(subset=["layer", *READING])
-    readings = {key: part for key, part in measured.groupby(READING)}
+    readings = dict(iter(measured.groupby(READING)))
     order = sorted(readings, key=lambda key: (name_of(*key) != HEADLINE_NAME, key[1], key[2] != 1, key))
     for key in order:
         for layer, mine in readings[key].groupby("layer", sort=False):
@@ -180,7 +181,7 @@ def _initial(everyone: pd.DataFrame, trained: np.ndarray) -> np.ndarray:
 
 def _baselines(runs: pd.DataFrame, names: list[dict], untrained: np.ndarray) -> tuple[list[dict], np.ndarray]:
     found, columns = [], []
-    facts = runs.assign(random=0)
+    facts = runs.assign(**{RANDOM: 0})
     for name, better in BASELINES.items():
         if name in facts and facts[name].notna().any():
             found.append(_name(name, "", "", better, baseline=True))
