@@ -1,8 +1,7 @@
 """The stage `predict` on tables whose truth is known: python benchmarks/prediction.py [TABLES]
 
 For each planted relation, and for none, TABLES (500) small studies with five seeds: in how many of them, in
-percent, the diversity of a layer is found to predict the error along each axis (p_max_t <= 0.05), with the
-planted sign / with the other. Then, `python benchmarks/prediction.py speed`: time and memory of the command on
+percent, the diversity is found to rise / to fall with the error along each axis (p_max_t <= 0.05). Then, `python benchmarks/prediction.py speed`: time and memory of the command on
 10,000 runs x 20 measures x 7 layers, in two shapes of study.
 """
 
@@ -38,7 +37,7 @@ def planted(tables: int) -> None:
 
 
 def large(shape: str) -> pd.DataFrame:
-    """A table of results of 10,000 runs with 20 measures in each of 7 layers: 6 readings and 14 companions."""
+    """10,000 runs with 20 measures in each of 7 layers: 6 readings of the diversity and 14 companions."""
     rng = np.random.default_rng(0)
     runs = pd.concat(SHAPES[shape], ignore_index=True).drop_duplicates(
         ["algorithm", "depth", "width", "norm", "epochs", "seed"]
@@ -61,7 +60,12 @@ def speed() -> None:
             rows = large(shape)
             rows.to_parquet(Path(folder, "results.parquet"), index=False)
             command = [sys.executable, "-m", "feature_diversity", "predict"]
-            command += ["--table", Path(folder, "results.parquet"), "--output", Path(folder, "prediction.csv")]
+            command += [
+                "--table",
+                Path(folder, "results.parquet"),
+                "--output",
+                Path(folder, "prediction.csv"),
+            ]
             done = subprocess.run(
                 ["/usr/bin/time", "-f", "%e %U %M", *command],
                 env=os.environ | {"PYTHONPATH": str(ROOT / "src")},

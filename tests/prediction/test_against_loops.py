@@ -17,7 +17,6 @@ from feature_diversity.prediction.predict import prediction_of
 from feature_diversity.prediction.runs import Outcome, runs_of
 from feature_diversity.prediction.study import Study
 
-
 IMAGES = 20_000
 
 
@@ -33,7 +32,7 @@ def table(images: int = IMAGES, draw: int = 3) -> pd.DataFrame:
 
 
 def by_hand(rows: pd.DataFrame, images: int, weight: dict, differ: set[str] | None) -> tuple[float, float]:
-    """Agreements minus disagreements and number of pairs; `differ`: the axes that differ, None for any."""
+    """Agreements minus disagreements and number of pairs; differ: the axes that differ, None for any."""
     total = count = 0.0
     for one, other in itertools.combinations(rows.to_dict("records"), 2):
         axes = {axis for axis in RUN if one[axis] != other[axis]}
@@ -149,8 +148,12 @@ def test_pairs_of_different_blocks_share_no_training():
 def test_a_pair_within_two_standard_errors_of_the_test_set_weighs_nothing():
     runs = grid(seeds=2, algorithm=["simclr"], width=[1.0], epochs=[5])
     for images, known in ((100, 0), (2_000, 1)):
-        found = prediction_of(results(runs, np.array([0.30, 0.35]), np.array([1.0, 2.0])).assign(n_test=images))
-        psi = found[(found["measure"] == "diversity") & (found["statistic"] == "psi") & (found["axis"] == "seed")]
+        found = prediction_of(
+            results(runs, np.array([0.30, 0.35]), np.array([1.0, 2.0])).assign(n_test=images)
+        )
+        psi = found[
+            (found["measure"] == "diversity") & (found["statistic"] == "psi") & (found["axis"] == "seed")
+        ]
         assert psi["pairs"].item() == known
         share = found[(found["statistic"] == "unresolved") & (found["axis"] == "seed")]
         assert share["estimate"].item() == 1 - known

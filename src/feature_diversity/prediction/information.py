@@ -16,8 +16,8 @@ from feature_diversity.prediction.resampling import interval
 from feature_diversity.prediction.runs import Outcome
 from feature_diversity.statistics.bootstrap import codes
 
-PAIRS = 30_000  # of more a random sample is taken
-PERMUTATIONS = 10  # for the bias
+PAIRS = 20_000  # of more a random sample is taken
+PERMUTATIONS = 5  # for the bias
 DRAWS = 100  # of the bootstrap
 MOST_AXES = 2
 

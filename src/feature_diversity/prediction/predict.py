@@ -74,6 +74,7 @@ def _along_axes(study: Study) -> Iterator[Result]:
             else:
                 yield not_testable("psi", axis, outcome.name, columns, f"all runs have one {axis}")
         mine = [found[axis, outcome.name] for axis in study.pairs]
+        mine = [here for here in mine if len(here.pairs.first)]
         yield _mean_psi(mine, outcome, columns)
         yield from _worst(study, mine, outcome, columns)
 
@@ -95,7 +96,6 @@ def _psi(study: Study, here: Agreement, outcome: Outcome, p: np.ndarray) -> Resu
 
 def _mean_psi(found: list[Agreement], outcome: Outcome, columns: np.ndarray) -> Result:
     """Jiang et al.'s Psi: the mean over the axes in which there are pairs."""
-    found = [here for here in found if len(here.pairs.first)]
     if not found:
         return not_testable(
             "mean psi", ALL, outcome.name, columns, "no two such runs differ in one axis alone"
