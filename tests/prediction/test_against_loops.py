@@ -21,7 +21,7 @@ IMAGES = 20_000
 
 
 def table(images: int = IMAGES, draw: int = 3) -> pd.DataFrame:
-    """A study with holes, ties, missing and infinite values, and errors that the test set cannot tell apart."""
+    """A study with holes, ties, missing and infinite values, and errors too close for the test set."""
     rng = np.random.default_rng(draw)
     found = study(draw, seed=1.0).assign(n_test=images)
     found.loc[rng.choice(len(found), 20, replace=False), "diversity"] = -np.inf

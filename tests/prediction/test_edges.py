@@ -216,7 +216,7 @@ def test_partial_correlation_and_levels_left_out_are_those_of_ordinary_regressio
 
 
 def test_the_intraclass_correlation_is_that_of_its_published_example():
-    """Shrout & Fleiss 1979, table 2: six targets, four judges; of ranks, beside SciPy's analysis of variance."""
+    """Shrout & Fleiss 1979, table 2, six targets and four judges: of ranks, beside SciPy's anova."""
     scores = np.array([[9, 2, 5, 8], [6, 1, 3, 2], [8, 4, 6, 8], [7, 1, 2, 6], [10, 5, 6, 9], [6, 2, 4, 7]])
     ranks = stats.rankdata(scores).reshape(scores.shape)
     f = stats.f_oneway(*ranks).statistic
