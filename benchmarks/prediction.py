@@ -1,8 +1,11 @@
 """The stage `predict` on tables whose truth is known: python benchmarks/prediction.py [TABLES]
 
 For each planted relation, and for none, TABLES (500) small studies with five seeds: in how many of them, in
-percent, the diversity is found to rise / to fall with the error along each axis (p_max_t <= 0.05). Then, `python benchmarks/prediction.py speed`: time and memory of the command on
-10,000 runs x 20 measures x 7 layers, in two shapes of study.
+percent, the diversity is found to rise / to fall with the error along each axis (p_max_t <= 0.05).
+
+    python benchmarks/prediction.py speed
+
+gives time and memory of the command on 10,000 runs x 20 measures x 7 layers, in two shapes of study.
 """
 
 import os

@@ -6,7 +6,9 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from feature_diversity.prediction.predict import prediction_of
+from feature_diversity.prediction.predict import along_axes
+from feature_diversity.prediction.runs import runs_of
+from feature_diversity.prediction.study import Study
 
 AXES = ["algorithm", "width", "epochs", "seed"]
 HEADLINE = {"layer": "head", "vector": "flatten", "centred": False, "s": 1}
@@ -64,6 +66,8 @@ PLANTED: dict[str, Callable[[int], pd.DataFrame]] = {
 
 def found_along(table: pd.DataFrame) -> list[int]:
     """For each of AXES: the sign of psi of the diversity where it is significant, else 0."""
-    found = prediction_of(table)
-    psi = found[(found["measure"] == "diversity") & (found["statistic"] == "psi")].set_index("axis").loc[AXES]
+    study = Study(runs_of(table))
+    results = [result for result in along_axes(study) if result.statistic == "psi"]
+    found = pd.concat([result.rows(study.runs.measures) for result in results])
+    psi = found[found["measure"] == "diversity"].set_index("axis").loc[AXES]
     return [int(np.sign(row.estimate)) if row.p_max_t <= 0.05 else 0 for row in psi.itertuples()]

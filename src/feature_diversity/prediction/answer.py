@@ -91,15 +91,11 @@ def _verdict(known: pd.DataFrame, best: pd.Series) -> tuple[str, str]:
     inside = (known["low"] >= -COIN) & (known["high"] <= COIN)
     if inside.all():
         ends = f"{_percent(-known['high'].max())} to {_percent(-known['low'].min())} %"
-        return (
-            NO,
-            f"No: {pair} has the lower test error in {ends} of pairs, whatever the layer: a coin does as well.",
-        )
-    text = f"Open: this study cannot decide it: {pair} has the lower test error in {share(best)} of pairs {layer}"
-    return (
-        OPEN,
-        f"{text}, the layer that says most ({interval(best)}p = {best['p_max_t']:.2g}), which may be chance.",
-    )
+        text = f"No: {pair} has the lower test error in {ends} of pairs, whatever the layer"
+        return NO, f"{text}: a coin does as well."
+    text = f"Open: this study cannot decide it: {pair} has the lower test error in {share(best)} of pairs"
+    text += f" {layer}, the layer that says most ({interval(best)}p = {best['p_max_t']:.2g})"
+    return OPEN, f"{text}, which may be chance."
 
 
 def _flip(rows: pd.DataFrame, best: pd.Series) -> str | None:
@@ -148,10 +144,8 @@ def _limits(prediction: pd.DataFrame, best: pd.Series) -> list[str]:
         text += "to call and count for nothing"
     parts = [f"{text}."]
     if np.isfinite(best["low"]) and best["p_max_t"] > ALPHA:
-        half = (best["high"] - best["low"]) / 2
-        parts.append(
-            f"What is right in fewer than about {_percent(min(half, 1))} % of pairs it could not have seen."
-        )
+        least = _percent(min((best["high"] - best["low"]) / 2, 1))
+        parts.append(f"An order that is right in fewer than about {least} % of pairs it could not have seen.")
     return parts
 
 

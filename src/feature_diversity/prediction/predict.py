@@ -41,13 +41,13 @@ def prediction_of(table: pd.DataFrame) -> pd.DataFrame:
     """
     runs = runs_of(table)
     study = Study(runs)
-    results = [*_along_axes(study), *_pooled(study), *_information(study), *_regressions(study)]
+    results = [*along_axes(study), *_pooled(study), *_information(study), *_regressions(study)]
     results += [*_regrets(study), *_reliabilities(study)]
     found = pd.concat([result.rows(runs.measures) for result in results], ignore_index=True)
     return pd.concat([found, *_unresolved(study)], ignore_index=True)[COLUMNS]
 
 
-def _along_axes(study: Study) -> Iterator[Result]:
+def along_axes(study: Study) -> Iterator[Result]:
     """Granulated Kendall by axis, their mean, and the worst environments."""
     runs = study.runs
     found: dict[tuple[str, str], Agreement] = {}
