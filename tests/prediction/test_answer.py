@@ -65,8 +65,15 @@ def test_centred_features_that_say_the_opposite_leave_it_open():
     assert "Centred features say the opposite" in text
 
 
+def test_layers_that_say_the_opposite_leave_it_open():
+    some = PLANTED["seed"](0)
+    text = text_of(pd.concat([some, some.assign(layer="res2", diversity=-some["diversity"])]))
+    assert text.startswith("Open: it hangs on how diversity is read")
+    assert "Others say the opposite" in text
+
+
 def test_errors_too_close_to_call_are_counted():
-    assert "are too close to call and count for nothing" in text_of(PLANTED["seed"](0).assign(n_test=2_000))
+    assert "the errors are too close to call" in text_of(PLANTED["seed"](0).assign(n_test=2_000))
 
 
 def test_a_table_that_was_written_gives_the_same_answer(tmp_path):

@@ -10,10 +10,11 @@ from support.prediction_tables import grid, results, study
 from support.report_study import study_table
 
 from feature_diversity.base.errors import InputError
-from feature_diversity.prediction.measures import HEADLINE_NAME, INITIAL
+from feature_diversity.prediction.measures import INITIAL
 from feature_diversity.prediction.predict import prediction_of
 from feature_diversity.prediction.reliability import intraclass_correlation
 from feature_diversity.prediction.result import COLUMNS
+from feature_diversity.prediction.runs import HEADLINE_NAME
 
 ONE = {"algorithm": ["simclr"], "width": [1.0], "epochs": [5]}
 

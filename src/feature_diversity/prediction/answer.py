@@ -7,9 +7,8 @@ import numpy as np
 import pandas as pd
 
 from feature_diversity.base.errors import InputError
-from feature_diversity.prediction.measures import HEADLINE_NAME, name_of
 from feature_diversity.prediction.result import COLUMNS
-from feature_diversity.results.table import HEADLINE
+from feature_diversity.results.table import HEADLINE, name_of
 
 QUESTION = "Does the diversity of what a network learns tell how well it will generalise?"
 YES, NO, OPEN = "yes", "no", "open"
@@ -44,11 +43,11 @@ def answer_of(prediction: pd.DataFrame) -> Answer:
     """What the study says about pairs of networks that differ in nothing but their seed, and what it cannot.
 
     prediction: the table of predictions. Yes needs p <= 0.05 after correction over all measures, layers and
-    readings, and no opposite finding when features are centred. No needs intervals that lie within 40 and
+    readings, and no opposite finding in another layer or when features are centred. No needs intervals that lie within 40 and
     60 % of pairs in every layer, or an opposite order. All else is open.
     """
     rows = prediction[(prediction["outcome"] == "test_error") & (prediction["statistic"] == "psi")]
-    diversity = rows[(rows["measure"] == "diversity") & (rows["reading"] == HEADLINE_NAME)]
+    diversity = rows[(rows["measure"] == "diversity") & (rows["reading"] == name_of(**HEADLINE))]
     seeds = diversity[diversity["axis"] == "seed"]
     known = seeds[seeds["estimate"].notna()]
     if known.empty:
@@ -83,7 +82,7 @@ def _verdict(known: pd.DataFrame, best: pd.Series) -> tuple[str, str]:
     layer = f"in {best['layer']}"
     if best["p_max_t"] <= ALPHA:
         word = YES if best["estimate"] < 0 else NO
-        found = int((known["p_max_t"] <= ALPHA).sum())
+        found = int(((known["p_max_t"] <= ALPHA) & (known["estimate"] * best["estimate"] > 0)).sum())
         start = "Yes, here" if word == YES else "No, rather the opposite"
         text = f"{start}: {pair} {layer} has the lower test error in {share(best)} of pairs"
         text += f" ({interval(best)}p = {best['p_max_t']:.2g} corrected for all that was asked; "
@@ -98,16 +97,25 @@ def _verdict(known: pd.DataFrame, best: pd.Series) -> tuple[str, str]:
     return OPEN, f"{text}, which may be chance."
 
 
-def _flip(rows: pd.DataFrame, best: pd.Series) -> str | None:
+def _other_layers(known: pd.DataFrame, best: pd.Series) -> list[str]:
+    """The layers that clearly say the opposite."""
+    opposite = known[(known["p_max_t"] <= ALPHA) & (known["estimate"] * best["estimate"] < 0)]
+    if opposite.empty:
+        return []
+    return [
+        f"Others say the opposite: {', '.join(f'{row.layer} {share(row)}' for _, row in opposite.iterrows())}."
+    ]
+
+
+def _flip(rows: pd.DataFrame, best: pd.Series) -> list[str]:
     """What centred features say, if they clearly say the opposite."""
     centred = name_of(**HEADLINE | {"centred": True})
     same = (rows["measure"] == "diversity") & (rows["layer"] == best["layer"]) & (rows["axis"] == "seed")
     other = rows[same & (rows["reading"] == centred)]
-    if other.empty or not other["p_max_t"].iloc[0] <= ALPHA:
-        return None
-    if np.sign(other["estimate"].iloc[0]) == np.sign(best["estimate"]):
-        return None
-    return f"Centred features say the opposite: {share(other.iloc[0])}."
+    opposite = other[(other["p_max_t"] <= ALPHA) & (other["estimate"] * best["estimate"] < 0)]
+    if opposite.empty:
+        return []
+    return [f"Centred features say the opposite: {share(opposite.iloc[0])}."]
 
 
 def _validation(rows: pd.DataFrame) -> list[str]:
@@ -140,8 +148,10 @@ def _limits(prediction: pd.DataFrame, best: pd.Series) -> list[str]:
     unresolved = unresolved[unresolved["outcome"] == best["outcome"]]
     text = f"This rests on {best['pairs']:,.0f} pairs of {best['trainings']:,.0f} trainings"
     if len(unresolved) and unresolved["estimate"].iloc[0] > 0:
-        text += f"; the test errors of {100 * unresolved['estimate'].iloc[0]:.0f} % of all such pairs are too close "
-        text += "to call and count for nothing"
+        close = 100 * unresolved["estimate"].iloc[0]
+        text += (
+            f"; in {close:.0f} % of all such pairs the errors are too close to call, which count for nothing"
+        )
     parts = [f"{text}."]
     if np.isfinite(best["low"]) and best["p_max_t"] > ALPHA:
         least = _percent(min((best["high"] - best["low"]) / 2, 1))

@@ -4,8 +4,6 @@ Each has a direction, fixed before any result is seen: +1 where more of it is ex
 error, -1 where less of it is. Signs of correlations do not depend on it; choices by a measure do.
 """
 
-from feature_diversity.results.table import HEADLINE
-
 READING = ["vector", "centred", "s"]
 OUTCOMES = ["test_error", "knn_test_error"]
 
@@ -43,11 +41,3 @@ BASELINES = {
     "knn_test_error": -1,
 }
 INITIAL = "diversity_at_initialisation"  # of the same network, untrained; headline reading, in each layer
-
-
-def name_of(vector: str, centred: bool, s: float) -> str:
-    """A reading in words, such as "flatten, not centred, s = 1"."""
-    return f"{vector}, {'centred' if centred else 'not centred'}, s = {s:g}"
-
-
-HEADLINE_NAME = name_of(**HEADLINE)

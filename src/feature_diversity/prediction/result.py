@@ -7,7 +7,7 @@ import pandas as pd
 
 COLUMNS = [
     *("measure", "layer", "reading", "outcome", "statistic", "axis", "estimate", "low", "high", "p_max_t"),
-    *("pairs", "trainings", "note"),
+    *("pairs", "trainings", "better", "note"),
 ]
 
 
@@ -50,6 +50,7 @@ class Result:
                 "p_max_t": self.p,
                 "pairs": self.pairs,
                 "trainings": self.trainings,
+                "better": named["better"].to_numpy(),
                 "note": ["; ".join(filter(None, both)) for both in zip(notes, about, strict=True)],
             },
             columns=COLUMNS,

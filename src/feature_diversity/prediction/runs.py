@@ -10,17 +10,17 @@ from feature_diversity.base.run import CONFIGURATION, NETWORK, RUN
 from feature_diversity.prediction.measures import (
     BASELINES,
     COMPANIONS,
-    HEADLINE_NAME,
     INITIAL,
     OF_THE_HEADLINE,
     OUTCOMES,
     RANDOM,
     READING,
-    name_of,
 )
+from feature_diversity.results.table import HEADLINE, name_of
 from feature_diversity.statistics.bootstrap import codes
 
 STANDARD_ERRORS = 2  # of the test set, by which two errors must differ for their order to count
+HEADLINE_NAME = name_of(**HEADLINE)
 SAME = 1e-9  # relative difference below which two readings are the same data
 
 
