@@ -36,14 +36,13 @@ def measures_and_axes(prediction: pd.DataFrame) -> tuple[Figure, Notes]:
     chosen = rows_shown(rows)
     if not chosen:
         return nothing(title, Notes(), "no two runs differ in one axis alone")
-    axes = [
-        axis for axis in [*AXES, *sorted(set(rows["axis"]) - {*AXES, "seed"})] if axis in set(rows["axis"])
-    ]
+    present = set(rows["axis"]) - {"seed"}
+    axes = [*(axis for axis in AXES if axis in present), *sorted(present - set(AXES))]
     shown = [right(rows, key) for key in chosen.values()]
     notes = Notes(points=int(sum(mine.notna().to_numpy().sum() for mine in shown)))
     notes.remarks.append(
-        "50 % is a coin. Bold and filled: beyond chance (p ≤ 0.05, corrected for all that was asked). Only where "
-        "nothing but the seed differs does an order tell what a measure itself knows"
+        "50 % is a coin. Bold and filled: beyond chance (p ≤ 0.05, corrected for all that was asked). "
+        "Only where nothing but the seed differs does an order tell what a measure itself knows"
     )
     if "seed" not in set(rows["axis"]):
         notes.remarks.append("No two runs differ in their seed alone")

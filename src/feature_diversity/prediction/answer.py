@@ -43,8 +43,8 @@ def answer_of(prediction: pd.DataFrame) -> Answer:
     """What the study says about pairs of networks that differ in nothing but their seed, and what it cannot.
 
     prediction: the table of predictions. Yes needs p <= 0.05 after correction over all measures, layers and
-    readings, and no opposite finding in another layer or when features are centred. No needs intervals that lie within 40 and
-    60 % of pairs in every layer, or an opposite order. All else is open.
+    readings, and no opposite finding in another layer or when features are centred. No needs intervals that
+    lie within 40 and 60 % of pairs in every layer, or an opposite order. All else is open.
     """
     rows = prediction[(prediction["outcome"] == "test_error") & (prediction["statistic"] == "psi")]
     diversity = rows[(rows["measure"] == "diversity") & (rows["reading"] == name_of(**HEADLINE))]
@@ -66,12 +66,10 @@ def answer_of(prediction: pd.DataFrame) -> Answer:
     )
     best = order.iloc[0]
     word, sentence = _verdict(known, best)
-    flips = _flip(rows, best) if best["p_max_t"] <= ALPHA else None
-    if flips is not None:
-        word, sentence = (
-            OPEN,
-            f"Open: it hangs on how diversity is read. {sentence.split(': ', 1)[1]} {flips}",
-        )
+    doubts = [*_other_layers(known, best), *_flip(rows, best)] if best["p_max_t"] <= ALPHA else []
+    if doubts:
+        found = sentence.split(": ", 1)[1]
+        word, sentence = OPEN, f"Open: it hangs on how diversity is read: {found} {' '.join(doubts)}"
     parts = [sentence, *_validation(rows), *_across(diversity, best["layer"]), *_limits(prediction, best)]
     return Answer(word, " ".join(parts))
 
@@ -102,9 +100,8 @@ def _other_layers(known: pd.DataFrame, best: pd.Series) -> list[str]:
     opposite = known[(known["p_max_t"] <= ALPHA) & (known["estimate"] * best["estimate"] < 0)]
     if opposite.empty:
         return []
-    return [
-        f"Others say the opposite: {', '.join(f'{row.layer} {share(row)}' for _, row in opposite.iterrows())}."
-    ]
+    layers = [f"{row['layer']} {share(row)}" for _, row in opposite.iterrows()]
+    return [f"Others say the opposite: {', '.join(layers)}."]
 
 
 def _flip(rows: pd.DataFrame, best: pd.Series) -> list[str]:
