@@ -1,5 +1,6 @@
 # Two commands do everything from nothing: `make` (install, then the study named in config.yaml, or
-# make STUDY=fashion_mnist) and `make test`. All of it can be done without make; see README.md.
+# make STUDY=fashion_mnist) and `make test`. All of it can be done without make; see README.md. Who changes
+# the code runs `make check` while at it.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -9,7 +10,7 @@ ENVIRONMENTS = workflow train analysis test
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 SNAKEMAKE = snakemake --workflow-profile workflow/profiles/default $(if $(STUDY),--config study=$(STUDY))
 
-.PHONY: study install vissl-env plan stale clean-resume report test lint format lock clean
+.PHONY: study install vissl-env plan stale clean-resume report check test coverage lint format lock clean
 
 study: install
 	$(SNAKEMAKE)
@@ -36,11 +37,11 @@ $(VISSL_VENV)/installed: $(VENV)/installed envs/vissl.lock
 plan: install
 	python -m feature_diversity plan $(if $(STUDY),--study $(STUDY))
 
-# Results of runs that are in no study any more. Nothing is deleted.
+# Results of runs that are in no study any more, and trainings that no run uses. Nothing is deleted.
 stale: install
 	python -m feature_diversity stale $(if $(STUDY),--study $(STUDY))
 
-# Remove the states of trainings that are finished or in no study; ALL=1: of all that are not running.
+# Remove the states of unfinished trainings that no run goes on with; ALL=1: of all that are not running.
 clean-resume: install
 	python -m feature_diversity clean_resume $(if $(ALL),--all)
 
@@ -49,14 +50,27 @@ report: study
 	$(SNAKEMAKE) --report results/$(or $(STUDY),demo)/snakemake.html
 	@echo "results/$(or $(STUDY),demo)/report.html and snakemake.html"
 
+# Lint and the fast tests: within two minutes on two cores.
+check: lint
+	$(PYTEST) -m "not slow and not workflow"
+
+# All tests, with the 25 that take longest.
 test: install
-	python -m pytest -n 2 --dist loadfile
+	$(PYTEST) --durations=25
+
+# What the fast tests run of the package. Code that runs in processes of its own is not counted.
+coverage: install
+	$(PYTEST) -m "not slow and not workflow" --cov --cov-report=term
+
+PYTEST = python -m pytest -n 2 --dist loadfile
 
 lint: install
 	ruff check .
 	ruff format --check .
 	snakefmt --check Snakefile workflow
 	snakemake --lint
+	lint-imports --no-logo
+	mypy
 
 format: install
 	ruff check --fix-only .
@@ -76,4 +90,4 @@ COMPILE = uv pip compile --quiet --upgrade --universal --python-version 3.11 --g
 
 # Everything that make made, except results and downloaded data.
 clean:
-	rm -rf $(VENV) $(VISSL_VENV) .snakemake build .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VISSL_VENV) .snakemake build .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis .coverage

@@ -43,9 +43,9 @@ rule all:
         rules.report.output,
         rules.summary.output,
         # named here as well, so that one that was lost is made anew, and what hangs on it with it
-        of_study("model.safetensors"),
-        of_study("energy.csv"),
-        of_study("measures.csv"),
+        of_study(paths.MODEL),
+        of_study(paths.ENERGY),
+        of_study(paths.MEASURES),
         LINEAR,
 
 
@@ -53,4 +53,3 @@ onsuccess:
     summary = Path(rules.summary.output[0])
     if summary.exists() and summary.stat().st_mtime > STARTED:
         print(summary.read_text())
-    forget(Path(RESULTS))

@@ -14,10 +14,9 @@ from pathlib import Path
 
 import torch
 
-from feature_diversity.data import prepare
-from feature_diversity.evaluation import linear as linear_eval
 from feature_diversity.planning.recipe import algorithms, recipe
-from feature_diversity.training import loop as pretrain
+from feature_diversity.stages import linear_eval, pretrain
+from feature_diversity.stages.data import main as prepare_data
 
 DATASET = {
     "name": "fashion_mnist",
@@ -79,7 +78,7 @@ def main() -> None:
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder) / "data.safetensors"
-        prepare.main(
+        prepare_data(
             ["--folder", str(arguments.data), "--dataset", json.dumps(DATASET), "--output", str(data)]
         )
         rows = [
@@ -99,11 +98,12 @@ def learn(algorithm: str, seed: int, data: Path, folder: Path, changes: dict | N
     pretrain.main(
         [
             *("--data", str(data)),
-            *("--run", json.dumps(NETWORK | {"algorithm": algorithm, "seed": seed})),
+            *("--network", json.dumps(NETWORK | {"algorithm": algorithm, "seed": seed})),
             *("--recipe", json.dumps(recipe(algorithm, small_images=True, changes=changes))),
             *("--epochs", *map(str, EPOCHS)),
             *("--models", *map(str, models)),
             *("--histories", *(str(path.with_name("history.csv")) for path in models)),
+            *("--store", str(folder / "trainings")),
         ]
     )
     seconds = time.process_time() - began

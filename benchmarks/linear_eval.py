@@ -16,13 +16,14 @@ from pathlib import Path
 import torch
 from sklearn.linear_model import LogisticRegression
 
-from feature_diversity.data import prepare, store
+from feature_diversity.data import store
 from feature_diversity.evaluation import linear as linear_eval
 from feature_diversity.evaluation.logistic import fit_grid
 from feature_diversity.evaluation.probes import error, features
 from feature_diversity.networks import model
 from feature_diversity.planning.recipe import recipe
-from feature_diversity.training import loop as pretrain
+from feature_diversity.stages import pretrain
+from feature_diversity.stages.data import main as prepare_data
 
 PENALTIES = [1.0, 1e-1, 1e-2, 1e-3, 1e-4]
 
@@ -39,7 +40,7 @@ def main() -> None:
         data = Path(folder) / "data.safetensors"
         dataset = {"name": "fashion_mnist", "image_size": 32, "validation": 5000, "held_out": 500, "test": 0}
         dataset |= {"train": arguments.train, "seed": 0}
-        prepare.main(["--folder", arguments.folder, "--dataset", json.dumps(dataset), "--output", str(data)])
+        prepare_data(["--folder", arguments.folder, "--dataset", json.dumps(dataset), "--output", str(data)])
         facts, splits = store.read(data, "train", "validation", "test")
         network = supervised(Path(folder), data, arguments.epochs)
         trunk = [features(network, split, facts) for split in splits]
@@ -83,9 +84,10 @@ def supervised(folder: Path, data: Path, epochs: int) -> model.Model:
     run = {"algorithm": "supervised", "depth": 14, "width": 0.25, "norm": "batchnorm", "seed": 1}
     pretrain.main(
         [
-            *("--data", str(data), "--run", json.dumps(run), "--epochs", str(epochs)),
+            *("--data", str(data), "--network", json.dumps(run), "--epochs", str(epochs)),
             *("--recipe", json.dumps(recipe("supervised", small_images=True, changes=changes))),
             *("--models", str(folder / "model.safetensors"), "--histories", str(folder / "history.csv")),
+            *("--store", str(folder / "trainings")),
             *("--threads", str(torch.get_num_threads())),
         ]
     )

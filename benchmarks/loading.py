@@ -22,9 +22,10 @@ import torch
 from PIL import Image
 
 from feature_diversity.compute import machine
-from feature_diversity.data import loader, prepare, store
+from feature_diversity.data import loader, store
 from feature_diversity.planning.recipe import recipe
-from feature_diversity.training import loop as pretrain
+from feature_diversity.stages import pretrain
+from feature_diversity.stages.data import main as prepare_data
 
 
 def main() -> None:
@@ -57,8 +58,8 @@ def from_files(folder: Path, arguments: argparse.Namespace, width: int, height: 
         # files that are small already need not be enlarged to the usual 256 pixels
         dataset |= {"stored_size": 224 if min(width, height) == 224 else 256}
         dataset |= {"test": 8, "validation": 4, "held_out": 4, "train": 0, "seed": 0, "duplicates": "drop"}
-        prepare.main(["--folder", str(folder), "--dataset", json.dumps(dataset), "--output", str(data)])
-        splits[cache] = store.read(data, "train")[1][0]
+        prepare_data(["--folder", str(folder), "--dataset", json.dumps(dataset), "--output", str(data)])
+        splits[cache] = store.read(data, "train", folder=folder)[1][0]
     plain = splits[False]
     order, count = torch.arange(len(plain.labels)), len(plain.labels)
     parts = [range(start, min(start + loader.TOGETHER, count)) for start in range(0, count, loader.TOGETHER)]
@@ -107,7 +108,7 @@ def in_memory(folder: Path, threads: int) -> None:
     data = folder / "data.safetensors"
     dataset = {"name": "digits", "image_size": 32, "test": 500, "validation": 200, "held_out": 500}
     dataset |= {"train": 0, "seed": 0}
-    prepare.main(["--folder", ".", "--dataset", json.dumps(dataset), "--output", str(data)])
+    prepare_data(["--folder", ".", "--dataset", json.dumps(dataset), "--output", str(data)])
     facts, (train,) = store.read(data, "train")
     order, size, passes = torch.arange(len(train.labels)), facts.image_size, []
     for _ in range(6):
@@ -118,9 +119,10 @@ def in_memory(folder: Path, threads: int) -> None:
     run = {"algorithm": "simclr", "depth": 14, "width": 0.125, "norm": "batchnorm", "seed": 1}
     pretrain.main(
         [
-            *("--data", str(data), "--run", json.dumps(run), "--epochs", "3", "--threads", str(threads)),
+            *("--data", str(data), "--network", json.dumps(run), "--epochs", "3", "--threads", str(threads)),
             *("--recipe", json.dumps(recipe("simclr", small_images=True, changes={"batch_size": 128}))),
             *("--models", str(folder / "model.safetensors"), "--histories", str(folder / "history.csv")),
+            *("--store", str(folder / "trainings")),
         ]
     )
     history = (folder / "history.csv").read_text().splitlines()

@@ -155,24 +155,25 @@ def build_trunk(network: str) -> tuple[nn.Module, int]:
 def contestant(name: str, network: str, threads: int, device: str) -> Callable[[], None]:
     """One step of ours or of bare compute."""
     from feature_diversity.algorithms import simclr
+    from feature_diversity.base.run import Network
     from feature_diversity.compute.draws import generator
     from feature_diversity.compute.machine import Machine, prepare
     from feature_diversity.data.store import Facts, Split
     from feature_diversity.networks import convolution
     from feature_diversity.planning.recipe import recipe
-    from feature_diversity.training import step as engine
+    from feature_diversity.training import step
     from feature_diversity.training.loop import batches_of
     from feature_diversity.training.monitor import PhaseClock
+    from feature_diversity.training.optim import make_optimizer
+    from feature_diversity.training.state import initialise
 
     batch_size = NETWORKS[network]
     prepare(torch.device(device), threads)
     low = device == "cuda" or name.endswith("bfloat16")
     machine = Machine(torch.device(device), "bfloat16" if low else "float32", name.endswith("compiled"))
     values = recipe("simclr", small_images=True, changes={"batch_size": batch_size})
-    run = {"algorithm": "simclr", "depth": 14, "width": 0.25, "norm": "batchnorm", "seed": 1}
-    options = {"run": run, "recipe": values, "train_images": IMAGES, "classes": 10}
-    facts = Facts("random", [0.5] * 3, [0.25] * 3, 32, 32, ["a"])
-    training = engine.initialise(options, facts, machine)
+    facts = Facts("random", [0.5] * 3, [0.25] * 3, 32, 32, [str(i) for i in range(10)])
+    training = initialise(Network("simclr", 14, 0.25, "batchnorm", seed=1), values, facts, IMAGES, machine)
     if network != "demo":
         trunk, features = build_trunk(network)
         for module in trunk.modules():
@@ -185,7 +186,7 @@ def contestant(name: str, network: str, threads: int, device: str) -> Callable[[
         if machine.compile:
             trunk.compile()
         parameters = [*trunk.parameters(), *training.algorithm.parameters()]
-        training.optimizer = engine.make_optimizer([{"params": parameters}], optimizer="sgd", momentum=0.9)
+        training.optimizer = make_optimizer([{"params": parameters}], optimizer="sgd", momentum=0.9)
     split = Split(torch.randint(256, (IMAGES, 3, 32, 32), dtype=torch.uint8), torch.arange(IMAGES) % 10)
     split = split.to(machine.device)
     whole = IMAGES - IMAGES % batch_size
@@ -200,14 +201,14 @@ def contestant(name: str, network: str, threads: int, device: str) -> Callable[[
         if batch is None:
             batches = batches_of(split, order, batch_size=batch_size, size=32, draw=(1, number))
             batch = next(batches)
-        engine.take_step(training, batch, 0.01, (1, 0, number), clock.ended)
+        step.take_step(training, batch, 0.01, (1, 0, number), clock.ended)
         number += 1
 
     first = next(batches_of(split, order, batch_size=batch_size, size=32, draw=(1, 0)))
-    x, targets = engine.inputs(training, first, generator(1, "views"))
+    x, targets = step.inputs(training, first, generator(1, "views"))
 
     def bare() -> None:
-        loss = training.algorithm.loss(engine.encode(training, x), targets, generator(1, "loss"))
+        loss = training.algorithm.loss(step.encode(training, x), targets, generator(1, "loss"))
         training.optimizer.zero_grad()
         loss.backward()
         training.optimizer.step()

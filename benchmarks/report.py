@@ -82,7 +82,7 @@ def write_runs(rows: pd.DataFrame, folder: Path) -> None:
         place = folder / Run(**run, epochs=int(first["epochs"])).folder
         place.mkdir(parents=True, exist_ok=True)  # a run may be in several figures
         facts = {
-            "run": run,
+            "network": run,
             "epochs": int(first["epochs"]),
             "engine": "native",
             "dataset": {"name": "synthetic"},

@@ -12,11 +12,46 @@ import torch
 from support.pictures import picture
 
 import feature_diversity
-from feature_diversity.data import prepare
 from feature_diversity.planning.recipe import recipe
-from feature_diversity.training import loop as pretrain
+from feature_diversity.stages import data as data_stage
+from feature_diversity.stages import pretrain
 
 torch.set_num_threads(1)
+
+# Files whose tests take minutes together. They are begun first, in this order: what is short fills the end.
+SLOW = [
+    "workflow/test_slurm.py",
+    "workflow/test_vissl_engine.py",
+    "workflow/test_reruns.py",
+    "workflow/test_killed_jobs.py",
+    "workflow/test_imagenet_zoo.py",
+    "workflow/test_cifar100.py",
+    "training/test_survival.py",
+    "claims/test_judge.py",
+    "compute/test_launch.py",
+    "figures/test_figures.py",
+    "report/test_report.py",
+    "report/test_report_in_browser.py",
+    "workflow/test_shared_trainings.py",
+    "compute/test_ranks.py",
+]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "slow: in a file whose tests take minutes together")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    tests = Path(__file__).parent
+
+    def place(item: pytest.Item) -> int:
+        path = item.path.relative_to(tests).as_posix()
+        return SLOW.index(path) if path in SLOW else len(SLOW)
+
+    items.sort(key=place)
+    for item in items:
+        if place(item) < len(SLOW) or item.path.parent.name == "workflow":
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +59,7 @@ def _torch_settings():
     """Stages called directly change settings of the process; put them back."""
     yield
     torch.set_num_threads(1)
-    torch.use_deterministic_algorithms(False)
+    torch.set_deterministic_debug_mode("default")
 
 
 @pytest.fixture(scope="session")
@@ -40,7 +75,7 @@ def digits(tmp_path_factory) -> Path:
         "held_out": 30,
         "seed": 0,
     }
-    prepare.main(["--folder", "nowhere", "--dataset", json.dumps(dataset), "--output", str(path)])
+    data_stage.main(["--folder", "nowhere", "--dataset", json.dumps(dataset), "--output", str(path)])
     return path
 
 
@@ -49,13 +84,14 @@ def training(digits) -> Callable[..., list[str]]:
     """Arguments of the stage `pretrain` for the smallest network; four steps an epoch."""
 
     def arguments(folder: Path, *epochs: int, algorithm="simclr", seed=1, **changes) -> list[str]:
-        run = {"algorithm": algorithm, "depth": 14, "width": 1 / 64, "norm": "batchnorm", "seed": seed}
+        network = {"algorithm": algorithm, "depth": 14, "width": 1 / 64, "norm": "batchnorm", "seed": seed}
         values = recipe(algorithm, small_images=True, changes={"batch_size": 16} | changes)
         models = [str(folder / f"ep{number}" / "model.safetensors") for number in epochs]
         return [
-            *("--data", str(digits), "--run", json.dumps(run), "--recipe", json.dumps(values)),
+            *("--data", str(digits), "--network", json.dumps(network), "--recipe", json.dumps(values)),
             *("--epochs", *map(str, epochs), "--models", *models),
             *("--histories", *(str(folder / f"ep{number}" / "history.csv") for number in epochs)),
+            *("--store", str(folder / "trainings")),
         ]
 
     return arguments
@@ -110,16 +146,15 @@ def class_folders(tmp_path) -> Path:
 
 
 @pytest.fixture
-def prepare_folders(class_folders, monkeypatch) -> Callable[..., Path]:
-    """Prepare those folders with some options changed; returns the prepared file."""
-    monkeypatch.setenv("DATA_FOLDER", str(class_folders))
+def prepare_folders(class_folders) -> Callable[..., Path]:
+    """Prepare those folders with some options changed; returns the prepared file, in the data folder."""
 
     def run(**changes) -> Path:
         options = {"name": "class_folders", "path": "pictures", "image_size": 32, "validation": 4}
         options |= {"test": 0, "train": 0, "held_out": 6, "seed": 0}
         output = class_folders / "data.safetensors"
         dataset = json.dumps(options | changes)
-        prepare.main(["--folder", str(class_folders), "--dataset", dataset, "--output", str(output)])
+        data_stage.main(["--folder", str(class_folders), "--dataset", dataset, "--output", str(output)])
         return output
 
     return run

@@ -70,7 +70,8 @@ def test_the_conda_environments_are_those_of_the_locks():
 
 
 def test_vissls_environment_has_what_its_stage_imports():
-    files = [PACKAGE.joinpath(*name.split(".")).with_suffix(".py") for name in import_closure("vissl_engine")]
+    closure = import_closure("vissl.run")
+    files = [PACKAGE.joinpath(*name.split(".")).with_suffix(".py") for name in closure]
     trees = [ast.parse(file.read_text()) for file in files if file.exists()]
     nodes = [node for tree in trees for node in ast.walk(tree)]
     names = {node.module for node in nodes if isinstance(node, ast.ImportFrom)}

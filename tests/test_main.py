@@ -1,3 +1,15 @@
+"""The command line, and the list of stages that it, the rules and the files agree on."""
+
+import re
+
+import pytest
+from support.paths import ROOT, SOURCE
+
+from feature_diversity.base.stages import COMMANDS, MAKERS, STAGES
+
+PACKAGE = SOURCE / "feature_diversity"
+
+
 def test_without_a_stage_the_usage_is_printed(command):
     done = command()
     assert done.returncode == 2
@@ -5,13 +17,52 @@ def test_without_a_stage_the_usage_is_printed(command):
     assert "pretrain" in done.stdout
 
 
-def test_help_lists_the_stages(command):
+def test_help_lists_every_stage_and_command_with_what_it_does(command):
     done = command("--help")
     assert done.returncode == 0
-    assert "figures" in done.stdout
+    listed = dict(re.findall(r"^  (\w+) +(.+)$", done.stdout, re.MULTILINE))
+    assert listed == {name: stage.summary for name, stage in STAGES.items()} | COMMANDS
 
 
 def test_an_unknown_stage_names_those_there_are(command):
     done = command("pretrian")
     assert done.returncode == 2
-    assert done.stderr.startswith("error: unknown stage 'pretrian'; choose from plan, data, pretrain,")
+    assert done.stderr.startswith("error: unknown stage 'pretrian'; choose from data, pretrain,")
+    assert all(name in done.stderr for name in [*STAGES, *COMMANDS])
+
+
+def test_a_stage_is_a_file_of_its_name_and_a_command_too():
+    assert {path.stem for path in (PACKAGE / "stages").glob("*.py")} == {*STAGES, "__init__", "options"}
+    assert {path.stem for path in (PACKAGE / "commands").glob("*.py")} == {*COMMANDS, "__init__"}
+
+
+def test_a_rule_has_the_name_of_its_stage_and_calls_it():
+    text = "\n".join(path.read_text() for path in (ROOT / "workflow" / "rules").glob("*.smk"))
+    rules = re.split(r"^rule (\w+):$", text, flags=re.MULTILINE)
+    called = dict(zip(rules[1::2], rules[2::2], strict=True))
+    assert set(called) == set(STAGES)
+    for name, rule in called.items():
+        assert re.search(rf"feature_diversity {name} ", rule), name
+
+
+def test_every_module_whose_meaning_makes_a_stages_numbers_is_there():
+    for name, stage in STAGES.items():
+        for module in stage.code:
+            assert (PACKAGE / f"{module.replace('.', '/')}.py").exists(), name
+
+
+def test_every_engine_has_a_stage():
+    assert set(MAKERS.values()) <= set(STAGES)
+
+
+@pytest.mark.parametrize("name", [name for name in STAGES if name not in ("vissl", "zoo")])
+def test_a_stage_tells_its_options(command, name):
+    done = command(name, "--help")
+    assert done.returncode == 0
+    assert done.stdout.startswith(f"usage: feature_diversity {name} ")
+
+
+def test_an_option_that_is_no_json_is_named(command):
+    done = command("data", "--dataset", "{", "--output", "data.safetensors")
+    assert done.returncode == 2
+    assert "argument --dataset: { is not valid JSON: " in done.stderr

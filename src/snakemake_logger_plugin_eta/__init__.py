@@ -82,7 +82,7 @@ class TimeLeft(ProgressColumn):
         self.estimate = estimate
 
     def render(self, task: Task) -> Text:
-        """ "about 0:12:34 left" on the overall bar, nothing on the others."""
+        """Show "about 0:12:34 left" on the overall bar, nothing on the others."""
         if "Total Progress" not in task.description or task.finished:
             return Text("")
         seconds = self.estimate.seconds_left(time.monotonic())

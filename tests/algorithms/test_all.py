@@ -10,7 +10,7 @@ from feature_diversity.base.errors import InputError
 from feature_diversity.compute.draws import generator
 from feature_diversity.networks import model
 from feature_diversity.planning.recipe import algorithms, recipe
-from feature_diversity.training import loop as pretrain
+from feature_diversity.training import saves
 from feature_diversity.training.saves import save_state
 
 LOOP_KEYS = {
@@ -83,13 +83,13 @@ def test_the_head_takes_features_of_whole_images(name):
 def test_an_interrupted_training_ends_in_the_same_bits(name, tmp_path, monkeypatch):
     train(name, tmp_path / "whole")
 
-    def interrupt(folder, key, steps, state):
-        save_state(folder, key, steps, state)
+    def interrupt(folder, steps, state):
+        save_state(folder, steps, state)
         if steps == 10:
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(pretrain, "save_state", interrupt)
+        patch.setattr(saves, "save_state", interrupt)
         with pytest.raises(KeyboardInterrupt):
             train(name, tmp_path / "parts", save_minutes=0)
     train(name, tmp_path / "parts")

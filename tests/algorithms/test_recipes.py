@@ -1,13 +1,16 @@
 """RECIPE of every algorithm is VISSL's."""
 
+import ast
+
 import pytest
 import torch
 from support.golden_weights import golden_json
 from torch import nn
 
 from feature_diversity.algorithms import build
+from feature_diversity.base.paths import PACKAGE
 from feature_diversity.networks.resnet import resnet
-from feature_diversity.planning.recipe import recipe
+from feature_diversity.planning.recipe import algorithms, legal, recipe
 from feature_diversity.training.optim import parameter_groups
 from feature_diversity.training.step import rate_at
 
@@ -19,6 +22,25 @@ OURS = [
     if case.split("_")[0] in ("simclr", "deepclusterv2", "jigsaw", "rotnet", "npid", "pirl", "supervised")
     and "1node" not in case  # another recipe, without warm-up
 ]
+
+
+LITERALS = {"RECIPE", "LEGAL", "SMALL_IMAGES", "VIEWS"}
+
+
+@pytest.mark.parametrize("name", algorithms())
+def test_the_legal_values_are_those_of_keys_of_the_recipe(name):
+    assert set(legal(name)) <= set(recipe(name))
+
+
+def test_a_recipe_reaches_a_training_as_its_parameter_alone():
+    """No code reads the literals of an algorithm's file, so they need not be part of its digest."""
+    for path in PACKAGE.rglob("*.py"):
+        read = {
+            getattr(node, "attr", getattr(node, "id", ""))
+            for node in ast.walk(ast.parse(path.read_text()))
+            if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Load)
+        }
+        assert not read & LITERALS or path.name == "recipe.py", path
 
 
 @pytest.mark.parametrize("case", OURS)

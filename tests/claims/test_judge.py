@@ -12,6 +12,7 @@ from support.claims_tables import HEADLINE, results
 from feature_diversity.base.errors import InputError
 from feature_diversity.claims import judge as claims
 from feature_diversity.claims.evidence import CONTRADICTED, NOT_TESTABLE, SUPPORTED, UNDECIDED
+from feature_diversity.stages import claims as stage
 
 OTHER = HEADLINE | {"s": 2}
 ABOUT_ERRORS = {"C09", "C14", "C15", "C19", "C20", "C22", "C28", "C29", "C32"}
@@ -109,10 +110,10 @@ def test_the_interaction_of_depth_and_epochs_needs_two_numbers_of_epochs(verdict
     assert row["note"] == "Needs 2 values of epochs or more, the runs have 30."
 
 
-def test_untrained_networks_are_no_number_of_epochs(study):
+def test_untrained_networks_are_no_number_of_epochs(study, verdicts):
     untrained = study[study["epochs"] == 100].assign(epochs=0, diversity=9.0, energy=-9.0)
     with_them = claims.judge(pd.concat([study, untrained], ignore_index=True))
-    assert of(with_them, "C10")["effect"] == of(claims.judge(study), "C10")["effect"]
+    assert of(with_them, "C10")["effect"] == of(verdicts, "C10")["effect"]
 
 
 # --- published numbers ---
@@ -205,19 +206,19 @@ def test_a_missing_layer_is_named(study):
 def test_the_stage_writes_the_table_and_counts_the_verdicts(study, tmp_path, capsys):
     study.to_csv(tmp_path / "results.csv", index=False)
     arguments = ["--table", str(tmp_path / "results.csv"), "--output", str(tmp_path / "claims.csv")]
-    claims.main(arguments)
+    stage.main(arguments)
     written = pd.read_csv(tmp_path / "claims.csv")
     counts = written[written["headline"]]["verdict"].value_counts()
     assert sum(counts) == 36
     assert f"{counts[SUPPORTED]} supported" in capsys.readouterr().out
     first = (tmp_path / "claims.csv").read_bytes()
-    claims.main(arguments)
+    stage.main(arguments)
     assert (tmp_path / "claims.csv").read_bytes() == first
 
 
 def test_torch_and_statsmodels_are_not_imported_to_start():
     slow = "{'torch', 'statsmodels', 'matplotlib'}"
-    program = f"import sys, feature_diversity.claims.judge; print({slow} & set(sys.modules))"
+    program = f"import sys, feature_diversity.stages.claims; print({slow} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
 
@@ -233,7 +234,7 @@ def test_torch_and_statsmodels_are_not_imported_to_start():
 def test_what_is_no_table_of_results_is_refused(tmp_path, content, message):
     (tmp_path / "results.csv").write_text(content)
     with pytest.raises(InputError, match=message):
-        claims.main(["--table", str(tmp_path / "results.csv"), "--output", str(tmp_path / "claims.csv")])
+        stage.main(["--table", str(tmp_path / "results.csv"), "--output", str(tmp_path / "claims.csv")])
     assert not (tmp_path / "claims.csv").exists()
 
 

@@ -22,7 +22,8 @@ def exported(tmp_path_factory):
         for name, buffer in trunk.named_buffers():
             if name.endswith(("running_mean", "running_var")):
                 buffer.uniform_(0.5, 1.5)
-        facts = {"run": {"algorithm": "simclr", "depth": depth, "width": width, "norm": norm}, "head": None}
+        network = {"algorithm": "simclr", "depth": depth, "width": width, "norm": norm, "seed": 0}
+        facts = {"network": network, "head": None}
         model.write(folder / "model.safetensors", trunk, None, facts)
         output = folder / f"{form}.pth"
         output.unlink(missing_ok=True)

@@ -1,7 +1,11 @@
 """Results of runs in no study any more are named; states that nothing goes on from are removed."""
 
+import json
 import multiprocessing
+import os
+import shutil
 import time
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -9,11 +13,16 @@ import pytest
 from feature_diversity.base.errors import InputError
 from feature_diversity.base.lock import locked
 from feature_diversity.base.paths import STUDIES
+from feature_diversity.base.run import Run
 from feature_diversity.commands import clean_resume, stale
+from feature_diversity.planning.settings import digest_of
 from feature_diversity.planning.study import Study
 
-OF_DEMO = Study.load(STUDIES / "demo.yaml").runs()[-1].folder
-OF_NONE = "simclr/resnet14_w0.25_batchnorm_ep41_seed1"
+DEMO = Study.load(STUDIES / "demo.yaml")
+LAST = DEMO.runs()[-1]
+RUN = LAST if DEMO.schedule == "budget" else replace(LAST, epochs=DEMO.epochs[-1])  # that ends a training
+NONE = Run("simclr", 14, 0.25, "batchnorm", 41, 1)
+OF_DEMO, OF_NONE = RUN.folder, NONE.folder
 
 
 @pytest.fixture
@@ -28,11 +37,32 @@ def results(tmp_path) -> Path:
     return tmp_path
 
 
-def state(results: Path, run: str, size: int = 5_000_000) -> Path:
-    """A training's state beside a run's results."""
-    folder = results / "demo" / run / "resume"
+def training(results: Path, run: Run, size: int = 5_000_000, **changes) -> Path:
+    """The folder of an unfinished training of the demo in the study's store, with a state."""
+    network = run.network
+    settings = {
+        "network": asdict(network),
+        "recipe": DEMO.recipe_of(network.algorithm),
+        "schedule_epochs": run.epochs,
+        "engine": "native",
+        "code": digest_of(DEMO, "pretrain", network.algorithm),
+    }
+    folder = results / "demo" / "trainings" / f"{len(list(results.rglob('settings.json'))):032}"
     folder.mkdir(parents=True)
+    (folder / "settings.json").write_text(json.dumps(settings | changes))
     (folder / "state_000000001.pt").write_bytes(bytes(size))
+    return folder
+
+
+def finished(results: Path, run: Run, *, linked: bool, **changes) -> Path:
+    """The folder of a finished training of 1 MB. linked: whether it is the one of the run's model."""
+    folder = training(results, run, **changes)
+    (folder / "state_000000001.pt").unlink()
+    model = results / "demo" / run.folder / "model.safetensors"
+    (folder / "snapshot_000010").mkdir()
+    snapshot = folder / "snapshot_000010" / "model.safetensors"
+    os.link(model, snapshot) if linked else shutil.copy(model, snapshot)
+    (folder / "finished.json").write_text("{}")
     return folder
 
 
@@ -51,7 +81,7 @@ def printed(capsys):
 def test_a_run_that_its_study_has_not_is_named_with_its_size(results, printed):
     assert printed(stale, "--results", results) == [
         f"3.0 MB {results / 'demo' / OF_NONE}",
-        "3.0 MB in 1 runs of no study. Nothing was deleted.",
+        "3.0 MB in 1 runs of no study and 0 trainings that no run uses. Nothing was deleted.",
     ]
 
 
@@ -87,27 +117,53 @@ def test_a_folder_that_is_not_there_is_named(tmp_path, printed):
         printed(stale, "--results", tmp_path / "nowhere")
 
 
+def test_a_training_that_no_run_uses_is_named_and_why(results, printed):
+    finished(results, RUN, linked=True)
+    unfinished = training(results, RUN)
+    none, other = training(results, NONE), training(results, RUN, code="other")
+    spare = finished(results, RUN, linked=False)
+    *lines, total = printed(stale, "--results", results)
+    assert lines[1:] == [
+        f"5.0 MB {none}: in no study",
+        f"5.0 MB {other}: unfinished, of another recipe or other code",
+        f"1.0 MB {spare}: finished, no result is of it",
+    ]
+    assert total == "14.0 MB in 1 runs of no study and 3 trainings that no run uses. Nothing was deleted."
+    assert unfinished.exists()
+
+
+def test_what_a_run_and_its_training_have_in_common_is_counted_once_where_it_becomes_free(results, printed):
+    of_run = finished(results, NONE, linked=True)
+    run, training, total = printed(stale, "--results", results)
+    assert run == f"2.0 MB {results / 'demo' / OF_NONE}"
+    assert training == f"1.0 MB {of_run}: in no study"
+    assert total.startswith("3.0 MB")
+
+
 # --- clean_resume ---
 
 
-def test_states_of_finished_trainings_and_of_runs_in_no_study_are_removed(results, printed):
-    finished, none = state(results, OF_DEMO), state(results, OF_NONE)
-    (none.parent / "model.safetensors").unlink()
-    assert sorted(printed(clean_resume, "--results", results)) == sorted(
-        [
-            f"removed 5.0 MB {finished}: finished",
-            f"removed 5.0 MB {none}: in no study",
-            "removed 10.0 MB in all",
-        ]
-    )
-    assert not finished.exists()
+def test_states_that_no_run_goes_on_from_are_removed(results, printed):
+    none = training(results, NONE)
+    other = training(results, RUN, recipe={})
+    assert printed(clean_resume, "--results", results) == [
+        f"removed 5.0 MB {none}: in no study",
+        f"removed 5.0 MB {other}: unfinished, of another recipe or other code",
+        "removed 10.0 MB in all",
+    ]
     assert not none.exists()
-    assert (finished.parent / "model.safetensors").exists()
+    assert not other.exists()
+    assert (results / "demo" / OF_NONE / "model.safetensors").exists()
+
+
+def test_finished_trainings_are_kept(results, printed):
+    folders = [finished(results, RUN, linked=linked) for linked in (False, True)]
+    assert printed(clean_resume, "--results", results, "--all") == ["removed 0.0 MB in all"]
+    assert all((folder / "snapshot_000010" / "model.safetensors").exists() for folder in folders)
 
 
 def test_the_state_of_an_unfinished_training_is_kept_and_told(results, printed):
-    unfinished = state(results, OF_DEMO)
-    (unfinished.parent / "model.safetensors").unlink()
+    unfinished = training(results, RUN)
     assert printed(clean_resume, "--results", results) == [
         f"kept 5.0 MB {unfinished}: unfinished",
         "removed 0.0 MB in all",
@@ -116,10 +172,16 @@ def test_the_state_of_an_unfinished_training_is_kept_and_told(results, printed):
 
 
 def test_it_is_removed_where_that_is_asked_for(results, printed):
-    unfinished = state(results, OF_DEMO)
-    (unfinished.parent / "model.safetensors").unlink()
+    unfinished = training(results, RUN)
     assert f"removed 5.0 MB {unfinished}: unfinished" in printed(clean_resume, "--results", results, "--all")
     assert not unfinished.exists()
+
+
+def test_a_study_of_which_nothing_is_finished_has_its_states_looked_at(results, printed):
+    unfinished = training(results, RUN)
+    for run in (OF_DEMO, OF_NONE):
+        shutil.rmtree(results / "demo" / run)
+    assert printed(clean_resume, "--results", results)[0] == f"kept 5.0 MB {unfinished}: unfinished"
 
 
 def hold(path: Path) -> None:
@@ -128,7 +190,7 @@ def hold(path: Path) -> None:
 
 
 def test_the_state_of_a_training_that_runs_is_never_removed(results, capsys):
-    running = state(results, OF_DEMO)
+    running = training(results, RUN)
     process = multiprocessing.get_context("spawn").Process(target=hold, args=(running / "lock",))
     process.start()
     while not (running / "lock").exists() or not (running / "lock").read_text():

@@ -17,7 +17,7 @@ from support.paths import SOURCE
 from feature_diversity import __main__
 from feature_diversity.base.errors import InputError
 from feature_diversity.compute import launch
-from feature_diversity.training import loop as pretrain
+from feature_diversity.stages import pretrain
 
 
 def command(arguments: list[str], environment: dict[str, str], errors: Path) -> None:
@@ -35,7 +35,7 @@ def start():
     What they say is in the file `errors`. They are forked from one in which torch is loaded already.
     """
     context = multiprocessing.get_context("forkserver")
-    modules = ["feature_diversity.training.loop", "feature_diversity.algorithms.npid", "torch._dynamo"]
+    modules = ["feature_diversity.stages.pretrain", "feature_diversity.algorithms.npid", "torch._dynamo"]
     context.set_forkserver_preload(modules)
 
     def run(arguments: list[str], errors: Path, tasks: int = 2) -> list[multiprocessing.Process]:
@@ -53,16 +53,13 @@ def start():
 
 
 @pytest.fixture
-def run_torch():
-    """Start the stage with torchrun."""
+def run_several():
+    """Start the stage as several processes, which it does itself by torchrun."""
 
     def run(processes: int, arguments: list[str]) -> subprocess.CompletedProcess:
-        torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-        stage = ["--nproc-per-node", str(processes), "-m", "--", "feature_diversity", "pretrain"]
-        source = str(SOURCE)
         return subprocess.run(
-            [*torchrun, *stage, *arguments],
-            env=os.environ | {"PYTHONPATH": source},
+            [sys.executable, "-m", "feature_diversity", "pretrain", "--gpus", str(processes), *arguments],
+            env=os.environ | {"PYTHONPATH": str(SOURCE)},
             capture_output=True,
             text=True,
             check=False,
@@ -91,8 +88,8 @@ def exits(processes) -> list[int]:
 
 
 def wait_for_state(folder) -> None:
-    """Until a first state is there."""
-    while not list(folder.glob("state_*.pt")):
+    """Until a first state is there, in the store of a folder's trainings."""
+    while not list(folder.glob("trainings/*/state_*.pt")):
         time.sleep(0.001)
 
 
@@ -105,40 +102,70 @@ def losses(model) -> list[float]:
 # --- start to end ---
 
 
-def test_torchrun_trains_on_two_processes_what_one_would(training, train, tmp_path, run_torch):
-    done = run_torch(2, training(tmp_path / "two", 0, 1))
+def test_two_processes_that_torchrun_starts_train_what_one_would(training, train, tmp_path, run_several):
+    done = run_several(2, training(tmp_path / "two", 0, 1))
     assert done.returncode == 0, done.stderr
     assert [line.split()[0] for line in done.stderr.splitlines() if line].count("epoch") == 1
     _, one = train(tmp_path / "one", 0, 1)
     two = tmp_path / "two" / "ep1" / "model.safetensors"
     assert losses(two) == pytest.approx(losses(one), rel=1e-3)
     assert load_file(two).keys() == load_file(one).keys()
-    assert sorted(os.listdir(two.parent)) == ["history.csv", "model.safetensors", "resume"]
+    assert sorted(os.listdir(two.parent)) == ["history.csv", "model.safetensors"]
 
 
 @pytest.mark.parametrize(("before", "after"), [(2, 1), (1, 2)])
 def test_another_number_of_processes_goes_on_at_the_end_of_an_epoch(start, training, tmp_path, before, after):
     arguments = training(tmp_path, 12, algorithm="npid")
-    folder = tmp_path / "ep12"
     processes = start(arguments, tmp_path / "before", before)
-    wait_for_state(folder / "resume")
+    wait_for_state(tmp_path)
     for process in processes:
         process.kill()
     exits(processes)
     assert exits(start(arguments, tmp_path / "after", after)) == [0] * after
     assert (tmp_path / "after").read_text().count("going on after epoch ") == 1
-    assert len(losses(folder / "model.safetensors")) == 12
+    assert len(losses(tmp_path / "ep12" / "model.safetensors")) == 12
 
 
 def test_within_an_epoch_another_number_of_processes_is_refused(start, training, tmp_path):
     arguments = training(tmp_path, 400, algorithm="npid")
     processes = start(arguments, tmp_path / "errors")
-    wait_for_state(tmp_path / "ep400" / "resume")
+    wait_for_state(tmp_path)
     os.kill(processes[1].pid, signal.SIGTERM)  # one of them is enough
     assert exits(processes) == [128 + signal.SIGTERM] * 2
     assert (tmp_path / "errors").read_text().count("asked to stop: epoch ") == 1
     with pytest.raises(InputError, match="within an epoch, of 2 processes, not 1: go on with 2"):
         pretrain.main(arguments)
+
+
+def test_its_exit_code_is_that_of_the_processes_it_started(training, tmp_path, run_several):
+    done = run_several(2, training(tmp_path, 1, batch_size=15))
+    assert done.returncode == 1
+    assert "batch_size is 15, expected a multiple of the number of processes, 2" in done.stderr
+
+
+def test_on_several_machines_srun_starts_it(training, tmp_path, run_several, monkeypatch):
+    srun = tmp_path / "srun"
+    srun.write_text('#!/bin/sh\necho srun "$@"; exit 5\n')
+    srun.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    arguments = ["--nodes", "2", *training(tmp_path, 1)]
+    done = run_several(4, arguments)
+    assert done.returncode == 5
+    options, stage = done.stdout.split(f" {sys.executable} ")
+    assert options == "srun --nodes 2 --ntasks 4 --cpu-bind=none --kill-on-bad-exit=1"
+    assert stage.startswith("-m feature_diversity pretrain --gpus 4 --nodes 2 --data ")
+
+
+def test_processes_that_machines_cannot_share_evenly_are_refused(training, tmp_path, run_several):
+    done = run_several(3, ["--nodes", "2", *training(tmp_path, 1)])
+    assert done.returncode == 1
+    assert done.stderr == "error: --gpus is 3, expected a multiple of --nodes, 2\n"
+
+
+def test_without_slurm_several_machines_are_refused(training, tmp_path, run_several, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    done = run_several(2, ["--nodes", "2", *training(tmp_path, 1)])
+    assert done.stderr == "error: --nodes is 2, which needs SLURM: srun: No such file or directory\n"
 
 
 # --- how it fails ---
@@ -155,7 +182,7 @@ def test_what_is_wrong_for_all_is_said_once(start, training, tmp_path):
 @pytest.mark.parametrize("killed", [0, 1])
 def test_a_process_that_is_killed_ends_the_others(start, training, tmp_path, killed):
     processes = start(training(tmp_path, 400), tmp_path / "errors")
-    wait_for_state(tmp_path / "ep400" / "resume")
+    wait_for_state(tmp_path)
     processes[killed].kill()
     assert sorted(exits(processes)) == [-signal.SIGKILL, 1]
     errors = (tmp_path / "errors").read_text()
@@ -167,7 +194,7 @@ def test_a_process_that_is_killed_ends_the_others(start, training, tmp_path, kil
 def test_a_second_training_of_the_same_run_is_refused_once(start, training, tmp_path):
     arguments = training(tmp_path, 400)
     processes = start(arguments, tmp_path / "errors")
-    wait_for_state(tmp_path / "ep400" / "resume")
+    wait_for_state(tmp_path)
     assert exits(start(arguments, tmp_path / "second")) == [1, 1]
     assert (tmp_path / "second").read_text().count("error: ") == 1
     assert "error: another process trains this run: process " in (tmp_path / "second").read_text()

@@ -12,8 +12,7 @@ from support.checks import last_state, train
 from feature_diversity.compute import launch
 from feature_diversity.compute.machine import Machine
 from feature_diversity.planning.recipe import algorithms
-from feature_diversity.training import loop as pretrain
-from feature_diversity.training import step as engine
+from feature_diversity.training import loop, step
 
 EVERYTHING = {  # what the recipes for small images leave out
     "simclr": {"blur_probability": 0.5},
@@ -32,10 +31,10 @@ def train_all(folder: Path, rank: int, ranks: int, port: int) -> None:
     gradients = []
 
     def take_step(training, *arguments):
-        engine.take_step(training, *arguments)
+        step.take_step(training, *arguments)
         gradients.append(torch.cat([parameter.grad.flatten() for parameter in training.optimizer.buffers]))
 
-    pretrain.take_step = take_step
+    loop.take_step = take_step
     with launch.joined():
         for name in algorithms():
             gradients.clear()

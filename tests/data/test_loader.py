@@ -18,9 +18,9 @@ def in_memory():
 
 
 @pytest.fixture
-def in_files(prepare_folders):
+def in_files(prepare_folders, class_folders):
     """The twelve training images of two class folders."""
-    return store.read(prepare_folders(), "train")[1][0]
+    return store.read(prepare_folders(), "train", folder=class_folders)[1][0]
 
 
 @pytest.mark.parametrize("kind", ["in_memory", "in_files"])

@@ -10,7 +10,8 @@ from safetensors import safe_open
 from sklearn.datasets import load_digits
 
 from feature_diversity.base.errors import InputError
-from feature_diversity.data import prepare, store
+from feature_diversity.data import store
+from feature_diversity.stages import data as stage
 
 OPTIONS = {
     "name": "digits",
@@ -29,7 +30,7 @@ def prepared(tmp_path):
 
     def make(**changes):
         path = tmp_path / f"{len(list(tmp_path.iterdir()))}.safetensors"
-        prepare.main(["--folder", ".", "--dataset", json.dumps(OPTIONS | changes), "--output", str(path)])
+        stage.main(["--folder", ".", "--dataset", json.dumps(OPTIONS | changes), "--output", str(path)])
         return path
 
     return make
@@ -103,7 +104,7 @@ def damage(path):
 
 
 def test_the_prepared_file_of_folders_holds_where_the_images_lie(prepare_folders, class_folders):
-    facts, (train, test) = store.read(prepare_folders(), "train", "test")
+    facts, (train, test) = store.read(prepare_folders(), "train", "test", folder=class_folders)
     assert (len(train.images), len(test.images)) == (12, 8)
     assert (facts.image_size, facts.stored_size) == (32, 37)
     for path, label in zip(train.images.paths, train.labels.tolist(), strict=True):
@@ -111,15 +112,15 @@ def test_the_prepared_file_of_folders_holds_where_the_images_lie(prepare_folders
         assert Path(path).parent.name == facts.class_names[label]
 
 
-def test_images_in_files_are_normalised_with_vissls_numbers(prepare_folders):
-    facts, _ = store.read(prepare_folders(), "train")
+def test_images_in_files_are_normalised_with_vissls_numbers(prepare_folders, class_folders):
+    facts, _ = store.read(prepare_folders(), "train", folder=class_folders)
     assert (facts.mean, facts.std) == ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
 
 
 def test_a_corrupt_training_image_is_named_counted_and_left_out(prepare_folders, class_folders, capsys):
     path = class_folders / "pictures/train/cat/3.jpg"
     damage(path)
-    _, splits = store.read(prepare_folders(), "train", "validation")
+    _, splits = store.read(prepare_folders(), "train", "validation", folder=class_folders)
     assert str(path.relative_to(class_folders)) not in [p for split in splits for p in split.images.paths]
     assert sum(len(split.labels) for split in splits) == 15
     message = capsys.readouterr().err
@@ -145,15 +146,17 @@ def test_a_training_image_that_is_also_a_test_image_is_refused(prepare_folders, 
 
 def test_training_images_that_are_also_test_images_can_be_dropped(prepare_folders, class_folders):
     shutil.copy(class_folders / "pictures/test/cat/0.jpg", class_folders / "pictures/train/dog/copy.jpg")
-    _, splits = store.read(prepare_folders(duplicates="drop"), "train", "validation", "test")
+    _, splits = store.read(
+        prepare_folders(duplicates="drop"), "train", "validation", "test", folder=class_folders
+    )
     assert [len(split.labels) for split in splits][2] == 8
     assert not any("copy.jpg" in path for split in splits for path in split.images.paths)
 
 
-def test_the_cache_holds_the_training_images_made_smaller(prepare_folders):
+def test_the_cache_holds_the_training_images_made_smaller(prepare_folders, class_folders):
     windows = np.empty((2, 12, 37, 37, 3), np.uint8)
     for cache in (False, True):
-        _, (train,) = store.read(prepare_folders(cache=cache), "train")
+        _, (train,) = store.read(prepare_folders(cache=cache), "train", folder=class_folders)
         for row in range(12):
             train.images.window(row, 0.3, windows[int(cache), row])
     assert min(train.images.pixels(0).shape[:2]) == 37
@@ -175,7 +178,7 @@ def test_all_test_images_can_be_held_out(prepared):
 def test_the_held_out_images_are_listed(tmp_path):
     output, listed = tmp_path / "data.safetensors", tmp_path / "held_out.csv"
     dataset = json.dumps(OPTIONS | {"held_out_2": 5})
-    prepare.main(["--folder", ".", "--dataset", dataset, "--output", str(output), "--held-out", str(listed)])
+    stage.main(["--folder", ".", "--dataset", dataset, "--output", str(output), "--held-out", str(listed)])
     rows = list(csv.DictReader(listed.open()))
     assert [int(row["row"]) for row in rows if row["draw"] == "1"] == rows_of(output, "held_out").tolist()
     assert [int(row["row"]) for row in rows if row["draw"] == "2"] == rows_of(output, "held_out_2").tolist()

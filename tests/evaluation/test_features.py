@@ -1,15 +1,16 @@
-import json
 import shutil
 
 import numpy as np
 import pytest
 import torch
 
+from feature_diversity.base import batches
 from feature_diversity.base.errors import InputError
 from feature_diversity.data import store
 from feature_diversity.evaluation import features as extract
 from feature_diversity.networks import model
 from feature_diversity.networks.resnet import resnet
+from feature_diversity.stages import extract as stage
 
 LAYERS = ["conv1", "res2", "res3", "res4", "res5", "trunk", "head"]
 
@@ -19,7 +20,7 @@ def folder(digits, trained, tmp_path_factory):
     """The features that the stage writes for a network trained for one epoch."""
     copy = tmp_path_factory.mktemp("run") / "model.safetensors"
     shutil.copy(trained, copy)
-    extract.main(["--data", str(digits), "--models", str(copy), "--layers", json.dumps(LAYERS)])
+    stage.main(["--data", str(digits), "--models", str(copy), "--layers", *LAYERS])
     return copy.parent / "features"
 
 
@@ -100,7 +101,7 @@ def test_files_are_in_row_order(folder):
 @pytest.mark.parametrize("size", [1, 7, 30])
 def test_batches_do_not_change_the_features(digits, network, expected, monkeypatch, size, tmp_path):
     facts, (split,) = store.read(digits, "held_out")
-    monkeypatch.setattr(extract, "BATCH", size)
+    monkeypatch.setattr(batches, "EXTRACTED", size)
     extract.extract(network, split.images, facts, LAYERS, tmp_path)
     for layer in LAYERS:
         np.testing.assert_allclose(np.load(tmp_path / f"{layer}.npy"), expected[layer], rtol=1e-4, atol=1e-5)
@@ -114,7 +115,7 @@ def test_a_batch_holds_fewer_images_the_larger_they_are(size, count):
 
 def test_an_extraction_that_fails_leaves_no_file(digits, network, tmp_path, monkeypatch):
     facts, (split,) = store.read(digits, "held_out")
-    monkeypatch.setattr(extract, "BATCH", 7)
+    monkeypatch.setattr(batches, "EXTRACTED", 7)
     images = split.images.clone()
     count = iter(range(3))
     forward = extract.features_of
@@ -132,18 +133,18 @@ def test_an_extraction_that_fails_leaves_no_file(digits, network, tmp_path, monk
 def test_a_network_without_a_head_is_named(digits, tmp_path):
     path = tmp_path / "model.safetensors"
     run = {"algorithm": "npid_lemniscate", "depth": 14, "width": 1 / 64, "norm": "batchnorm", "seed": 0}
-    model.write(path, resnet(14, 1 / 64), None, {"run": run, "head": None})
+    model.write(path, resnet(14, 1 / 64), None, {"network": run, "head": None})
     arguments = ["--data", str(digits), "--models", str(path), "--layers"]
     with pytest.raises(InputError, match=r"model\.safetensors was released without its head; leave head out"):
-        extract.main([*arguments, '["conv1", "head"]'])
-    extract.main([*arguments, '["conv1", "trunk"]'])
+        stage.main([*arguments, "conv1", "head"])
+    stage.main([*arguments, "conv1", "trunk"])
     assert (tmp_path / "features" / "trunk.npy").exists()
 
 
 def test_only_the_layers_asked_for_are_recorded(digits, trained, tmp_path):
     copy = tmp_path / "model.safetensors"
     shutil.copy(trained, copy)
-    extract.main(["--data", str(digits), "--models", str(copy), "--layers", '["res3", "head"]'])
+    stage.main(["--data", str(digits), "--models", str(copy), "--layers", "res3", "head"])
     written = sorted(path.name for path in (tmp_path / "features").iterdir())
     assert written == ["head.npy", "res3.npy", "views_head.npy"]
 

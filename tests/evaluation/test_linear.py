@@ -13,6 +13,7 @@ from feature_diversity.data.sources import fashion_mnist
 from feature_diversity.evaluation import linear as linear_eval
 from feature_diversity.evaluation import probes
 from feature_diversity.networks import model
+from feature_diversity.stages import linear_eval as stage
 
 PENALTIES = [0.01, 1.0, 0.1]
 
@@ -107,7 +108,7 @@ def test_batches_do_not_change_the_features(digits, trained, monkeypatch):
 
 def test_the_stage_writes_a_file_for_each_model(digits, trained, tmp_path, result):
     outputs = [tmp_path / "a.json", tmp_path / "b.json"]
-    linear_eval.main(
+    stage.main(
         [
             *("--data", str(digits), "--models", str(trained), str(trained)),
             *("--options", json.dumps({"penalties": PENALTIES}), "--outputs", *map(str, outputs)),

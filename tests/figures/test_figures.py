@@ -12,6 +12,7 @@ from feature_diversity.base.run import RUN
 from feature_diversity.figures import draw as figures
 from feature_diversity.figures import relations, seeds
 from feature_diversity.results.table import read_results
+from feature_diversity.stages import figures as stage
 
 PAPER = ["figure1", "figure2", "figure3", "figure4"]
 NAMES = [*PAPER, "layers", "untrained", "measures", "cosine"]
@@ -44,7 +45,7 @@ def csv(table, tmp_path_factory):
 
 def draw(table, *names, folder):
     """Run the stage in this process."""
-    figures.main(["--table", str(table), "--figures", *names, "--folder", str(folder)])
+    stage.main(["--table", str(table), "--figures", *names, "--folder", str(folder)])
 
 
 def drawn(table, *names, folder):
@@ -113,9 +114,7 @@ def test_the_legend_and_the_panels_are_named(folder, name, texts):
 def test_a_figure_shows_only_its_own_runs(table, tmp_path):
     mine = table.assign(figures=table["depth"].map({14: "figure4", 26: "figure1"}))
     mine.to_csv(tmp_path / "results.csv", index=False)
-    figures.main(
-        ["--table", str(tmp_path / "results.csv"), "--figures", "figure4", "--folder", str(tmp_path)]
-    )
+    stage.main(["--table", str(tmp_path / "results.csv"), "--figures", "figure4", "--folder", str(tmp_path)])
     svg = (tmp_path / "figure4.svg").read_text()
     assert "ResNet-14" in svg
     assert "ResNet-26" not in svg
@@ -250,7 +249,7 @@ def test_no_energy_lies_below_the_bound_of_its_mean_cosine():
 def test_the_stages_that_read_tables_do_not_load_torch():
     program = """if True:
         import sys
-        import feature_diversity.tabulate, feature_diversity.figures, feature_diversity.results.text
+        from feature_diversity.stages import claims, figures, report, summary, tabulate
         sys.exit("torch" in sys.modules)
     """
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

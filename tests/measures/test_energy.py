@@ -1,5 +1,4 @@
 import doctest
-import itertools
 import math
 import tracemalloc
 from fractions import Fraction
@@ -15,7 +14,6 @@ from support.paths import ROOT
 
 from feature_diversity.measures import directions, uniform_sphere
 from feature_diversity.measures import torch_energy as energy_torch
-from feature_diversity.measures.approximate import energy_of_gaussian_projection, energy_of_random_subset
 from feature_diversity.measures.energy import hyperspherical_energy
 
 POWERS = (0, 0.5, 1, 2, 3)
@@ -409,43 +407,3 @@ def test_effective_dimension_at_the_ends():
 
 
 # approximations
-
-
-def test_random_subsets_are_unbiased():
-    x = np.random.default_rng(0).standard_normal((7, 4))
-    means = [hyperspherical_energy(x[list(rows)], 1).value[1] for rows in itertools.combinations(range(7), 3)]
-    assert np.mean(means) == pytest.approx(hyperspherical_energy(x, 1).value[1], rel=1e-12)
-    drawn = energy_of_random_subset(x, 1, size=3, seed=0).value[1]
-    assert np.min(np.abs(np.array(means) - drawn)) < 1e-12
-    assert drawn == energy_of_random_subset(x, 1, size=3, seed=0).value[1]
-
-
-def test_standard_error_of_random_subsets_is_their_spread():
-    x = np.random.default_rng(0).standard_normal((4000, 10)) + 0.5
-    exact = hyperspherical_energy(x, 1).value[1]
-    drawn = [energy_of_random_subset(x, 1, size=100, seed=seed) for seed in range(60)]
-    values = np.array([energy.value[1] for energy in drawn])
-    errors = np.array([energy.standard_error[1] for energy in drawn])
-    assert abs(values.mean() - exact) < 4 * values.std() / math.sqrt(60)
-    assert np.median(errors) == pytest.approx(values.std(), rel=0.4)
-
-
-def test_gaussian_projections_are_unbiased():
-    x = np.random.default_rng(0).standard_normal((30, 50)).clip(0)
-    exact = hyperspherical_energy(x, POWERS)
-    drawn = [energy_of_gaussian_projection(x, POWERS, size=12, seed=seed) for seed in range(300)]
-    for s in POWERS:
-        values = np.array([energy.value[s] for energy in drawn])
-        error = values.std() / math.sqrt(300)
-        assert abs(values.mean() - exact.value[s]) < 4 * error
-        assert error < 0.02 * abs(exact.value[s]) + 0.005  # so that leaving out the factor would be seen
-
-
-def test_gaussian_projection_keeps_duplicates_infinite():
-    x = np.random.default_rng(0).integers(-9, 9, (6, 30)).astype(float)
-    x[5] = 3 * x[2]
-    result = energy_of_gaussian_projection(x, 1, size=8, seed=0)
-    assert result.value[1] == math.inf
-    assert result.duplicates == [(2, 5)]
-    with pytest.raises(ValueError, match="below the number of projections"):
-        energy_of_gaussian_projection(x, 8, size=8, seed=0)

@@ -1,4 +1,5 @@
 import csv
+import itertools
 import json
 import math
 import re
@@ -14,6 +15,7 @@ from feature_diversity.measures import readings
 from feature_diversity.measures import spectra as measures
 from feature_diversity.measures.energy import hyperspherical_energy
 from feature_diversity.measures.uniform_sphere import effective_dimension, excess_energy
+from feature_diversity.stages import energy as stage
 
 LAYERS = ["conv1", "res5", "trunk", "head"]
 OPTIONS = {
@@ -37,19 +39,21 @@ def folder(tmp_path):
     return tmp_path
 
 
+def options(without="", **changes):
+    """The options as the command line has them."""
+    given = []
+    for name, values in (OPTIONS | changes).items():
+        if name != without:
+            given += [f"--{name}", *(x if isinstance(x, str) else json.dumps(x) for x in values)]
+    return given
+
+
 def run(folder, **changes):
-    options = json.dumps(OPTIONS | changes, sort_keys=True)
     outputs = [folder / "out" / name for name in ("energy.csv", "measures.csv")]
-    diversity.main(
+    stage.main(
         [
-            "--features",
-            str(folder),
-            "--options",
-            options,
-            "--energy",
-            str(outputs[0]),
-            "--measures",
-            str(outputs[1]),
+            *("--features", str(folder), *options(**changes)),
+            *("--energy", str(outputs[0]), "--measures", str(outputs[1])),
         ]
     )
     return [list(csv.DictReader(output.open())) for output in outputs]
@@ -133,6 +137,25 @@ def test_more_images_than_exact_are_a_random_subset_and_marked(folder, monkeypat
         )
 
 
+def test_random_subsets_are_unbiased():
+    x = np.random.default_rng(0).standard_normal((7, 4))
+    means = [hyperspherical_energy(x[list(rows)], 1).value[1] for rows in itertools.combinations(range(7), 3)]
+    assert np.mean(means) == pytest.approx(hyperspherical_energy(x, 1).value[1], rel=1e-12)
+    drawn = hyperspherical_energy(x[diversity.random_rows(7, 3, seed=0)], 1).value[1]
+    assert np.min(np.abs(np.array(means) - drawn)) < 1e-12
+    assert drawn == hyperspherical_energy(x[diversity.random_rows(7, 3, seed=0)], 1).value[1]
+
+
+def test_standard_error_of_random_subsets_is_their_spread():
+    x = np.random.default_rng(0).standard_normal((4000, 10)) + 0.5
+    exact = hyperspherical_energy(x, 1).value[1]
+    drawn = [hyperspherical_energy(x[diversity.random_rows(4000, 100, seed)], 1) for seed in range(60)]
+    values = np.array([energy.value[1] for energy in drawn])
+    errors = np.array([energy.standard_error[1] for energy in drawn])
+    assert abs(values.mean() - exact) < 4 * values.std() / math.sqrt(60)
+    assert np.median(errors) == pytest.approx(values.std(), rel=0.4)
+
+
 def damaged(change):
     def damage(folder):
         values = np.load(folder / "conv1.npy")
@@ -196,41 +219,52 @@ def test_zero_row_is_named_also_when_only_centred_energies_are_asked_for(folder)
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"power": [1]}, "unknown key 'power'"),
-        ({"powers": [-1]}, "'powers' must be a list of finite numbers >= 0"),
-        ({"powers": [True]}, "'powers' must be"),
-        ({"powers": [math.inf]}, "'powers' must be"),
-        ({"powers": []}, "'powers' must be"),
-        ({"powers": 1}, "'powers' must be"),
-        ({"powers": [1, 1.0]}, "'powers' names something twice"),
-        ({"vectors": ["pooled"]}, "'vectors' must be a list of any of flatten, gap, vissl"),
-        ({"vectors": [["gap"]]}, "'vectors' must be"),
-        ({"centred": [0]}, "'centred' must be a list of true, false or both"),
-        ({"layers": [1]}, "'layers' must be a list of names of layers"),
+        ({"power": [1]}, "unrecognized arguments: --power 1"),
+        ({"powers": [-1]}, "argument --powers: -1 is not a finite number >= 0"),
+        ({"powers": [True]}, "argument --powers: true is not a finite number >= 0"),
+        ({"powers": [math.inf]}, "argument --powers: Infinity is not a finite number >= 0"),
+        ({"powers": [math.nan]}, "argument --powers: NaN is not a finite number >= 0"),
+        ({"powers": ["one"]}, "argument --powers: one is not a finite number >= 0"),
+        ({"powers": []}, "argument --powers: expected at least one argument"),
+        ({"powers": [1, 1.0]}, "argument --powers: names something twice: 1 1.0"),
+        ({"vectors": ["pooled"]}, "argument --vectors: invalid choice: 'pooled' (choose from"),
+        ({"vectors": ["gap", "gap"]}, "argument --vectors: names something twice: gap gap"),
+        ({"centred": [0]}, "argument --centred: invalid choice: '0' (choose from"),
+        ({"centred": [True, True]}, "argument --centred: names something twice"),
+        ({"layers": []}, "argument --layers: expected at least one argument"),
+        ({"layers": ["head", "head"]}, "argument --layers: names something twice: head head"),
     ],
 )
-def test_bad_options_name_the_key(folder, changes, message):
-    with pytest.raises(InputError, match=message):
+def test_bad_options_name_the_key(folder, changes, message, capsys):
+    with pytest.raises(SystemExit) as ended:
         run(folder, **changes)
+    assert ended.value.code == 2
+    assert message in capsys.readouterr().err
+    assert not (folder / "out").exists()
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("{", "not valid JSON"),
-        ("[]", "must be a JSON object"),
-        ('{"layers": ["head"]}', "missing key 'powers'"),
-    ],
-)
-def test_bad_json_is_named(text, message):
-    with pytest.raises(InputError, match=message):
-        diversity.read_options(text)
+@pytest.mark.parametrize("missing", ["layers", "powers", "vectors", "centred"])
+def test_a_missing_option_is_named(missing, capsys):
+    with pytest.raises(SystemExit):
+        stage.main(["--features", "a", *options(without=missing), "--energy", "e", "--measures", "m"])
+    assert f"required: --{missing}" in capsys.readouterr().err
+
+
+def test_a_layer_without_a_file_is_named(folder):
+    with pytest.raises(InputError, match=r"block9\.npy does not exist"):
+        run(folder, layers=["block9"])
+
+
+def test_as_many_outputs_as_runs_are_asked_for(capsys):
+    with pytest.raises(SystemExit):
+        stage.main(["--features", "a", "b", *options(), "--energy", "e", "--measures", "m"])
+    assert "must name as many runs" in capsys.readouterr().err
 
 
 def test_stage_starts_without_heavy_libraries():
     """Which is what lets it start in less than half a second."""
     code = (
-        "import sys; from feature_diversity import diversity; "
+        "import sys; from feature_diversity.stages import energy; "
         "print([name for name in ('torch', 'pandas', 'scipy') if name in sys.modules])"
     )
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -238,7 +272,7 @@ def test_stage_starts_without_heavy_libraries():
 
 
 def test_stage_runs_from_the_command_line(folder):
-    arguments = ["--features", folder, "--options", json.dumps(OPTIONS)]
+    arguments = ["--features", folder, *options()]
     arguments += ["--energy", folder / "energy.csv", "--measures", folder / "measures.csv"]
     subprocess.run([sys.executable, "-m", "feature_diversity", "energy", *map(str, arguments)], check=True)
     with_row(0)(folder)
@@ -259,9 +293,9 @@ def test_energies_of_a_second_set_of_images_stand_beside_the_first(folder):
         values = np.load(path)
         if not path.name.startswith("views"):
             np.save(folder / "second" / path.name, random.uniform(1, 2, values.shape).astype(np.float32))
-    arguments = ["--features", str(folder), "--options", json.dumps(OPTIONS), "--second"]
+    arguments = ["--features", str(folder), *options(), "--second"]
     arguments += ["--energy", str(folder / "e.csv"), "--measures", str(folder / "m.csv")]
-    diversity.main(arguments)
+    stage.main(arguments)
     rows = list(csv.DictReader((folder / "e.csv").open()))
     for row in rows:
         maps = np.load(folder / "second" / f"{row['layer']}.npy")

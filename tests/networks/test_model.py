@@ -18,7 +18,7 @@ def network(depth=14, width=1 / 64, norm="batchnorm", algorithm="simclr"):
     torch.manual_seed(0)
     trunk = resnet(depth, width, norm)
     facts = {
-        "run": {"algorithm": algorithm, "depth": depth, "width": width, "norm": norm, "seed": 1},
+        "network": {"algorithm": algorithm, "depth": depth, "width": width, "norm": norm, "seed": 1},
         "recipe": recipe(algorithm, small_images=True),
         "train_images": 64,
         "classes": 10,
@@ -101,6 +101,11 @@ def save_with(path, change):
     model.write(path, trunk, head, facts)
 
 
+def of_network(**changes):
+    """Changes what the facts say of the network."""
+    return lambda facts: facts["network"].update(changes)
+
+
 FOREIGN = {
     "missing": lambda path: None,
     "a folder": lambda path: path.mkdir(),
@@ -110,12 +115,14 @@ FOREIGN = {
     "of another program": lambda path: save_file({"x": torch.zeros(1)}, path, metadata={"format": "pt"}),
     "facts not JSON": lambda path: save_file({"x": torch.zeros(1)}, path, metadata={"facts": "words"}),
     "facts a list": lambda path: save_file({"x": torch.zeros(1)}, path, metadata={"facts": "[1]"}),
-    "no run": lambda path: save_with(path, lambda facts: facts.pop("run")),
-    "unknown algorithm": lambda path: save_with(path, lambda facts: facts["run"].update(algorithm="byol")),
-    "unknown depth": lambda path: save_with(path, lambda facts: facts["run"].update(depth=15)),
-    "another depth": lambda path: save_with(path, lambda facts: facts["run"].update(depth=26)),
-    "another width": lambda path: save_with(path, lambda facts: facts["run"].update(width=1 / 32)),
-    "another norm": lambda path: save_with(path, lambda facts: facts["run"].update(norm="layernorm")),
+    "no network": lambda path: save_with(path, lambda facts: facts.pop("network")),
+    "unknown algorithm": lambda path: save_with(
+        path, lambda facts: facts["network"].update(algorithm="byol")
+    ),
+    "unknown depth": lambda path: save_with(path, lambda facts: facts["network"].update(depth=15)),
+    "another depth": lambda path: save_with(path, lambda facts: facts["network"].update(depth=26)),
+    "another width": lambda path: save_with(path, lambda facts: facts["network"].update(width=1 / 32)),
+    "another norm": lambda path: save_with(path, lambda facts: facts["network"].update(norm="layernorm")),
 }
 
 

@@ -8,7 +8,8 @@ import torchvision
 from support.golden_weights import golden_input, golden_json, golden_state
 from torch import nn
 
-from feature_diversity.networks.resnet import BLOCKS, LAYERS, fold_norms, parameter_count, resnet
+from feature_diversity.networks.depths import BLOCKS
+from feature_diversity.networks.resnet import LAYERS, fold_norms, parameter_count, resnet
 
 torch.set_num_threads(1)
 

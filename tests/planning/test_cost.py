@@ -7,6 +7,7 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.flop_counter import FlopCounterMode
 
 from feature_diversity.algorithms import Batch, build
+from feature_diversity.base.batches import extraction_batch
 from feature_diversity.evaluation import features as extract
 from feature_diversity.networks.resnet import resnet
 from feature_diversity.planning import cost
@@ -76,5 +77,7 @@ def test_features_are_those_that_the_network_gives():
         assert cost.feature_values(14, 0.25, 47, [layer]) == features[layer].numel()
 
 
-def test_the_extractions_batches_are_those_that_its_memory_is_reckoned_with():
-    assert (cost.EXTRACTED, cost.EXTRACTED_PIXELS) == (extract.BATCH, extract.BATCH_PIXELS)
+@pytest.mark.parametrize("size", [32, 64, 224, 2000])
+def test_the_extractions_batches_are_those_that_its_memory_is_reckoned_with(size):
+    images = torch.zeros(1, 1, size, size, dtype=torch.uint8).expand(300, -1, -1, -1)
+    assert len(next(extract.batches(images))[1]) == extraction_batch(size**2)

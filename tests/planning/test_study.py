@@ -1,16 +1,22 @@
 import copy
 import dataclasses
 import json
+from pathlib import Path
 
 import pytest
 import yaml
 from support.paths import ROOT
 
 from feature_diversity.base.errors import InputError
+from feature_diversity.base.layers import LAYERS, PAPERS_LAYERS
+from feature_diversity.base.paths import SCHEMAS
 from feature_diversity.base.run import Run, expand
 from feature_diversity.data.sources import digits
+from feature_diversity.networks.depths import BLOCKS
+from feature_diversity.planning.checks import check_machine
 from feature_diversity.planning.recipe import algorithms, recipe
-from feature_diversity.planning.study import Study, as_json, check_machine, configuration, validate
+from feature_diversity.planning.schema import configuration, read_from_checkout, validate
+from feature_diversity.planning.study import Study, as_json
 
 STUDIES = sorted((ROOT / "workflow" / "studies").glob("*.yaml"))
 
@@ -133,6 +139,14 @@ def test_keys_left_out_have_their_defaults(load):
     }
     assert study.linear_evaluation["penalties"] == [1, 0.1, 0.01, 0.001, 0.0001]
     assert study.dataset["train"] == study.dataset["seed"] == 0
+
+
+def test_the_schema_knows_the_layers_and_depths_that_there_are():
+    rules = yaml.safe_load((SCHEMAS / "study.schema.yaml").read_text())
+    layers = rules["properties"]["layers"]
+    assert layers["items"]["enum"] == layers["default"] == LAYERS
+    assert layers["contains"]["enum"] == PAPERS_LAYERS
+    assert rules["$defs"]["grid"]["properties"]["depth"]["items"]["enum"] == list(BLOCKS)
 
 
 def test_defaults_of_one_study_are_not_shared_with_another(load):
@@ -469,7 +483,11 @@ def test_an_unknown_data_set_is_answered_with_the_known_ones(load):
         ),
         ({"dataset.train": 1648}, r"dataset\.train is 1648, expected at most 1647"),
         ({"dataset.name": "fashion_mnist"}, r"dataset\.test is 100, expected 0: .* 10000 test images"),
-        ({"dataset.train": 100}, r"recipes: simclr: batch_size is 256, expected at most 100"),
+        ({"recipes.simclr.batch_size": 1}, r"recipes: simclr: batch_size is 1, expected 2 \(BatchNorm"),
+        (
+            {"dataset.train": 100},
+            r"recipes: simclr: batch_size is 256, expected 2 .* to 100, the number of",
+        ),
     ],
 )
 def test_impossible_splits_of_a_data_set_of_known_size_are_refused(load, changes, message):
@@ -485,3 +503,8 @@ def test_the_known_sizes_are_those_of_the_data():
 def test_the_size_of_a_folder_is_not_known(load):
     folders = {"dataset.name": "class_folders", "dataset.path": "pictures"}
     assert load(**folders).train_images is None
+
+
+def test_a_package_without_its_checkout_says_what_it_needs(tmp_path: Path):
+    with pytest.raises(InputError, match=r"config\.yaml is not there, expected the checkout .*pip install"):
+        read_from_checkout(tmp_path / "config.yaml")

@@ -1,5 +1,6 @@
 import importlib.util
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -13,56 +14,101 @@ from feature_diversity.records import digest
 
 PACKAGE = Path(feature_diversity.__file__).parent
 
-# What a result depends on. A module that enters one of these sets makes every result of that stage anew
-# whenever it changes: training costs days, so widen these with care.
+# What a result depends on: all modules that the digest of a stage's module holds. One that enters such a set
+# makes every result of that stage anew whenever it changes: training costs days, so widen these with care.
 LOADING = (
-    "algorithms base base.files base.timing compute compute.draws data data.image_files "
-    "data.loader data.store data.threads networks networks.convolution networks.model "
-    "networks.resnet "
+    "algorithms base compute compute.draws data data.image_files data.loader data.store data.threads "
+    "networks networks.convolution networks.depths networks.model networks.resnet "
 )
 CLOSURES = {
-    "training.loop": f"{LOADING} "
-    "base.lock base.run compute.interruption compute.launch compute.machine "
-    "compute.norm_over_ranks compute.ranks compute.recompute records records.origin training "
-    "training.finished training.loop training.monitor training.optim training.saves "
-    "training.step training.store ",
-    "evaluation.features": f"{LOADING} data.augment evaluation.features ",
-    "evaluation.linear": f"{LOADING} "
-    "data.augment evaluation evaluation.knn evaluation.linear evaluation.logistic "
-    "evaluation.probes evaluation.sgd_protocol measures measures.readings training "
-    "training.optim ",
-    "measures.of_layers": "base base.files base.timing measures measures.approximate measures.directions "
-    "measures.energy measures.gram measures.of_layers measures.readings "
-    "measures.special_functions measures.spectra measures.uniform_sphere ",
-    "results.collect": "base base.files base.run base.timing results results.collect results.early_stopping ",
-    "report.content": "base base.files base.run base.timing claims claims.paper figures figures.captions "
-    "figures.style records records.digest records.origin records.provenance report "
-    "report.behind report.chart report.columns report.content report.links report.missing "
-    "report.page report.verdicts results results.table ",
-    "figures.draw": "base base.files base.timing figures figures.captions figures.draw figures.drawing "
-    "figures.further figures.heat_map figures.paper figures.relations figures.seeds "
-    "figures.size figures.style results results.table ",
-    "claims.judge": "base base.files base.timing claims claims.evidence claims.figure1 claims.figure2 "
-    "claims.figure3 claims.figure4 claims.judge claims.kinds claims.kinds.contrasts "
-    "claims.kinds.correlations claims.kinds.early_stopping claims.kinds.ordered "
-    "claims.kinds.trends claims.overall claims.paper claims.runs results results.table "
-    "statistics statistics.bootstrap statistics.permutation ",
+    "stages.data": "base data data.image_files data.inspection data.prepare data.sizes "
+    "data.sources data.splits data.store data.threads stages stages.data ",
+    "training.loop": "algorithms base base.run compute compute.draws compute.machine "
+    "compute.norm_over_ranks compute.ranks compute.recompute data data.image_files "
+    "data.loader data.store data.threads networks networks.convolution networks.depths "
+    "networks.resnet training training.loop training.optim training.state training.step ",
+    "vissl.run": "algorithms algorithms.jigsaw base base.history base.run compute compute.draws "
+    "data data.augment data.image_files data.store networks networks.convolution "
+    "networks.depths networks.model networks.released networks.released.layouts "
+    "networks.resnet training training.settings vissl vissl.config vissl.methods "
+    "vissl.run ",
+    "vissl.driver": "vissl.driver ",
+    "networks.released.convert": "algorithms base base.run networks networks.convolution "
+    "networks.depths networks.model networks.released networks.released.convert "
+    "networks.released.layouts networks.released.table networks.resnet ",
+    "stages.extract": f"{LOADING} "
+    "base.batches base.run data.augment evaluation evaluation.features stages stages.extract ",
+    "stages.energy": "base measures measures.directions measures.energy measures.gram "
+    "measures.of_layers measures.readings measures.special_functions measures.spectra "
+    "measures.uniform_sphere stages stages.energy ",
+    "stages.linear_eval": f"{LOADING} "
+    "base.run data.augment evaluation evaluation.knn evaluation.linear evaluation.logistic "
+    "evaluation.probes evaluation.sgd_protocol measures measures.readings stages "
+    "stages.linear_eval training training.optim ",
+    "stages.tabulate": "base base.reading base.run results results.collect "
+    "results.early_stopping stages stages.tabulate ",
+    "stages.claims": "base base.layers base.reading base.run claims claims.evidence "
+    "claims.figure1 claims.figure2 claims.figure3 claims.figure4 claims.judge "
+    "claims.kinds claims.kinds.contrasts claims.kinds.correlations "
+    "claims.kinds.early_stopping claims.kinds.ordered claims.kinds.trends claims.overall "
+    "claims.paper claims.runs results results.table stages stages.claims statistics "
+    "statistics.bootstrap statistics.permutation ",
+    "stages.figures": "base base.layers base.reading base.run figures figures.captions "
+    "figures.draw figures.drawing figures.further figures.heat_map figures.paper "
+    "figures.relations figures.seeds figures.size figures.style results results.table "
+    "stages stages.figures ",
+    "stages.summary": "base base.run results results.text stages stages.summary ",
+    "stages.report": "base base.layers base.reading base.run claims claims.paper figures "
+    "figures.captions figures.style report report.behind report.chart report.columns "
+    "report.content report.links report.missing report.page report.verdicts results "
+    "results.table stages stages.report ",
 }
 
 MODULE = '''
 """What the module is for."""
 
+import argparse
 import math
+import sys
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
 
 from feature_diversity import helper
+from feature_diversity.tools import half, silent_errors
+
+if TYPE_CHECKING:
+    from feature_diversity.other import Other
+
+FACTOR: int = 2
 
 
+@dataclass(frozen=True)
 class Square:
     """A square."""
 
-    def area(self, side):
+    kind: ClassVar[str] = "square"
+    side: float
+
+    def area(self, scale: float = 1) -> float:
         """Its area."""
-        return helper.power(side, 2)  # squared
+        if scale < 0:
+            raise ValueError(f"scale is {scale}")
+        assert scale < 9, "too large"
+        print("area", scale)
+        return helper.power(scale * self.side, FACTOR)  # squared
+
+
+def root(x):
+    warnings.warn("slow")
+    return math.sqrt(half(x))
+
+
+def main(argv):
+    parser = argparse.ArgumentParser(prog="stage", description="what it does")
+    parser.add_argument("--side", type=float, default=1, help="in metres")
+    parser.add_argument_group("more").add_argument("--scale", metavar="S", help="of it")
+    parser.error("no side")
 
 
 def nothing():
@@ -70,22 +116,34 @@ def nothing():
 '''
 
 
+def digest_of(folder: Path):
+    """The module `digest` in a copy of the package."""
+    spec = importlib.util.spec_from_file_location("digest_of_a_copy", folder / "records" / "digest.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+OTHERS = {
+    "helper": "def power(x, n): return x**n",
+    "tools": "def half(x): return x / 2\nsilent_errors = 1",
+    "other": "class Other: pass",
+}
+
+
 @pytest.fixture
 def package(tmp_path):
-    """A package of the modules given as text, with a copy of `digest.py` in it; returns that copy."""
+    """A package of the modules given as text; returns its own module `digest`."""
 
     def write(**modules: str):
         folder = tmp_path / "feature_diversity"
-        for name, text in {"helper": "def power(x, n): return x**n", **modules}.items():
+        for name, text in (OTHERS | modules).items():
             path = folder.joinpath(*name.split(".")).with_suffix(".py")
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(textwrap.dedent(text))
         (folder / "records").mkdir(exist_ok=True)
         shutil.copy(PACKAGE / "records" / "digest.py", folder / "records")
-        spec = importlib.util.spec_from_file_location("digest_of_the_test", folder / "records" / "digest.py")
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        return module
+        return digest_of(folder)
 
     return write
 
@@ -99,12 +157,28 @@ def package(tmp_path):
         ("# squared", "# to the power of two"),
         ("Its area.", "The area of the square."),
         ('"""What the module is for."""', ""),
-        ("class Square:", "\n\n\nclass Square:  # a comment"),
-        ("helper.power(side, 2)", "(helper.power(\n            side,\n            2,\n        ))"),
+        ("class Square:", "class Square:  # a comment\n\n"),
+        ("helper.power(scale * self.side, FACTOR)", "(helper.power(\n  scale * self.side,\n  FACTOR,\n))"),
         ('    """Only a docstring."""', "    pass"),
+        ("import sys\n", ""),
+        ("FACTOR: int = 2", "FACTOR = 2"),
+        ("scale: float = 1) -> float:", "scale=1):"),
+        ("    side: float\n", '    side: "int | float"\n    """Of the square, in metres."""\n'),
+        ("root(x)", "root(x: float) -> float"),
+        ("from feature_diversity.other import Other", "from feature_diversity.tools import half as Half"),
+        ('f"scale is {scale}"', 'f"scale is {scale}, expected 0 or more"'),
+        (', "too large"', ""),
+        ('print("area", scale)', 'print(f"the area at {scale}", file=sys.stderr)'),
+        ('        print("area", scale)\n', ""),
+        ('warnings.warn("slow")', 'warnings.warn("this is slow", stacklevel=2)'),
+        ('help="in metres"', 'help="the length of a side"'),
+        (', help="in metres"', ""),
+        ('description="what it does"', "description=__doc__"),
+        ('metavar="S", help="of it"', 'help="the scale"'),
+        ('parser.error("no side")', 'parser.error("a square has a side")'),
     ],
 )
-def test_comments_docstrings_and_layout_do_not_change_the_digest(package, before, after):
+def test_what_is_there_for_people_and_type_checkers_does_not_count(package, before, after):
     assert before in MODULE
     code = package(stage=MODULE).code_digest("stage")
     assert package(stage=MODULE.replace(before, after)).code_digest("stage") == code
@@ -113,16 +187,75 @@ def test_comments_docstrings_and_layout_do_not_change_the_digest(package, before
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        ("(side, 2)", "(side, 3)"),
+        ("import math", "import cmath as math"),
+        ("self.side, FACTOR", "self.side, FACTOR + 1"),
+        ("FACTOR: int = 2", "FACTOR: int = 3"),
         ("def area", "def surface"),
-        ("import math", "import cmath"),
-        ("helper.power(side, 2)", "'a text that is no docstring'"),
+        ("scale: float = 1", "scale: float = 2"),
+        ("@dataclass(frozen=True)", "@dataclass"),
+        ("kind: ClassVar[str]", "kind: str"),
+        ("raise ValueError", "raise KeyError"),
+        ("scale < 0", "scale <= 0"),
+        ("assert scale < 9", "assert scale < 8"),
+        ("default=1", "default=2"),
+        ('"--side"', '"--edge"'),
+        ("helper.power(scale * self.side, FACTOR)", "'a text that is no docstring'"),
+        ("math.sqrt(half(x))", "math.sqrt(helper.half(x))"),
     ],
 )
 def test_a_change_of_meaning_changes_the_digest(package, before, after):
     assert before in MODULE
     code = package(stage=MODULE).code_digest("stage")
     assert package(stage=MODULE.replace(before, after)).code_digest("stage") != code
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("from feature_diversity.helper import power\npower(2, 3)", "{0}import power as p\np(2, 3)"),
+        ("from feature_diversity.helper import power\npower(2, 3)", "{1}import helper\nhelper.power(2, 3)"),
+        ("{0}import power\npower(2, 3)", "{1}import helper as h\nh.power(2, 3)"),
+        ("{0}import power\npower(2, 3)", "import {2} as h\nh.power(2, 3)"),
+        ("{0}import power\npower(2, 3)", "import {2}\n{2}.power(2, 3)"),
+        (
+            "{0}import power\ndef f(): return power(2, 3)",
+            "def f():\n    {0}import power as p\n    return p(2, 3)",
+        ),
+        ("import numpy\nnumpy.log(2)", "import numpy as np\nnp.log(2)"),
+        ("import math\nmath.log(2)", "from math import log\nlog(2)"),
+    ],
+)
+def test_how_a_name_is_imported_does_not_count(package, first, second):
+    forms = ("from feature_diversity.helper ", "from feature_diversity ", "feature_diversity.helper")
+    digests = [package(first=text.format(*forms)).code_digest("first") for text in (first, second)]
+    assert digests[0] == digests[1]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("from math import log\nlog(2)", "from numpy import log\nlog(2)"),
+        ("from math import log\nlog(2)", "from math import exp as log\nlog(2)"),
+        (
+            "from feature_diversity.second import f\nfrom feature_diversity.third import f as g\nf(2)",
+            "from feature_diversity.second import f as g\nfrom feature_diversity.third import f\nf(2)",
+        ),
+        (
+            "from feature_diversity import second, third\nr = second",
+            "from feature_diversity import second, third\nr = third",
+        ),
+    ],
+)
+def test_what_is_imported_counts(package, first, second):
+    others = {"second": "def f(x): return x + 1", "third": "def f(x): return x + 2"}
+    digests = [package(first=text, **others).code_digest("first") for text in (first, second)]
+    assert digests[0] != digests[1]
+
+
+def test_an_argument_hides_what_is_imported_under_its_name(package):
+    text = "from feature_diversity.helper import power as {0}\n{0}(1, 2)\ndef f(n): return n + 1"
+    digests = [package(first=text.format(name)).code_digest("first") for name in ("n", "p")]
+    assert digests[0] == digests[1]
 
 
 def test_a_change_in_an_imported_module_changes_the_digest(package):
@@ -186,14 +319,32 @@ def test_a_relative_import_is_refused(package):
         package(first="from .helper import power").code_digest("first")
 
 
+def test_a_name_from_the_package_itself_is_refused(package):
+    with pytest.raises(ValueError, match=r"feature_diversity\.first: import Energy from its module"):
+        package(first="from feature_diversity import Energy").code_digest("first")
+
+
+def test_the_packages_version_may_be_imported_and_is_not_followed(package):
+    module = package(first="from feature_diversity import __version__ as v\nprint(v)")
+    assert module.import_closure("first") == {"first"}
+
+
 def test_an_unknown_module_is_refused(package):
     with pytest.raises(ValueError, match=r"no module feature_diversity\.nothing"):
         package().code_digest("nothing")
 
 
 @pytest.mark.parametrize("stage", CLOSURES)
-def test_a_stage_imports_no_more_of_the_package_than_is_known(stage):
-    assert digest.import_closure(stage) == set(CLOSURES[stage].split())
+def test_a_stage_depends_on_no_more_of_the_package_than_is_known(stage):
+    assert digest.import_closure(stage, silent=False) == set(CLOSURES[stage].split())
+
+
+@pytest.mark.parametrize("name", digest.SILENT)
+def test_what_is_left_out_is_there(name):
+    assert (
+        PACKAGE.joinpath(*name.split(".")).is_dir()
+        or PACKAGE.joinpath(*name.split(".")).with_suffix(".py").is_file()
+    )
 
 
 def test_python_imports_what_the_digest_says():
@@ -205,6 +356,136 @@ def test_python_imports_what_the_digest_says():
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     imported = {name.removeprefix("feature_diversity.") for name in json.loads(done.stdout)}
     assert imported == digest.import_closure("training.loop")
+
+
+# --- the package itself, changed ---
+
+ALGORITHMS = sorted(path.stem for path in (PACKAGE / "algorithms").glob("[!_]*.py"))
+TRAININGS = {f"training {name}": ("training.loop", f"algorithms.{name}") for name in ALGORITHMS}
+DIGESTS = {name: (name,) for name in CLOSURES if name != "training.loop"} | TRAININGS
+
+
+def digests(module) -> dict[str, str]:
+    """Of all results, by the module `digest` of a package."""
+    return {name: module.code_digest(*modules) for name, modules in DIGESTS.items()}
+
+
+@pytest.fixture(scope="module")
+def known():
+    """The digests of all results made by the package as it is."""
+    return digests(digest)
+
+
+@pytest.fixture
+def copied(tmp_path):
+    """A copy of the package to change."""
+    folder = tmp_path / "feature_diversity"
+    return shutil.copytree(PACKAGE, folder, ignore=shutil.ignore_patterns("__pycache__"))
+
+
+def of_copy(folder):
+    """The digests of all results made by a copy of the package."""
+    return digests(digest_of(folder))
+
+
+def replace(folder, pattern, text):
+    """Replace a regular expression in all modules; the number of places."""
+    count = 0
+    for path in folder.rglob("*.py"):
+        changed, places = re.subn(pattern, text, path.read_text())
+        count += places
+        path.write_text(changed)
+    return count
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [
+        ("measures.gram", "statistics.matrices"),
+        ("compute.draws", "base.random_numbers"),
+        ("data.store", "base.prepared"),
+        ("networks.resnet", "networks.trunk"),
+        ("training.step", "compute.step"),
+    ],
+)
+def test_a_module_that_moves_to_another_room_makes_nothing_anew(known, copied, source, target):
+    old, new = (copied.joinpath(*name.split(".")).with_suffix(".py") for name in (source, target))
+    old.rename(new)
+    (room, name), (new_room, new_name) = source.split("."), target.split(".")
+    package = r"from feature_diversity\."
+    moved = replace(copied, rf"{package}{room}\.{name}\b", f"from feature_diversity.{target}")
+    alone = rf"({package}{room} import )(?=.*\b{name}\b)(.*, )?{name}\b"
+    moved += replace(
+        copied, alone, rf"\1\2__name__\nfrom feature_diversity.{new_room} import {new_name} as {name}"
+    )
+    assert moved
+    assert of_copy(copied) == known
+
+
+def test_other_names_for_what_is_imported_make_nothing_anew(known, copied):
+    path = copied / "algorithms" / "simclr.py"
+    text = path.read_text()
+    for before, after in {
+        "import torch\n": "import torch as pytorch\n",
+        "torch.cat(": "pytorch.cat(",
+        "torch.Generator": "pytorch.Generator",
+        "import torch.nn.functional as F\n": "from torch.nn import functional\n",
+        "F.": "functional.",
+        "import gather, own_rows\n": "import gather as of_all_ranks, own_rows\n",
+        "gather(z)": "of_all_ranks(z)",
+    }.items():
+        assert before in text
+        text = text.replace(before, after)
+    path.write_text(text)
+    assert of_copy(copied) == known
+
+
+TRAINED = set(TRAININGS)
+
+
+@pytest.mark.parametrize(
+    ("file", "before", "after", "changed"),
+    [
+        # what makes no numbers
+        ("base/batches.py", "batch_size < 2", "batch_size < 3", set()),
+        ("training/loop.py", 'say(f"going on after', 'say(f"resumed after', set()),
+        ("compute/machine.py", 'help="', 'help="say: ', set()),
+        ("algorithms/deepclusterv2.py", "expected numbers from 1 to", "expected 1 to", set()),
+        ("base/lock.py", "LOCK_NB", "LOCK_UN", set()),
+        ("base/files.py", "os.fsync", "os.fdatasync", set()),
+        ("training/monitor.py", "images/s", "images a second", set()),
+        ("records/provenance.py", "2**20", "2**30", set()),
+        # what is a training's parameter, if it is its own
+        ("algorithms/rotnet.py", '"learning_rate": 0.1', '"learning_rate": 0.2', set()),
+        ("algorithms/npid.py", '"negatives": 32,', '"negatives": 64,', set()),
+        # what does
+        (
+            "algorithms/supervised.py",
+            "return F.cross_entropy(",
+            "return 2 * F.cross_entropy(",
+            {"supervised"},
+        ),
+        ("algorithms/_kmeans.py", "ROWS = 65536", "ROWS = 32768", {"deepclusterv2"}),
+        ("algorithms/deepclusterv2.py", "@torch.no_grad()", "@torch.enable_grad()", {"deepclusterv2"}),
+        ("training/step.py", "loss.backward()", "(2 * loss).backward()", TRAINED),
+        ("training/optim.py", "(1 + math.cos(", "(1 - math.cos(", TRAINED | {"evaluation.linear"}),
+        ("networks/resnet.py", "width: float = 1", "width: float = 2", "networks.resnet"),
+        ("data/augment.py", "/ 255", "/ 256", "data.augment"),
+        ("measures/energy.py", '"chordal"', '"chord"', {"measures.of_layers"}),
+        ("statistics/permutation.py", "def holm(", "def holmes(", {"claims.judge"}),
+    ],
+)
+def test_a_change_makes_anew_what_depends_on_it_and_nothing_else(known, copied, file, before, after, changed):
+    """changed: results, algorithms whose networks these are, or a module all of whose users these are."""
+    path = copied / file
+    assert before in path.read_text()
+    path.write_text(path.read_text().replace(before, after))
+    if isinstance(changed, str):
+        closures = {name: digest.import_closure(*modules) for name, modules in DIGESTS.items()}
+        changed = {name for name, closure in closures.items() if changed in closure}
+        assert changed
+    changed = {f"training {name}" if name in ALGORITHMS else name for name in changed}
+    assert {name for name, value in of_copy(copied).items() if value != known[name]} == changed
 
 
 # --- environments ---

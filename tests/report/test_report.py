@@ -1,7 +1,9 @@
 """The report without a browser: what it is made of, what it refuses."""
 
 import json
+import re
 from base64 import b64decode
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -9,11 +11,15 @@ import pytest
 from support.report_study import LAYERS, make_report, study_table
 
 from feature_diversity.base.errors import InputError
+from feature_diversity.base.paths import STUDIES
 from feature_diversity.base.run import RUN
+from feature_diversity.base.stages import MAKERS, STAGES
+from feature_diversity.planning.settings import digest_of, stages_of
+from feature_diversity.planning.study import Study
 from feature_diversity.report import columns, links
-from feature_diversity.report import content as report
 from feature_diversity.report.behind import numbers_behind
 from feature_diversity.report.verdicts import NEEDED, read_claims, verdicts_of
+from feature_diversity.stages import report as stage
 
 
 @pytest.fixture
@@ -120,12 +126,51 @@ def test_links_lead_to_the_files_that_are_there(runs, tmp_path):
     (log.parent / training).parent.mkdir(parents=True)
     log.touch()
     found = links.links_of(runs, tmp_path)
-    there = np.frombuffer(b64decode(found["there"]), dtype="<u2")
+    there = np.frombuffer(b64decode(found["there"]), dtype="<u4")
     names = list(found["templates"])
     expected = 1 << names.index("history.csv") | 1 << names.index("log of pretrain of the training")
     assert there[0] == expected
     assert there[1] == 1 << names.index("log of pretrain of the training") or there[1] == 0
     assert found["without_history"] == len(runs) - 1
+
+
+@pytest.mark.parametrize("maker", sorted(set(MAKERS.values())))
+def test_the_log_of_whatever_stage_made_the_network_is_linked(runs, tmp_path, maker):
+    folder, training = links.folder_of(tuple(runs[RUN].iloc[0]))
+    logs = [
+        f"{maker}/{training}.log" if maker == "pretrain" else f"{maker}/{folder}.log",
+        f"extract/{folder}.log",
+    ]
+    for log in logs:
+        (tmp_path / "logs" / log).parent.mkdir(parents=True)
+        (tmp_path / "logs" / log).touch()
+    found = links.links_of(runs, tmp_path)
+    there = np.frombuffer(b64decode(found["there"]), dtype="<u4")
+    linked = [path for bit, path in enumerate(found["templates"].values()) if there[0] & 1 << bit]
+    assert [path.format(run=folder, training=training) for path in linked] == [f"logs/{log}" for log in logs]
+
+
+def test_there_is_room_for_the_logs_of_all_stages(runs, tmp_path):
+    for name in STAGES:
+        (tmp_path / "logs" / name).mkdir(parents=True)
+    assert len(links.links_of(runs, tmp_path)["templates"]) <= 32  # bits
+
+
+@pytest.mark.parametrize(
+    ("engine", "error_source"), [("native", "measured"), ("vissl", "measured"), ("zoo", "published")]
+)
+def test_the_page_shows_the_digests_of_the_studys_own_stages(table, tmp_path, engine, error_source):
+    study = replace(Study.load(STUDIES / "demo.yaml"), engine=engine, error_source=error_source)
+    code = {name: digest_of(study, name) for name in stages_of(study)}
+    table.to_csv(tmp_path / "results.csv", index=False)
+    pd.DataFrame(columns=NEEDED).to_csv(tmp_path / "claims.csv", index=False)
+    page = tmp_path / "report.html"
+    stage.main(["--table", str(tmp_path / "results.csv"), "--claims", str(tmp_path / "claims.csv"),
+                "--figures", "none", "--code", json.dumps(code), "--output", str(page),
+                "--provenance", str(tmp_path / "provenance.json")])  # fmt: skip
+    shown = re.search(r"<h3>Code</h3>(.*?)</div>", page.read_text(), re.DOTALL)[1]
+    assert re.findall(r"<dt>(\w+)</dt><dd><code>(\w+)</code>", shown) == list(code.items())
+    assert {name for name in MAKERS.values() if f"<dt>{name}</dt>" in shown} == {MAKERS[engine]}
 
 
 # --- bad input ---
@@ -137,7 +182,7 @@ def test_a_file_that_is_no_table_of_verdicts_is_refused_naming_it(table, tmp_pat
     page.unlink()
     (tmp_path / "claims.csv").write_text(content)
     with pytest.raises(InputError, match=r"claims\.csv"):
-        report.main(["--table", str(tmp_path / "results.csv"), "--claims", str(tmp_path / "claims.csv"),
+        stage.main(["--table", str(tmp_path / "results.csv"), "--claims", str(tmp_path / "claims.csv"),
                      "--figures", "none", "--output", str(page),
                      "--provenance", str(tmp_path / "p")])  # fmt: skip
     assert not page.exists()
@@ -175,7 +220,7 @@ def test_planned_runs_that_are_not_in_the_table_are_named(table, tmp_path):
 def test_an_empty_table_of_verdicts_still_makes_a_page(table, tmp_path):
     page = make_report(table, tmp_path)
     pd.DataFrame(columns=NEEDED).to_csv(tmp_path / "claims.csv", index=False)
-    report.main(["--table", str(tmp_path / "results.csv"), "--claims", str(tmp_path / "claims.csv"),
+    stage.main(["--table", str(tmp_path / "results.csv"), "--claims", str(tmp_path / "claims.csv"),
                  "--figures", "none", "--output", str(page),
                  "--provenance", str(tmp_path / "p")])  # fmt: skip
     assert "The table of verdicts is empty" in page.read_text()

@@ -1,6 +1,7 @@
 import csv
 import itertools
 import json
+from dataclasses import asdict
 
 import pandas as pd
 import pytest
@@ -12,6 +13,7 @@ from feature_diversity.networks import model
 from feature_diversity.networks.resnet import resnet
 from feature_diversity.planning.recipe import recipe
 from feature_diversity.results import collect as tabulate
+from feature_diversity.stages import tabulate as stage
 
 GRID = {
     "algorithm": ["simclr"],
@@ -37,7 +39,7 @@ def write_run(folder, run):
     trunk = resnet(run.depth, run.width, run.norm)
     values = recipe(run.algorithm)
     facts = {
-        "run": {name: getattr(run, name) for name in ("algorithm", "depth", "width", "norm", "seed")},
+        "network": asdict(run.network),
         "recipe": values,
         "dataset": {"name": "digits"},
         "engine": "native",
@@ -95,7 +97,7 @@ def results(tmp_path):
 @pytest.fixture
 def table(results):
     """The table of that study."""
-    tabulate.main(arguments(results))
+    stage.main(arguments(results))
     return pd.read_csv(results / "results.csv")
 
 
@@ -163,7 +165,7 @@ def test_each_run_names_the_figures_that_show_it(table):
 
 
 def test_a_run_that_no_figure_shows_is_in_the_table(results):
-    tabulate.main(arguments(results, figures={"figure3": FIGURES["figure3"]}))
+    stage.main(arguments(results, figures={"figure3": FIGURES["figure3"]}))
     table = pd.read_csv(results / "results.csv")
     assert set(table[table["epochs"] == 0]["figures"].isna()) == {True}
 
@@ -177,7 +179,7 @@ def test_published_errors_need_no_linear_evaluation_and_say_so(results):
         (path.parent / "linear.json").unlink()
         facts = {"engine": "zoo", "head": None, "released": {"test_error": 0.25}}
         model.write(path, resnet(14, 1 / 64), None, tabulate.model_facts(path) | facts)
-    tabulate.main(arguments(results, error_source="published"))
+    stage.main(arguments(results, error_source="published"))
     table = pd.read_csv(results / "results.csv")
     assert set(table["error_source"]) == {"published"}
     assert set(table["test_error"]) == {0.25}
@@ -192,7 +194,7 @@ def test_parquet_and_csv_hold_the_same(table, results):
 
 def test_tabulating_twice_gives_the_same_bytes(table, results):
     before = (results / "results.csv").read_bytes(), (results / "results.parquet").read_bytes()
-    tabulate.main(arguments(results))
+    stage.main(arguments(results))
     assert ((results / "results.csv").read_bytes(), (results / "results.parquet").read_bytes()) == before
 
 
@@ -213,7 +215,7 @@ def test_a_model_of_another_run_is_named(results):
     with pytest.raises(
         InputError, match=r"_ep5_seed1/model\.safetensors is a model of .*_ep0_seed1, expected"
     ):
-        tabulate.main(arguments(results))
+        stage.main(arguments(results))
 
 
 @pytest.mark.parametrize(
@@ -222,7 +224,7 @@ def test_a_model_of_another_run_is_named(results):
 def test_a_file_that_is_no_model_is_named(results, content):
     (results / RUN.folder / "model.safetensors").write_bytes(content)
     with pytest.raises(InputError, match=r"model\.safetensors is not a model of this package"):
-        tabulate.main(arguments(results))
+        stage.main(arguments(results))
 
 
 def test_the_error_of_a_layer_stands_in_its_rows_alone(table):
@@ -232,7 +234,7 @@ def test_the_error_of_a_layer_stands_in_its_rows_alone(table):
 
 
 def test_the_run_at_which_a_training_is_stopped_is_marked_with_the_rule(results):
-    tabulate.main(arguments(results, early_stopping={"rule": "patience", "patience": 2}))
+    stage.main(arguments(results, early_stopping={"rule": "patience", "patience": 2}))
     table = pd.read_csv(results / "results.csv")
     assert (table["early_stopped"] == (table["epochs"] == 5)).all()
     assert set(table["stopping_rule"]) == {"patience 2"}
@@ -245,24 +247,24 @@ def test_a_table_cut_off_at_a_line_is_named(results, name, lines):
     text = path.read_text().splitlines(keepends=True)
     path.write_text("".join(text[: min(lines, len(text) - 1)]))
     with pytest.raises(InputError, match=r"\.csv has \d+ rows, expected \d+; delete it"):
-        tabulate.main(arguments(results))
+        stage.main(arguments(results))
 
 
 def test_a_linear_evaluation_without_its_keys_is_named(results):
     (results / RUN.folder / "linear.json").write_text("{}")
     with pytest.raises(InputError, match=r"linear\.json has no test_error, val_error, .*delete it"):
-        tabulate.main(arguments(results))
+        stage.main(arguments(results))
 
 
 def test_a_model_without_its_facts_is_named(results):
     path = results / RUN.folder / "model.safetensors"
-    model.write(path, resnet(14, 1 / 64), resnet(14, 1 / 64), {"run": {}})
+    model.write(path, resnet(14, 1 / 64), resnet(14, 1 / 64), {"network": {}})
     with pytest.raises(InputError, match=r"model\.safetensors .* metadata have no dataset, engine, epochs"):
-        tabulate.main(arguments(results))
+        stage.main(arguments(results))
 
 
 def test_a_table_without_a_column_is_named(results):
     path = results / RUN.folder / "energy.csv"
     pd.read_csv(path).drop(columns="energy").to_csv(path, index=False)
     with pytest.raises(InputError, match=r"energy\.csv has no column energy"):
-        tabulate.main(arguments(results))
+        stage.main(arguments(results))

@@ -2,6 +2,7 @@ import pandas as pd
 import pytest
 
 from feature_diversity.results import text as summary
+from feature_diversity.stages import summary as stage
 
 
 @pytest.fixture
@@ -46,9 +47,9 @@ def claims(tmp_path):
 
 def test_the_summary_is_written_or_printed(csv, claims, tmp_path, capsys):
     arguments = ["--table", str(csv), "--figures", "figures", "--claims", str(claims)]
-    summary.main([*arguments, "--output", str(tmp_path / "summary.txt")])
+    stage.main([*arguments, "--output", str(tmp_path / "summary.txt")])
     assert capsys.readouterr().out == ""
-    summary.main(arguments)
+    stage.main(arguments)
     assert capsys.readouterr().out.strip() == (tmp_path / "summary.txt").read_text().strip()
 
 

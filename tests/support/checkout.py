@@ -1,15 +1,46 @@
 """A checkout of the project in a temporary folder, to run the real Snakemake in and to edit."""
 
+import atexit
+import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
+import tempfile
+import time
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+SERVER = Path(__file__).with_name("snakemake_server.py")
 PARTS = ("Snakefile", "config.yaml", "workflow", "envs", "src")
+
+
+def environment() -> dict[str, str]:
+    """Jobs start `python`: this one, wherever the tests run."""
+    return os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+
+
+@cache
+def server() -> str:
+    """The socket of a process that runs Snakemake, which is started once and ends with this one."""
+    folder = tempfile.mkdtemp()
+    path = f"{folder}/socket"
+    process = subprocess.Popen([sys.executable, SERVER, path])
+
+    @atexit.register
+    def end() -> None:
+        process.terminate()
+        process.wait()
+        shutil.rmtree(folder)
+
+    while not os.path.exists(path):
+        assert process.poll() is None
+        time.sleep(0.01)
+    return path
 
 
 @dataclass(frozen=True)
@@ -33,32 +64,23 @@ class Checkout:
         return self.folder / "results" / "tiny"
 
     def start(self, *arguments: str, study: str = "tiny") -> subprocess.Popen:
-        """Start Snakemake on a study; output and errors together in `stdout`."""
-        command = [
-            sys.executable,
-            "-m",
-            "snakemake",
-            "--cores",
-            "2",
-            *arguments,
-            "--config",
-            f"study={study}",
-        ]
-        return subprocess.Popen(
-            command,
-            cwd=self.folder,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            # jobs start `python`: this one, wherever the tests run
-            env=os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
-        )
+        """Start Snakemake on a study, as a user does; output and errors together in `stdout`."""
+        command = [sys.executable, "-m", "snakemake", *self.options(arguments, study)]
+        output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+        return subprocess.Popen(command, cwd=self.folder, env=environment(), **output)
 
     def snakemake(self, *arguments: str, study: str = "tiny") -> subprocess.CompletedProcess:
-        """Run Snakemake on a study to its end."""
-        with self.start(*arguments, study=study) as process:
-            stdout, _ = process.communicate()
-        return subprocess.CompletedProcess(process.args, process.returncode, stdout)
+        """Run Snakemake on a study to its end, in a fork of a process that has loaded it."""
+        options = self.options(arguments, study)
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(server())
+            connection.sendall(json.dumps([str(self.folder), options, environment()]).encode() + b"\n")
+            output, _, code = connection.makefile("rb").read().rpartition(b"\0")
+        return subprocess.CompletedProcess(options, int(code), output.decode())
+
+    def options(self, arguments: tuple[str, ...], study: str) -> list[str]:
+        """Snakemake's, with those that every run has."""
+        return ["--cores", "2", *arguments, "--config", f"study={study}"]
 
     def planned(self, *arguments: str) -> dict[str, int]:
         """Jobs of a dry run: rule -> how many. Empty if there is nothing to do."""
@@ -75,8 +97,8 @@ class Checkout:
     def plan(self) -> str:
         """What the command `plan` prints about the tiny study."""
         command = [sys.executable, "-m", "feature_diversity", "plan", "--study", "tiny"]
-        environment = os.environ | {"PYTHONPATH": str(self.folder / "src")}
-        result = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True)
+        ours = os.environ | {"PYTHONPATH": str(self.folder / "src")}
+        result = subprocess.run(command, cwd=self.folder, env=ours, capture_output=True, text=True)
         assert result.returncode == 0, result.stderr
         return result.stdout
 

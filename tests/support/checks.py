@@ -9,11 +9,13 @@ from support.golden_weights import golden_arrays, golden_input, golden_json, gol
 from torch import Tensor, nn
 
 from feature_diversity.algorithms import Algorithm, Batch, build
+from feature_diversity.base.run import Network
 from feature_diversity.compute.machine import Machine
 from feature_diversity.data import store
 from feature_diversity.networks.resnet import resnet
 from feature_diversity.planning.recipe import recipe
-from feature_diversity.training import loop as pretrain
+from feature_diversity.training import job
+from feature_diversity.training.settings import Settings
 
 torch.set_num_threads(1)
 
@@ -99,14 +101,22 @@ def train(
     torch.manual_seed(2)
     data = store.Split(torch.randint(256, (IMAGES, 1, 32, 32), dtype=torch.uint8), torch.arange(IMAGES) % 10)
     facts = store.Facts("random", [0.5], [0.3], 32, 32, [str(i) for i in range(10)])
-    run = {"algorithm": name, "depth": 14, "width": 0.0625, "norm": "batchnorm", "seed": 1}
-    options = {"run": run, "recipe": tiny_recipe(name, **changes), "train_images": IMAGES, "classes": 10}
-    pretrain.train(
-        options,
-        data,
+    settings = Settings.of(
+        Network(name, 14, 0.0625, "batchnorm", seed=1),
+        tiny_recipe(name, **changes),
         facts,
+        epochs=epochs,
+        images=IMAGES,
+        engine="native",
+        precision=machine.precision,
+        code="",
+        packages=(),
+    )
+    job.train(
         [0, epochs],
-        folder,
+        settings=settings,
+        data=data,
+        folder=folder,
         machine=machine,
         save_minutes=save_minutes,
     )
@@ -115,4 +125,4 @@ def train(
 def last_state(folder: Path) -> dict:
     """The newest training state in a folder."""
     content = max(folder.glob("state_*.pt")).read_bytes()
-    return torch.load(io.BytesIO(content[32:]), weights_only=True)["state"]
+    return torch.load(io.BytesIO(content[32:]), weights_only=True)

@@ -6,9 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from feature_diversity.claims import judge as claims
-from feature_diversity.figures import draw as figures
-from feature_diversity.report import content as report
+from feature_diversity.stages import claims, figures, report
 
 LAYERS = ["conv1", "res2", "res4", "trunk", "head"]
 

@@ -1,9 +1,10 @@
 """Features by VISSL's own extraction engine, for comparison, from its own checkpoint; in its environment:
 
-python -O vissl_extraction.py TRAIN_CONFIG.yaml CHECKPOINT IMAGES.npy SIZE FOLDER
+python -O vissl_extraction.py SIZE [TRAIN_CONFIG.yaml CHECKPOINT IMAGES.npy FOLDER]...
 
-IMAGES.npy: paths. SIZE: of the images, in pixels. The engine writes rank0_chunk0_test_{layer}_features.npy to
-the FOLDER. It is meant for a GPU: -O skips its assertion of one, and without one `.cuda()` does nothing here.
+SIZE: of the images, in pixels. IMAGES.npy: paths. The engine writes rank0_chunk0_test_{layer}_features.npy to
+the FOLDER of each training. It is meant for a GPU: -O skips its assertion of one, and without one `.cuda()`
+does nothing here.
 """
 
 import sys
@@ -65,15 +66,17 @@ def extract(trained: dict, checkpoint: str, images: str, size: int, folder: str,
     )
 
 
-def main(train_config: str, checkpoint: str, images: str, size: str, folder: str) -> None:
+def main(size: str, *trainings: str) -> None:
     if not torch.cuda.is_available():
         torch.Tensor.cuda = lambda self, *arguments, **options: self
-    trained = yaml.safe_load(Path(train_config).read_text())
     identity = [[layer, ["Identity", []]] for layer in LAYERS]
     trunk = {"FREEZE_TRUNK_ONLY": True, "EXTRACT_TRUNK_FEATURES_ONLY": True, "SHOULD_FLATTEN_FEATS": False}
     whole = {"FREEZE_TRUNK_AND_HEAD": True, "EVAL_TRUNK_AND_HEAD": True}
-    for settings in (trunk | {"LINEAR_EVAL_FEAT_POOL_OPS_MAP": identity}, whole):
-        extract(trained, checkpoint, images, int(size), folder, settings)
+    for place in range(0, len(trainings), 4):
+        train_config, checkpoint, images, folder = trainings[place : place + 4]
+        trained = yaml.safe_load(Path(train_config).read_text())
+        for settings in (trunk | {"LINEAR_EVAL_FEAT_POOL_OPS_MAP": identity}, whole):
+            extract(trained, checkpoint, images, int(size), folder, settings)
 
 
 if __name__ == "__main__":

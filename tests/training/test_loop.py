@@ -17,7 +17,8 @@ from feature_diversity.base.lock import locked
 from feature_diversity.compute.draws import seeded
 from feature_diversity.networks.resnet import resnet
 from feature_diversity.planning.recipe import recipe
-from feature_diversity.training import loop as pretrain
+from feature_diversity.stages import pretrain
+from feature_diversity.training import saves
 from feature_diversity.training.saves import save_state
 
 
@@ -115,15 +116,17 @@ def test_the_learning_rate_is_scaled_with_the_batch(train, tmp_path):
 def test_no_state_is_left(train, tmp_path):
     first, last = train(tmp_path, 0, 2)
     assert sorted(os.listdir(first.parent)) == ["history.csv", "model.safetensors"]
-    assert sorted(os.listdir(last.parent)) == ["history.csv", "model.safetensors", "resume"]
+    assert sorted(os.listdir(last.parent)) == ["history.csv", "model.safetensors"]
+    [folder] = (tmp_path / "trainings").iterdir()
     snapshots = ["snapshot_000000", "snapshot_000002"]
-    assert sorted(os.listdir(last.with_name("resume"))) == ["finished.json", "lock", *snapshots]
+    assert sorted(os.listdir(folder)) == ["finished.json", "lock", "settings.json", *snapshots]
 
 
 def test_a_training_of_which_nothing_is_left_is_done_again_from_the_start(train, tmp_path, capfd):
     [model] = train(tmp_path, 1)
     content = model.read_bytes()
     shutil.rmtree(model.parent)
+    shutil.rmtree(tmp_path / "trainings")
     capfd.readouterr()
     assert train(tmp_path, 1) == [model]
     assert "going on" not in capfd.readouterr().err
@@ -144,7 +147,7 @@ def test_a_loss_that_is_not_finite_stops_the_training(command, training, tmp_pat
     )
     assert "Traceback" not in done.stderr
     assert not list(tmp_path.glob("ep*/model.safetensors"))
-    assert [path.name for path in (tmp_path / "ep5").glob("resume/state*")] == ["state_000000001.pt"]
+    assert [path.name for path in tmp_path.glob("trainings/*/state*")] == ["state_000000001.pt"]
 
 
 def test_the_step_of_a_bad_loss_is_counted_within_its_epoch(train, tmp_path):
@@ -176,8 +179,10 @@ def test_a_missing_data_set_is_named(training, tmp_path):
         pretrain.main(arguments)
 
 
-def test_a_second_process_on_the_same_run_is_refused(command, training, tmp_path):
-    with locked(tmp_path / "ep2" / "resume" / "lock"):
+def test_a_second_process_on_the_same_run_is_refused(command, training, train, tmp_path):
+    train(tmp_path / "elsewhere", 2)
+    [key] = os.listdir(tmp_path / "elsewhere" / "trainings")
+    with locked(tmp_path / "trainings" / key / "lock"):
         done = command("pretrain", *training(tmp_path, 2))
     assert done.returncode == 1
     assert done.stderr.startswith(f"error: another process trains this run: process {os.getpid()} on ")
@@ -194,7 +199,7 @@ def stop_after_an_epoch(monkeypatch):
             raise KeyboardInterrupt
 
         with monkeypatch.context() as patch:
-            patch.setattr(pretrain, "save_state", save_and_stop)
+            patch.setattr(saves, "save_state", save_and_stop)
             with pytest.raises(KeyboardInterrupt):
                 pretrain.main(arguments)
 

@@ -3,13 +3,11 @@ import torch
 
 from feature_diversity.training.saves import load_state, save_state
 
-KEY = "a run"
 
-
-def save(folder, *steps, key=KEY):
+def save(folder, *steps):
     """Save a state after each of the numbers of steps."""
     for step in steps:
-        save_state(folder, key, step, {"weight": torch.full((3,), step), "history": [{"step": step}]})
+        save_state(folder, step, {"weight": torch.full((3,), step), "history": [{"step": step}]})
 
 
 def names(folder):
@@ -19,14 +17,14 @@ def names(folder):
 
 def test_a_state_comes_back_as_it_was(tmp_path):
     save(tmp_path, 7)
-    state = load_state(tmp_path, KEY)
+    state = load_state(tmp_path)
     assert torch.equal(state["weight"], torch.tensor([7, 7, 7]))
     assert state["history"] == [{"step": 7}]
 
 
 def test_the_newest_state_comes_back(tmp_path):
     save(tmp_path, 1, 2, 3)
-    assert load_state(tmp_path, KEY)["history"] == [{"step": 3}]
+    assert load_state(tmp_path)["history"] == [{"step": 3}]
 
 
 def test_only_two_states_are_kept(tmp_path):
@@ -35,7 +33,7 @@ def test_only_two_states_are_kept(tmp_path):
 
 
 def test_without_a_state_there_is_none(tmp_path):
-    assert load_state(tmp_path, KEY) is None
+    assert load_state(tmp_path) is None
 
 
 def flip_a_bit(content):
@@ -53,7 +51,7 @@ def test_a_damaged_newest_state_is_passed_over_with_a_warning(tmp_path, capsys, 
     save(tmp_path, 1, 2)
     newest = tmp_path / "state_000000002.pt"
     newest.write_bytes(damage(newest.read_bytes()))
-    assert load_state(tmp_path, KEY)["history"] == [{"step": 1}]
+    assert load_state(tmp_path)["history"] == [{"step": 1}]
     assert capsys.readouterr().err == f"warning: {newest} is damaged; trying the state before it\n"
 
 
@@ -61,17 +59,4 @@ def test_two_damaged_states_are_as_good_as_none(tmp_path):
     save(tmp_path, 1, 2)
     for path in tmp_path.iterdir():
         path.write_bytes(flip_a_bit(path.read_bytes()))
-    assert load_state(tmp_path, KEY) is None
-
-
-def test_states_of_another_key_are_removed(tmp_path):
-    save(tmp_path, 5, 6, key="other options")
-    assert load_state(tmp_path, KEY) is None
-    assert names(tmp_path) == []
-
-
-def test_an_older_state_of_the_right_key_is_found_behind_others(tmp_path):
-    save(tmp_path, 1)
-    save(tmp_path, 2, key="other options")
-    assert load_state(tmp_path, KEY)["history"] == [{"step": 1}]
-    assert names(tmp_path) == ["state_000000001.pt"]
+    assert load_state(tmp_path) is None

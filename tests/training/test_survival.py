@@ -14,7 +14,7 @@ import pytest
 import feature_diversity
 from feature_diversity.base.errors import InputError
 from feature_diversity.planning.recipe import algorithms
-from feature_diversity.training import loop as pretrain
+from feature_diversity.stages import pretrain
 
 CHANGES = {
     "deepclusterv2": {"prototypes": [5, 4, 3]},
@@ -31,7 +31,7 @@ def start() -> Callable[[list[str]], multiprocessing.Process]:
         patch.setenv("PYTHONPATH", str(Path(feature_diversity.__file__).parents[1]))
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(
-            ["feature_diversity.training.loop", "feature_diversity.algorithms.pirl"]
+            ["feature_diversity.stages.pretrain", "feature_diversity.algorithms.pirl"]
         )
 
         def run(arguments: list[str]) -> multiprocessing.Process:
@@ -43,8 +43,8 @@ def start() -> Callable[[list[str]], multiprocessing.Process]:
 
 
 def states(folder: Path) -> list[int]:
-    """Numbers of steps after which states in a folder of results were saved, oldest first."""
-    return sorted(int(path.stem.removeprefix("state_")) for path in folder.glob("resume/state_*.pt"))
+    """Numbers of steps after which states in a folder's store were saved, oldest first."""
+    return sorted(int(path.stem.removeprefix("state_")) for path in folder.glob("trainings/*/state_*.pt"))
 
 
 def wait_until(happened: Callable[[], object], process: multiprocessing.Process) -> None:
@@ -71,26 +71,24 @@ def test_a_training_killed_again_and_again_ends_with_the_same_bits(
     [undisturbed] = train(tmp_path / "undisturbed", 6, **options)
     arguments = training(tmp_path, 6, **options)
     draws = random.Random(algorithm)
-    folder = tmp_path / "ep6"
     exits = [
-        kill_after(start([*arguments, *EVERY_STEP]), folder, draws.randint(1, 6), draws.uniform(0, 0.02))
+        kill_after(start([*arguments, *EVERY_STEP]), tmp_path, draws.randint(1, 6), draws.uniform(0, 0.02))
         for _ in range(3)
     ]
     assert exits == [-signal.SIGKILL] * 3
     pretrain.main(arguments)
-    assert (folder / "model.safetensors").read_bytes() == undisturbed.read_bytes()
+    assert (tmp_path / "ep6" / "model.safetensors").read_bytes() == undisturbed.read_bytes()
 
 
 def test_a_newest_state_that_is_cut_short_is_passed_over(train, training, start, tmp_path, capfd):
     [undisturbed] = train(tmp_path / "undisturbed", 4)
     arguments = training(tmp_path, 4)
-    folder = tmp_path / "ep4"
-    kill_after(start([*arguments, *EVERY_STEP]), folder, 3, 0)
-    newest = folder / "resume" / f"state_{states(folder)[-1]:09d}.pt"
+    kill_after(start([*arguments, *EVERY_STEP]), tmp_path, 3, 0)
+    [newest] = tmp_path.glob(f"trainings/*/state_{states(tmp_path)[-1]:09d}.pt")
     os.truncate(newest, newest.stat().st_size // 2)
     pretrain.main(arguments)
     assert f"{newest} is damaged" in capfd.readouterr().err
-    assert (folder / "model.safetensors").read_bytes() == undisturbed.read_bytes()
+    assert (tmp_path / "ep4" / "model.safetensors").read_bytes() == undisturbed.read_bytes()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -98,15 +96,14 @@ def test_a_training_asked_to_stop_saves_the_step_it_is_at(number, train, trainin
     options = {"algorithm": "supervised", "batch_size": 2}  # 32 steps an epoch
     *_, undisturbed = train(tmp_path / "undisturbed", 0, 1, **options)
     arguments = training(tmp_path, 0, 1, **options)
-    folder = tmp_path / "ep1"
     process = start(arguments)
-    wait_until((folder / "resume" / "snapshot_000000" / "history.csv").exists, process)
+    wait_until(lambda: [*tmp_path.glob("trainings/*/snapshot_000000/history.csv")], process)
     os.kill(process.pid, number)
     process.join()
     assert process.exitcode == 128 + number
-    assert 1 <= states(folder)[-1] < 32
+    assert 1 <= states(tmp_path)[-1] < 32
     pretrain.main(arguments)
-    assert (folder / "model.safetensors").read_bytes() == undisturbed.read_bytes()
+    assert (tmp_path / "ep1" / "model.safetensors").read_bytes() == undisturbed.read_bytes()
 
 
 def test_of_two_copies_started_at_once_one_trains(train, training, start, tmp_path):
@@ -132,13 +129,13 @@ def disk(tmp_path) -> Iterator[Path]:
 def test_a_full_disk_costs_nothing_that_was_saved(train, training, start, disk, tmp_path):
     [undisturbed] = train(tmp_path / "undisturbed", 6)
     arguments = training(disk, 6)
-    kill_after(start([*arguments, *EVERY_STEP]), disk / "ep6", 5, 0)
-    saved = states(disk / "ep6")
+    kill_after(start([*arguments, *EVERY_STEP]), disk, 5, 0)
+    saved = states(disk)
     with pytest.raises(OSError, match="No space left"):
         (disk / "filler").write_bytes(bytes(5 * 2**20))
     with pytest.raises(InputError, match=r"state_.* cannot be written: No space left on device"):
         pretrain.main(arguments)
-    assert states(disk / "ep6") == saved
+    assert states(disk) == saved
     (disk / "filler").unlink()
     pretrain.main(arguments)
     assert (disk / "ep6" / "model.safetensors").read_bytes() == undisturbed.read_bytes()

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from support.paths import GOLDEN as GOLDENS
 
 from feature_diversity.base.errors import InputError
+from feature_diversity.base.run import Network
 from feature_diversity.planning.recipe import recipe
 from feature_diversity.training.step import rate_at
 from feature_diversity.vissl.config import check, configuration
@@ -16,7 +18,7 @@ from feature_diversity.vissl.methods import METHODS, Setting
 
 GOLDEN = json.loads((GOLDENS / "transforms_and_heads.json").read_text())
 IMAGENET = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
-RUN = {"depth": 50, "width": 1.0, "norm": "batchnorm", "seed": 3}
+NETWORK = Network("simclr", 50, 1.0, "batchnorm", seed=3)
 DEFAULTS = {  # of VISSL's transforms and heads, said here where its configurations leave them out
     "RandomResizedCrop": {"scale": [0.08, 1.0]},
     "RandomHorizontalFlip": {"p": 0.5},
@@ -29,9 +31,9 @@ def settings(algorithm: str, changes: dict | None = None, epochs: int = 100, **s
     """The configuration of a ResNet-50 for ImageNet."""
     hyper_parameters = recipe(algorithm, changes=changes)
     given = {"channels": 2048, "size": 224, "classes": 1000, "mean": IMAGENET[0], "std": IMAGENET[1]}
-    run = RUN | {"algorithm": algorithm}
+    network = replace(NETWORK, algorithm=algorithm)
     return configuration(
-        run, hyper_parameters, [epochs], Setting(**given | {"folder": Path("/folder")} | setting)
+        network, hyper_parameters, [epochs], Setting(**given | {"folder": Path("/folder")} | setting)
     )
 
 
@@ -131,7 +133,7 @@ def test_several_processes_share_the_batch_and_batchnorm():
 )
 def test_networks_that_vissl_does_not_have_are_refused(changes: dict, message: str):
     with pytest.raises(InputError, match=message):
-        check(RUN | {"algorithm": "simclr"} | changes, recipe("simclr"))
+        check(replace(NETWORK, **changes), recipe("simclr"))
 
 
 @pytest.mark.parametrize(
@@ -143,9 +145,9 @@ def test_networks_that_vissl_does_not_have_are_refused(changes: dict, message: s
 )
 def test_patches_that_vissl_cannot_cut_are_refused(algorithm: str, changes: dict, message: str):
     with pytest.raises(InputError, match=f"recipes: {algorithm}: {message}"):
-        check(RUN | {"algorithm": algorithm}, recipe(algorithm, changes=changes))
+        check(replace(NETWORK, algorithm=algorithm), recipe(algorithm, changes=changes))
 
 
 @pytest.mark.parametrize("algorithm", METHODS)
 def test_vissls_own_recipes_are_accepted(algorithm: str):
-    check(RUN | {"algorithm": algorithm}, recipe(algorithm))
+    check(replace(NETWORK, algorithm=algorithm), recipe(algorithm))

@@ -29,7 +29,7 @@ IMAGES = 24
 
 def small_table(checkout: Checkout) -> list[dict]:
     """Make the networks in the table of released checkpoints small; returns its rows."""
-    path = checkout.folder / "src" / "feature_diversity" / "zoo.csv"
+    path = checkout.folder / "src" / "feature_diversity" / "networks" / "released" / "zoo.csv"
     with open(path, newline="") as file:
         rows = list(csv.DictReader(file))
     for row in rows:
@@ -176,7 +176,7 @@ def test_nothing_was_trained_or_evaluated_and_nothing_is_left_to_do(finished: Ch
     result = finished.snakemake("--dry-run", study="imagenet_zoo")
     assert "Nothing to be done" in result.stdout
     logs = finished.folder / "results" / "imagenet_zoo" / "logs"
-    assert {path.name for path in logs.iterdir() if path.is_dir()} == {"fetch", "extract", "energy"}
+    assert {path.name for path in logs.iterdir() if path.is_dir()} == {"zoo", "extract", "energy"}
 
 
 def test_large_maps_are_gone_and_what_is_pooled_stays(finished: Checkout):

@@ -4,42 +4,24 @@ And those that outlive a killed Snakemake are not done again.
 """
 
 import os
-import random
-import re
 import signal
-import threading
 import time
-from pathlib import Path
 
 import pytest
 import yaml
+from support.accident import Accidents, alive
 from support.checkout import Checkout
 
-from feature_diversity.commands.clean_resume import unknown_outputs
 from feature_diversity.planning.recipe import algorithms
 
 pytestmark = pytest.mark.workflow
-EPOCHS = 30
+EPOCHS = 6  # an accident comes after the first or second that a process has trained
 KILLS = 2  # of each algorithm's training
 RECIPES = {  # for 128 images
     "deepclusterv2": {"prototypes": [5, 4, 3]},
     "npid": {"negatives": 32},
     "pirl": {"negatives": 32},
 }
-
-
-def kill_trainings(results: Path, done: threading.Event, kills: dict[str, int], draws: random.Random) -> None:
-    """SIGKILL each algorithm's training so many times, shortly after its first state was seen."""
-    while any(kills.values()) and not done.is_set():
-        for lock in results.glob("*/*/resume/lock"):
-            algorithm = lock.parents[2].name
-            holder = re.match(r"process (\d+) on", lock.read_text())
-            if kills[algorithm] and holder and any(lock.parent.glob("state_*.pt")):
-                time.sleep(draws.uniform(0, 0.1))
-                os.kill(int(holder[1]), signal.SIGKILL)
-                lock.write_text("")
-                kills[algorithm] -= 1
-        time.sleep(0.005)
 
 
 def test_trainings_killed_inside_snakemake_end_with_the_same_bits(tmp_path):
@@ -53,36 +35,34 @@ def test_trainings_killed_inside_snakemake_end_with_the_same_bits(tmp_path):
     file.write_text(yaml.safe_dump(study))
     folder = f"resnet14_w0.125_batchnorm_ep{EPOCHS}_seed1"
     models = [f"results/tiny/{name}/{folder}/model.safetensors" for name in algorithms()]
-    kills, done = dict.fromkeys(algorithms(), KILLS), threading.Event()
-    killer = threading.Thread(target=kill_trainings, args=(checkout.results, done, kills, random.Random(0)))
-    killer.start()
+    kills = dict.fromkeys(algorithms(), KILLS)
+    accidents = Accidents.prepare(checkout, kills, signal.SIGKILL, seconds=0.05)
     result = checkout.snakemake("--retries", str(KILLS), "--keep-incomplete", *models)
-    done.set()
-    killer.join()
     assert result.returncode == 0, result.stdout
-    assert kills == dict.fromkeys(algorithms(), 0)
+    assert accidents.left() == []
     assert result.stdout.count("Trying to restart") == KILLS * len(kills)
     killed = [(tmp_path / model).read_bytes() for model in models]
+    shutil.rmtree(checkout.results / "trainings")  # else they are found there again
     assert checkout.snakemake("--force", *models).returncode == 0
     assert [(tmp_path / model).read_bytes() for model in models] == killed
 
 
-def test_a_training_that_outlives_its_snakemake_is_not_done_again(tmp_path, monkeypatch):
+def test_a_training_that_outlives_its_snakemake_is_not_done_again(tmp_path):
     checkout = Checkout.make(tmp_path)
     checkout.edit("workflow/studies/tiny.yaml", "epochs: 2", f"epochs: {EPOCHS}")
     checkout.edit("workflow/studies/tiny.yaml", "epochs: [0, 2]", f"epochs: [0, {EPOCHS}]")
     run = f"results/tiny/supervised/resnet14_w0.125_batchnorm_ep{EPOCHS}_seed1"
-    model, state = (tmp_path / run / name for name in ("model.safetensors", "resume"))
+    model, store = tmp_path / run / "model.safetensors", checkout.results / "trainings"
+    accidents = Accidents.prepare(checkout, {"supervised": 1}, signal.SIGSTOP)
     with checkout.start(f"{run}/model.safetensors") as snakemake:
-        while not any(state.glob("state_*.pt")):
-            assert snakemake.poll() is None
-            time.sleep(0.01)
+        training = accidents.stopped("supervised.0", lambda: snakemake.poll() is not None)
         snakemake.kill()
     assert not model.exists()
-    monkeypatch.chdir(tmp_path)
-    assert model in unknown_outputs()
-    while not (state / "finished.json").exists():
+    os.kill(training, signal.SIGCONT)
+    while alive(training):
         time.sleep(0.01)
+    assert model.exists()
+    assert len(list(store.glob("*/finished.json"))) == 1
     trained = model.stat().st_ino
     assert checkout.snakemake("--unlock").returncode == 0
     result = checkout.snakemake("--rerun-incomplete", f"{run}/model.safetensors")
@@ -90,7 +70,7 @@ def test_a_training_that_outlives_its_snakemake_is_not_done_again(tmp_path, monk
     assert "Removing output files" not in result.stdout  # of a failed job
     log = checkout.results / "logs/pretrain/supervised/resnet14_w0.125_batchnorm_seed1.log"
     assert "nothing is trained again" in log.read_text()
-    assert log.read_text().startswith("taken {")  # then where and when it was trained
+    assert re.search(r"^taken \{", log.read_text(), re.MULTILINE)  # where and when it was trained
     assert model.stat().st_ino == trained
-    assert not unknown_outputs()
-    assert not state.exists()
+    assert checkout.planned(f"{run}/model.safetensors") == {}
+    assert not any(store.glob("*/state_*.pt"))

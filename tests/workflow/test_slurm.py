@@ -11,23 +11,23 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from support.accident import Accidents, alive
 from support.checkout import Checkout
 from support.paths import SUPPORT
 
 pytestmark = pytest.mark.workflow
 SANDBOX = SUPPORT / "slurm-sandbox.sh"
-EPOCHS = 100  # of the training that is disturbed: some seconds
+EPOCHS = 6  # each time that a training is disturbed, it has one behind it and others to come
 PROFILE = ["--workflow-profile", "workflow/profiles/slurm", "--jobs", "4"]
 # this cluster keeps no accounts, and nobody waits for it
-HASTE = ["--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "2"]
-HASTE += ["--seconds-between-status-checks", "2", "--latency-wait", "5"]
+HASTE = ["--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "1"]
+HASTE += ["--seconds-between-status-checks", "1", "--max-status-checks-per-second", "10"]
 
 
 @dataclass(frozen=True)
@@ -111,6 +111,7 @@ def test_two_machines_train_what_one_does(
     alone = pd.read_csv(model.with_name("history.csv"))["loss"]
     checkout.edit("config.yaml", "gpus: 0\nnodes: 1", "gpus: 2\nnodes: 2")
     monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")  # the names of the sandbox's machines lead nowhere
+    shutil.rmtree(checkout.results / "trainings")  # else it is found there again
     snakemake(cluster, checkout, "--force", target)
     job = jobs(cluster).iloc[-1]
     assert list(job[["state", "machines", "tasks", "gpus_each"]]) == ["COMPLETED", "2", "2", "gres:gpu:1"]
@@ -119,6 +120,7 @@ def test_two_machines_train_what_one_does(
     # and so do two processes on one machine
     checkout.edit("config.yaml", "gpus: 2\nnodes: 2", "gpus: 2\nnodes: 1")
     content = model.read_bytes()
+    shutil.rmtree(checkout.results / "trainings")
     assert checkout.snakemake("--force", target).returncode == 0
     assert model.read_bytes() == content
     checkout.edit("config.yaml", "gpus: 2\nnodes: 1", "gpus: 0\nnodes: 1")
@@ -130,39 +132,20 @@ def test_a_training_that_is_cancelled_and_then_runs_out_of_time_ends_with_the_sa
     for epochs in ("epochs: [0, 2]", "epochs: 2"):
         checkout.edit("workflow/studies/tiny.yaml", epochs, epochs.replace("2", str(EPOCHS)))
     model = f"results/tiny/simclr/resnet14_w0.125_batchnorm_ep{EPOCHS}_seed1/model.safetensors"
+    accidents = Accidents.prepare(checkout, {"simclr": 2}, signal.SIGSTOP)
     with ThreadPoolExecutor() as pool:
         study = pool.submit(snakemake, cluster, checkout, model)
-        for disturb in ("scancel {job}", "scontrol update JobId={job} EndTime=now"):
-            process = stop_training((checkout.folder / model).parent / "resume", study)
+        for place, disturb in enumerate(["scancel {job}", "scontrol update JobId={job} EndTime=now"]):
+            # however busy the machine, what happens to it happens then: a signal of SLURM's wakes it
+            process = accidents.stopped(f"simclr.{place}", lambda: study.done() and study.result())
             job = jobs(cluster).query("state == 'RUNNING'")["id"].item()
             cluster.run("exec", *disturb.format(job=job).split())
-            wait_for_end(process)
+            while alive(process):
+                time.sleep(0.1)
         study.result()
     trainings = jobs(cluster).query("rule.str.startswith('rule_pretrain')")
     assert list(trainings["state"][-3:]) == ["CANCELLED", "TIMEOUT", "COMPLETED"]
     resumed = (checkout.folder / model).read_bytes()
+    shutil.rmtree(checkout.results / "trainings")  # else it is found there again
     assert checkout.snakemake("--force", model).returncode == 0
     assert (checkout.folder / model).read_bytes() == resumed
-
-
-def stop_training(folder: Path, study: Future) -> int:
-    """Let a training wait (SIGSTOP) once it has saved another state to the folder; returns its process.
-
-    However slow or busy the machine, what happens to it then happens after a state and before its end:
-    a signal of SLURM's wakes it. study: what runs the training.
-    """
-    states = set(folder.glob("state_*.pt"))
-    while not set(folder.glob("state_*.pt")) - states:
-        assert not study.done(), study.result()
-        time.sleep(0.01)
-    process = int((folder / "lock").read_text().split()[1])
-    os.kill(process, signal.SIGSTOP)
-    return process
-
-
-def wait_for_end(process: int) -> None:
-    """Until a process that is no child of this one is gone, or a zombie."""
-    status = Path(f"/proc/{process}/status")
-    with suppress(FileNotFoundError, ProcessLookupError):
-        while "State:\tZ" not in status.read_text():
-            time.sleep(0.1)

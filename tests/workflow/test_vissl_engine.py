@@ -4,10 +4,7 @@ import csv
 import json
 import os
 import re
-import signal
 import subprocess
-import threading
-import time
 from pathlib import Path
 
 import numpy as np
@@ -69,16 +66,31 @@ def checkout_with_study(folder: Path, python: Path) -> Checkout:
     return checkout
 
 
-def kill_after_two_epochs(resume: Path, done: threading.Event) -> None:
-    """SIGKILL the training once VISSL has begun to write its second checkpoint, and cut that one off."""
-    checkpoint = resume / "model_phase1.torch"
-    while not done.is_set():
-        if checkpoint.exists():
-            holder = re.match(r"process (\d+) on", (resume / "lock").read_text())
-            os.kill(int(holder[1]), signal.SIGKILL)
-            os.truncate(checkpoint, 1000)
-            return
-        time.sleep(0.01)
+def training_of(checkout: Path, algorithm: str) -> Path:
+    """The folder of an algorithm's training in the study's store."""
+    for file in (checkout / "results/tiny_vissl/trainings").glob("*/settings.json"):
+        if json.loads(file.read_text())["network"]["algorithm"] == algorithm:
+            return file.parent
+    raise FileNotFoundError(algorithm)
+
+
+# A hook of VISSL's that kills RotNet's training, once, and cuts its newest checkpoint off. As a part of the
+# training it comes in time however busy the machine is.
+ACCIDENT = """
+class Accident(ClassyHook):
+    on_start = on_phase_start = on_step = on_end = ClassyHook._noop
+
+    def on_phase_end(self, task) -> None:
+        folder = Path(task.checkpoint_folder)
+        newest, happened = folder / "model_phase1.torch", folder / "happened"
+        if "ImgRotatePil" in str(task.config) and newest.exists() and not happened.exists():
+            happened.touch()
+            os.truncate(newest, 1000)
+            os.kill(int((folder / "lock").read_text().split()[1]), signal.SIGKILL)
+            signal.pause()
+
+
+def hooks(config)"""
 
 
 @pytest.fixture(scope="module")
@@ -87,13 +99,10 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     folder = tmp_path_factory.mktemp("checkout")
     checkout = checkout_with_study(folder, PYTHON)
     make_pictures(folder / "data" / "pictures")
-    resume = folder / run_folder("rotnet") / "resume"
-    done = threading.Event()
-    killer = threading.Thread(target=kill_after_two_epochs, args=(resume, done))
-    killer.start()
+    driver = "src/feature_diversity/vissl/driver.py"
+    checkout.edit(driver, "\ndef hooks(config)", ACCIDENT)
+    checkout.edit(driver, "Tidy()]", "Tidy(), Accident()]")
     result = checkout.snakemake("--retries", "1", "results/tiny_vissl/results.csv", study="tiny_vissl")
-    done.set()
-    killer.join()
     assert result.returncode == 0, result.stdout
     assert result.stdout.count("Trying to restart") == 1
     return checkout
@@ -114,42 +123,37 @@ def run_folder(algorithm: str) -> str:
     return f"results/tiny_vissl/{algorithm}/resnet50_w1_batchnorm_ep{EPOCHS}_seed1"
 
 
-def vissl_features(checkout: Checkout, algorithm: str, folder: Path) -> dict[str, np.ndarray]:
-    """Features of the held-out images by VISSL's own extraction from VISSL's own checkpoint."""
-    folder.mkdir()
-    with open(checkout.folder / "results/tiny_vissl/held_out.csv", newline="") as file:
-        paths = [str((checkout.folder / row["image"]).resolve()) for row in csv.DictReader(file)]
-    np.save(folder / "images.npy", np.array(paths))
-    records = checkout.folder / run_folder(algorithm) / "vissl"
-    checkpoint = records / f"model_final_checkpoint_phase{EPOCHS - 1}.torch"
-    script = SUPPORT / "vissl_extraction.py"
+@pytest.fixture(scope="module")
+def vissl_features(finished: Checkout, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Folders with features of the held-out images by VISSL's own extraction from VISSL's own checkpoints."""
+    with open(finished.folder / "results/tiny_vissl/held_out.csv", newline="") as file:
+        paths = [str((finished.folder / row["image"]).resolve()) for row in csv.DictReader(file)]
+    folders = {algorithm: tmp_path_factory.mktemp(algorithm) for algorithm in ALGORITHMS}
+    trainings = []
+    for algorithm, folder in folders.items():
+        np.save(folder / "images.npy", np.array(paths))
+        records = training_of(finished.folder, algorithm) / "records"
+        checkpoint = records / f"model_final_checkpoint_phase{EPOCHS - 1}.torch"
+        trainings += [records / "train_config.yaml", checkpoint, folder / "images.npy", folder]
     result = subprocess.run(
-        [
-            PYTHON,
-            "-O",
-            script,
-            records / "train_config.yaml",
-            checkpoint,
-            folder / "images.npy",
-            str(SIZE),
-            folder,
-        ],
+        [PYTHON, "-O", SUPPORT / "vissl_extraction.py", str(SIZE), *trainings],
         env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=120,
         check=False,
     )
     assert result.returncode == 0, result.stdout[-3000:]
-    return {ours: np.load(folder / f"rank0_chunk0_test_{name}_features.npy") for ours, name in LAYERS.items()}
+    return folders
 
 
 @needs_vissl
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-def test_the_features_are_those_of_vissls_own_extraction(finished: Checkout, tmp_path, algorithm: str):
-    expected = vissl_features(finished, algorithm, tmp_path / "vissl")
-    for layer, features in expected.items():
+def test_the_features_are_those_of_vissls_own_extraction(
+    finished: Checkout, vissl_features: dict[str, Path], algorithm: str
+):
+    for layer, name in LAYERS.items():
+        features = np.load(vissl_features[algorithm] / f"rank0_chunk0_test_{name}_features.npy")
         ours = np.load(finished.folder / run_folder(algorithm) / "features" / f"{layer}.npy")
         np.testing.assert_allclose(
             ours, features.reshape(ours.shape), rtol=1e-5, atol=1e-5 * np.abs(features).max(), err_msg=layer
@@ -174,7 +178,8 @@ def test_the_killed_training_went_on_from_vissls_last_whole_checkpoint(finished:
     log = (finished.folder / f"results/tiny_vissl/logs/vissl/rotnet/{run.name}.log").read_text()
     assert re.findall(r"warning: .*/(.*) is damaged", log) == ["model_phase1.torch"]
     assert re.findall(r"Resume from file: .*/(.*)", log) == ["model_phase0.torch"]
-    assert not (run / "resume").exists()
+    names = {path.name for path in training_of(finished.folder, "rotnet").iterdir()}
+    assert names == {"finished.json", "lock", "records", "settings.json", f"snapshot_{EPOCHS:06}"}
 
 
 @needs_vissl
@@ -184,7 +189,7 @@ def test_a_model_says_that_vissl_trained_it_and_how(finished: Checkout):
         facts = json.loads(file.metadata()["facts"])
     assert (facts["engine"], facts["packages"]["vissl"], facts["epochs"]) == ("vissl", "0.1.6", EPOCHS)
     assert facts["recipe"] == recipe("simclr", changes={"batch_size": BATCH})
-    assert facts["run"]["algorithm"] == "simclr"
+    assert facts["network"]["algorithm"] == "simclr"
 
 
 @needs_vissl

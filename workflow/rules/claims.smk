@@ -7,21 +7,21 @@ localrules:
 
 rule claims:
     input:
-        f"{RESULTS}/results.csv",
+        TABLE,
     output:
-        f"{RESULTS}/claims.csv",
+        f"{RESULTS}/{paths.CLAIMS}",
     log:
-        f"{RESULTS}/logs/claims.log",
+        f"{LOGS}/claims.log",
     benchmark:
-        f"{RESULTS}/benchmarks/claims.tsv"
+        f"{BENCHMARKS}/claims.tsv"
     conda:
         "../../envs/analysis.yaml"
     resources:
         mem_mb=4000,
         runtime=30,
     params:
-        code=code_digest("claims.judge"),
-        sentences=files_digest(ROOT / "src/feature_diversity/claims/claims.yaml"),
+        code=settings.digest_of(study, "claims"),
+        sentences=files_digest(paths.PACKAGE / "claims" / "claims.yaml"),
         environment=environment("analysis"),
     shell:
         "python -m feature_diversity claims --table {input:q} --output {output:q} > {log:q} 2>&1"

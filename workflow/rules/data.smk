@@ -4,11 +4,11 @@
 rule data:
     output:
         data=DATA,
-        held_out=f"{RESULTS}/held_out.csv",
+        held_out=f"{RESULTS}/{paths.HELD_OUT}",
     log:
-        f"{RESULTS}/logs/data.log",
+        f"{LOGS}/data.log",
     benchmark:
-        f"{RESULTS}/benchmarks/data.tsv"
+        f"{BENCHMARKS}/data.tsv"
     conda:
         "../../envs/train.yaml"
     threads: 4
@@ -16,9 +16,10 @@ rule data:
         mem_mb=4000,
         runtime=60,
     params:
+        folder=DATA_FOLDER,
         dataset=as_json(study.dataset),
-        code=code_digest("data.prepare", f"data.sources.{study.dataset['name']}"),
+        code=settings.digest_of(study, "data"),
         environment=environment("train"),
     shell:
-        'python -m feature_diversity data --folder "$DATA_FOLDER" --dataset {params.dataset:q} '
+        "python -m feature_diversity data --folder {params.folder:q} --dataset {params.dataset:q} "
         "--output {output.data:q} --held-out {output.held_out:q} --threads {threads} > {log:q} 2>&1"

@@ -5,23 +5,27 @@ rule energy:
     input:
         [path for file in FEATURES for path in of_training(file)],
     output:
-        energy=of_training("energy.csv"),
-        measures=of_training("measures.csv"),
+        energy=of_training(paths.ENERGY),
+        measures=of_training(paths.MEASURES),
     log:
-        f"{RESULTS}/logs/energy/{TRAINING}.log",
+        f"{LOGS}/energy/{TRAINING}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/energy/{TRAINING}.tsv"
+        f"{BENCHMARKS}/energy/{TRAINING}.tsv"
     conda:
         "../../envs/analysis.yaml"
     resources:
         mem_mb=2000,
         runtime=30,
     params:
-        features=lambda wildcards, output: [str(Path(path).parent / "features") for path in output.energy],
-        options=as_json(study.energy | {"layers": study.layers}),
+        features=lambda wildcards, output: [str(Path(path).parent / paths.FEATURES) for path in output.energy],
+        layers=study.layers,
+        powers=study.energy["powers"],
+        vectors=study.energy["vectors"],
+        centred=[as_json(value) for value in study.energy["centred"]],
         second="--second" if study.dataset["held_out_2"] else "",
-        code=code_digest("measures.of_layers"),
+        code=settings.digest_of(study, "energy"),
         environment=environment("analysis"),
     shell:
-        "python -m feature_diversity energy --features {params.features:q} --options {params.options:q} "
-        "{params.second} --energy {output.energy:q} --measures {output.measures:q} > {log:q} 2>&1"
+        "python -m feature_diversity energy --features {params.features:q} --layers {params.layers:q} "
+        "--powers {params.powers} --vectors {params.vectors} --centred {params.centred} {params.second} "
+        "--energy {output.energy:q} --measures {output.measures:q} > {log:q} 2>&1"

@@ -3,28 +3,28 @@
 LAYERS = [f"{layer}.npy" for layer in study.layers]
 LAYERS += [f"views_{layer}.npy" for layer in ("trunk", "head") if layer in study.layers]
 if study.dataset["held_out_2"]:
-    LAYERS += [f"second/{file}" for file in LAYERS]
+    LAYERS += [f"{paths.SECOND}/{file}" for file in LAYERS]
 
 
 # All features of a run are one output, their folder: Snakemake takes its time for each file that a rule names. But
 # large maps are the one thing that a study may not want to keep; then each file is an output, those for a while.
 MAPS = {"conv1.npy", "res2.npy", "res3.npy", "res4.npy", "res5.npy"}
 if study.keep_features == "all":
-    FEATURES = {"features": directory}
+    FEATURES = {paths.FEATURES: directory}
 else:
-    FEATURES = {f"features/{file}": temp if Path(file).name in MAPS else str for file in LAYERS}
+    FEATURES = {f"{paths.FEATURES}/{file}": temp if Path(file).name in MAPS else str for file in LAYERS}
 
 
 rule extract:
     input:
         data=DATA,
-        models=of_training("model.safetensors"),
+        models=MODELS,
     output:
         [kind(path) for file, kind in FEATURES.items() for path in of_training(file)],
     log:
-        f"{RESULTS}/logs/extract/{TRAINING}.log",
+        f"{LOGS}/extract/{TRAINING}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/extract/{TRAINING}.tsv"
+        f"{BENCHMARKS}/extract/{TRAINING}.tsv"
     conda:
         "../../envs/train.yaml"
     threads: 1
@@ -32,9 +32,10 @@ rule extract:
         mem_mb=extraction_memory,
         runtime=60,
     params:
-        layers=as_json(study.layers),
-        code=code("evaluation.features"),
+        folder=DATA_FOLDER,
+        layers=study.layers,
+        code=code("extract"),
         environment=environment("train"),
     shell:
-        "python -m feature_diversity extract --data {input.data:q} --models {input.models:q} "
-        "--layers {params.layers:q} --threads {threads} > {log:q} 2>&1"
+        "python -m feature_diversity extract --data {input.data:q} --folder {params.folder:q} "
+        "--models {input.models:q} --layers {params.layers:q} --threads {threads} > {log:q} 2>&1"

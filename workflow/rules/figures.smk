@@ -6,28 +6,29 @@ localrules:
     summary,
 
 
+PICTURES = f"{RESULTS}/{paths.FIGURES}"
 FIGURES = [*study.figures, "layers", "untrained", "measures", "cosine"]
 
 
 rule figures:
     input:
-        f"{RESULTS}/results.csv",
+        TABLE,
     output:
         [
             report(
-                f"{RESULTS}/figures/{figure}.svg",
+                f"{PICTURES}/{figure}.svg",
                 caption=f"../report/{figure}.rst",
                 category="The paper's figures" if figure in study.figures else "Beyond the paper",
                 labels={"figure": TITLES[figure]},
             )
             for figure in FIGURES
         ],
-        expand(f"{RESULTS}/figures/{{figure}}.{{ending}}", figure=FIGURES, ending=["pdf", "png"]),
-        notes=f"{RESULTS}/figures/notes.json",
+        expand(f"{PICTURES}/{{figure}}.{{ending}}", figure=FIGURES, ending=["pdf", "png"]),
+        notes=f"{PICTURES}/{paths.NOTES}",
     log:
-        f"{RESULTS}/logs/figures.log",
+        f"{LOGS}/figures.log",
     benchmark:
-        f"{RESULTS}/benchmarks/figures.tsv"
+        f"{BENCHMARKS}/figures.tsv"
     conda:
         "../../envs/analysis.yaml"
     resources:
@@ -37,7 +38,7 @@ rule figures:
         folder=subpath(output[0], parent=True),
         figures=FIGURES,
         captions=CAPTIONS,
-        code=code_digest("figures.draw"),
+        code=settings.digest_of(study, "figures"),
         environment=environment("analysis"),
     shell:
         "python -m feature_diversity figures --table {input:q} --figures {params.figures:q} "
@@ -46,22 +47,22 @@ rule figures:
 
 rule summary:
     input:
-        table=f"{RESULTS}/results.csv",
-        claims=f"{RESULTS}/claims.csv",
+        table=TABLE,
+        claims=f"{RESULTS}/{paths.CLAIMS}",
     output:
-        f"{RESULTS}/summary.txt",
+        f"{RESULTS}/{paths.SUMMARY}",
     log:
-        f"{RESULTS}/logs/summary.log",
+        f"{LOGS}/summary.log",
     benchmark:
-        f"{RESULTS}/benchmarks/summary.tsv"
+        f"{BENCHMARKS}/summary.tsv"
     conda:
         "../../envs/analysis.yaml"
     resources:
         mem_mb=1000,
         runtime=10,
     params:
-        figures=f"{RESULTS}/figures",
-        code=code_digest("results.text"),
+        figures=PICTURES,
+        code=settings.digest_of(study, "summary"),
         environment=environment("analysis"),
     shell:
         "python -m feature_diversity summary --table {input.table:q} --figures {params.figures:q} "

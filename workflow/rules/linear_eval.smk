@@ -4,13 +4,13 @@
 rule linear_eval:
     input:
         data=DATA,
-        models=of_training("model.safetensors"),
+        models=MODELS,
     output:
-        of_training("linear.json"),
+        of_training(paths.LINEAR),
     log:
-        f"{RESULTS}/logs/linear_eval/{TRAINING}.log",
+        f"{LOGS}/linear_eval/{TRAINING}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/linear_eval/{TRAINING}.tsv"
+        f"{BENCHMARKS}/linear_eval/{TRAINING}.tsv"
     conda:
         "../../envs/train.yaml"
     threads: 1
@@ -18,9 +18,10 @@ rule linear_eval:
         mem_mb=linear_evaluation_memory,
         runtime=120,
     params:
+        folder=DATA_FOLDER,
         options=as_json(study.linear_evaluation),
-        code=code("evaluation.linear"),
+        code=code("linear_eval"),
         environment=environment("train"),
     shell:
-        "python -m feature_diversity linear_eval --data {input.data:q} --models {input.models:q} "
-        "--options {params.options:q} --outputs {output:q} --threads {threads} > {log:q} 2>&1"
+        "python -m feature_diversity linear_eval --data {input.data:q} --folder {params.folder:q} "
+        "--models {input.models:q} --options {params.options:q} --outputs {output:q} --threads {threads} > {log:q} 2>&1"

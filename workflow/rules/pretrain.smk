@@ -1,8 +1,8 @@
-# Training a network. Its state lies in a folder `resume` beside the outputs: a job that was
-# interrupted goes on from there.
+# Training a network. A training that was done already, by this or another Snakemake, study or checkout, is found in
+# the store of trainings, and one that was interrupted goes on from its state there.
 
-# What several processes ask SLURM for, beside the threads of each. The plugin's srun, which it starts jobs with,
-# would be in the way of ours; `mpi` keeps it away.
+# What several processes ask SLURM for, beside the threads of each. The stage starts them itself, on several machines
+# by srun; the plugin's srun, which it starts jobs with, would be in the way of that; `mpi` keeps it away.
 if NODES > 1:
     GPUS = dict(nodes=NODES, tasks=PROCESSES, gres=f"gpu:{PROCESSES // NODES}", tasks_per_gpu=0, mpi="srun")
 elif PROCESSES > 1:
@@ -15,12 +15,12 @@ rule pretrain:
     input:
         DATA,
     output:
-        models=of_training("model.safetensors"),
-        histories=of_training("history.csv"),
+        models=MODELS,
+        histories=of_training(paths.HISTORY),
     log:
-        f"{RESULTS}/logs/pretrain/{TRAINING}.log",
+        f"{LOGS}/pretrain/{TRAINING}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/pretrain/{TRAINING}.tsv"
+        f"{BENCHMARKS}/pretrain/{TRAINING}.tsv"
     conda:
         "../../envs/train.yaml"
     threads: 1
@@ -29,13 +29,20 @@ rule pretrain:
         mem_mb=training_memory,
         runtime=training_minutes,
     params:
+        folder=DATA_FOLDER,
+        store=STORE,
+        shared=SHARED,
+        gpus=untracked(config["gpus"]),
+        nodes=untracked(NODES),
+        options=untracked(config["training_options"]),
         network=network,
         recipe=recipe,
         epochs=SNAPSHOTS,
-        code=code("training.loop"),
+        code=code("pretrain"),
         environment=environment("train"),
     shell:
-        "$SRUN python -m $TORCHRUN feature_diversity pretrain --data {input:q} --run {params.network:q} "
+        "python -m feature_diversity pretrain --data {input:q} --folder {params.folder:q} "
+        "--network {params.network:q} --recipe {params.recipe:q} --code {params.code:q} "
         "--epochs {params.epochs:q} --models {output.models:q} --histories {output.histories:q} "
-        "--recipe {params.recipe:q} --code {params.code:q} --threads {threads} "
-        '--shared "$SHARED_TRAININGS" $TRAINING_OPTIONS > {log:q} 2>&1'
+        "--store {params.store:q} {params.shared} --threads {threads} --gpus {params.gpus} --nodes {params.nodes} "
+        "{params.options} > {log:q} 2>&1"

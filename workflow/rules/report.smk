@@ -2,18 +2,6 @@
 
 from dataclasses import asdict
 
-MODULES = [
-    "data.prepare",
-    "training.loop",
-    "evaluation.features",
-    "measures.of_layers",
-    "evaluation.linear",
-    "results.collect",
-    "claims.judge",
-    "figures.draw",
-    "report.content",
-]
-
 
 localrules:
     report,
@@ -21,18 +9,18 @@ localrules:
 
 rule report:
     input:
-        table=f"{RESULTS}/results.parquet",
-        claims=f"{RESULTS}/claims.csv",
-        pictures=expand(f"{RESULTS}/figures/{{figure}}.svg", figure=FIGURES),
-        notes=f"{RESULTS}/figures/notes.json",
-        summary=f"{RESULTS}/summary.txt",  # not read, but the job that made it is told
+        table=f"{RESULTS}/{paths.RESULTS_PARQUET}",
+        claims=f"{RESULTS}/{paths.CLAIMS}",
+        pictures=expand(f"{PICTURES}/{{figure}}.svg", figure=FIGURES),
+        notes=f"{PICTURES}/{paths.NOTES}",
+        summary=f"{RESULTS}/{paths.SUMMARY}",  # not read, but the job that made it is told
     output:
-        page=f"{RESULTS}/report.html",
-        provenance=f"{RESULTS}/provenance.json",
+        page=f"{RESULTS}/{paths.REPORT}",
+        provenance=f"{RESULTS}/{paths.PROVENANCE}",
     log:
-        f"{RESULTS}/logs/report.log",
+        f"{LOGS}/report.log",
     benchmark:
-        f"{RESULTS}/benchmarks/report.tsv"
+        f"{BENCHMARKS}/report.tsv"
     conda:
         "../../envs/analysis.yaml"
     resources:
@@ -41,9 +29,9 @@ rule report:
     params:
         figures=subpath(input.notes, parent=True),
         study=as_json(asdict(study) | {"grids": study.grids()}),
-        stages=as_json({module: code_digest(module) for module in MODULES}),
-        page=files_digest(*sorted((ROOT / "src/feature_diversity/report").glob("page.*"))),
-        code=code_digest("report.content"),
+        stages=as_json({stage: settings.digest_of(study, stage) for stage in settings.stages_of(study)}),
+        page=files_digest(*sorted((paths.PACKAGE / "report").glob("page.*"))),
+        code=settings.digest_of(study, "report"),
         environment=environment("analysis"),
     shell:
         "python -m feature_diversity report --table {input.table:q} --claims {input.claims:q} "

@@ -7,17 +7,17 @@ localrules:
 
 rule tabulate:
     input:
-        models=of_study("model.safetensors"),
-        energy=of_study("energy.csv"),
-        measures=of_study("measures.csv"),
+        models=of_study(paths.MODEL),
+        energy=of_study(paths.ENERGY),
+        measures=of_study(paths.MEASURES),
         linear=LINEAR,
     output:
-        csv=f"{RESULTS}/results.csv",
-        parquet=f"{RESULTS}/results.parquet",
+        csv=TABLE,
+        parquet=f"{RESULTS}/{paths.RESULTS_PARQUET}",
     log:
-        f"{RESULTS}/logs/tabulate.log",
+        f"{LOGS}/tabulate.log",
     benchmark:
-        f"{RESULTS}/benchmarks/tabulate.tsv"
+        f"{BENCHMARKS}/tabulate.tsv"
     conda:
         "../../envs/analysis.yaml"
     resources:
@@ -29,7 +29,7 @@ rule tabulate:
         runs=as_json(study.grids()),
         error_source=study.error_source,
         early_stopping=as_json(study.early_stopping),
-        code=code_digest("results.collect"),
+        code=settings.digest_of(study, "tabulate"),
         environment=environment("analysis"),
     shell:
         "python -m feature_diversity tabulate --results {params.results:q} --figures {params.figures:q} "

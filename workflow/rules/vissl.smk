@@ -1,10 +1,10 @@
-# Training a network by VISSL itself, in VISSL's own environment. Its state lies in a folder `resume` beside the
-# outputs: a job that was interrupted goes on from there.
+# Training a network by VISSL itself, in VISSL's own environment. It is found again and goes on as in pretrain.smk.
 
 
-if not CONDA and not Path(PLACES["VISSL_PYTHON"]).exists():
+VISSL_PYTHON = "python" if CONDA else str(ROOT / config["vissl_python"])
+if not CONDA and not Path(VISSL_PYTHON).exists():
     raise WorkflowError(
-        f"{study.name}: engine 'vissl' needs VISSL's own environment, and {PLACES['VISSL_PYTHON']} does not "
+        f"{study.name}: engine 'vissl' needs VISSL's own environment, and {VISSL_PYTHON} does not "
         "exist: say `make vissl-env`, or name the python of another in config.yaml (vissl_python), or run "
         "Snakemake with --sdm conda"
     )
@@ -21,12 +21,12 @@ rule vissl:
     input:
         DATA,
     output:
-        models=of_training("model.safetensors"),
-        histories=of_training("history.csv"),
+        models=MODELS,
+        histories=of_training(paths.HISTORY),
     log:
-        f"{RESULTS}/logs/vissl/{TRAINING}.log",
+        f"{LOGS}/vissl/{TRAINING}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/vissl/{TRAINING}.tsv"
+        f"{BENCHMARKS}/vissl/{TRAINING}.tsv"
     conda:
         "../../envs/vissl.yaml"
     threads: 4 * PROCESSES
@@ -35,12 +35,17 @@ rule vissl:
         mem_mb=vissl_memory,
         runtime=training_minutes,
     params:
+        python=untracked(VISSL_PYTHON),
+        folder=DATA_FOLDER,
+        store=STORE,
+        shared=SHARED,
         network=network,
         recipe=recipe,
-        epochs=SNAPSHOTS if study.schedule == "trajectory" else lambda wildcards: wildcards.epochs,
-        code=code_digest("vissl.run", "vissl.driver"),
+        epochs=SNAPSHOTS if TRAJECTORY else lambda wildcards: wildcards.epochs,
+        code=code("vissl"),
         environment=environment("vissl"),
     shell:
-        '"$VISSL_PYTHON" -m feature_diversity vissl --data {input:q} --run {params.network:q} '
+        "{params.python:q} -m feature_diversity vissl --data {input:q} --folder {params.folder:q} "
+        "--network {params.network:q} --recipe {params.recipe:q} --code {params.code:q} "
         "--epochs {params.epochs:q} --models {output.models:q} --histories {output.histories:q} "
-        "--recipe {params.recipe:q} --code {params.code:q} --threads {threads} > {log:q} 2>&1"
+        "--store {params.store:q} {params.shared} --threads {threads} > {log:q} 2>&1"

@@ -1,7 +1,8 @@
 """The algorithms, one file each. Adding one means adding a file; its name is the file's.
 
-A file holds, in this order: `RECIPE`, `SMALL_IMAGES` and `VIEWS` (literal dictionaries, read without
-importing the file; `VIEWS` counts what the trunk sees of an image in an epoch: "image", whole views;
+A file holds, in this order: `RECIPE`, `LEGAL`, `SMALL_IMAGES` and `VIEWS` (literal dictionaries, read without
+importing the file; `LEGAL` says which values keys of its own may have, see `planning.recipe`, and may be left
+out: then numbers from 0 on; `VIEWS` counts what the trunk sees of an image in an epoch: "image", whole views;
 "patches", sets of grid x grid; "crops", sets of the recipe's crops), the algorithm's class (views, head,
 loss, and what it keeps between steps), its loss as a pure function, and `ALGORITHM`, which names the class.
 `simclr.py` is the one to copy.
@@ -29,9 +30,13 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class Batch:
-    """images: float32 in 0 ... 1, B x C x S x S. labels, rows: int64, B; rows number the training images.
+    """Training images of one step.
 
-    size: side of what the network takes, in pixels; S may be another.
+    Attributes:
+        images: float32 in 0 ... 1, B x C x S x S.
+        labels: int64, B.
+        rows: int64, B, numbers among the training images.
+        size: side of what the network takes, in pixels; S may be another.
     """
 
     images: Tensor
@@ -43,39 +48,60 @@ class Batch:
 class Algorithm(nn.Module):
     """What the training loop asks of an algorithm. Buffers are state: they are saved and resumed.
 
-    `head` maps trunk features, B x channels, to what the recorded layer `head` is.
+    Attributes:
+        head: maps trunk features, B x channels, to what the recorded layer `head` is.
     """
 
     head: nn.Module
 
     def views(self, batch: Batch, generator: torch.Generator) -> tuple[list[Tensor], Tensor]:
-        """Inputs made from a batch, in 0 ... 1, and the targets.
+        """Make the trunk's inputs from a batch.
 
-        The inputs are V x C x H x W, one list entry for each size of image. Draws with a row for each
-        image are made by `rand` and `randint` of `compute.draws`.
+        Args:
+            batch: of training images.
+            generator: of the draws; those with a row for each image are made by `rand` and `randint` of
+                `compute.draws`.
+
+        Returns:
+            The inputs in 0 ... 1, V x C x H x W, one list entry for each size of image; and the targets.
         """
         raise NotImplementedError
 
     def loss(self, features: list[Tensor], targets: Tensor, generator: torch.Generator) -> Tensor:
-        """The scalar to minimise, given the trunk's features, V x channels, of each of the inputs.
+        """Compute the scalar to minimise.
 
-        On several ranks, each has its part of the batch, and the mean of what they return counts:
-        see `compute.ranks` for what they exchange.
+        On several ranks, each has its part of the batch, and the mean of what they return counts: see
+        `compute.ranks` for what they exchange.
+
+        Args:
+            features: the trunk's, V x channels, of each of the inputs.
+            targets: of `views`.
+            generator: of the draws.
         """
         raise NotImplementedError
 
     def start_epoch(
         self, features: Iterator[tuple[list[Tensor], Tensor]], generator: torch.Generator
     ) -> None:
-        """Called before every epoch, without gradients, for what is renewed once an epoch; here nothing.
+        """Renew what is renewed once an epoch; here nothing. Called before every epoch, without gradients.
 
-        features: a pass over all training images with the trunk as it is, at no cost unless it is
-        taken: for each batch, the trunk's features of `views`, and the targets. The last batch is
-        filled up with images of the one before it.
+        Args:
+            features: a pass over all training images with the trunk as it is, at no cost unless it is taken:
+                for each batch, the trunk's features of `views`, and the targets. The last batch is filled up
+                with images of the one before it.
+            generator: of the draws.
         """
 
 
 def build(name: str, recipe: dict, channels: int, images: int, classes: int) -> Algorithm:
-    """The algorithm of that name for a trunk with `channels` features and a training set of that size."""
+    """Make the algorithm of that name.
+
+    Args:
+        name: of a file in this folder.
+        recipe: its hyper-parameters.
+        channels: of the trunk's features.
+        images: in the training set.
+        classes: in the training set.
+    """
     module = importlib.import_module(f"feature_diversity.algorithms.{name}")
     return module.ALGORITHM(recipe, channels=channels, images=images, classes=classes)

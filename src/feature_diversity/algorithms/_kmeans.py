@@ -10,12 +10,18 @@ ROWS = 65536  # compared with all centroids at a time, to bound memory
 
 
 def spherical_kmeans(x: Tensor, centroids: Tensor, iterations: int) -> tuple[Tensor, Tensor]:
-    """Spherical k-means (Dhillon & Modha 2001): (centroids, assignments).
+    """Cluster directions by spherical k-means (Dhillon & Modha 2001).
 
-    x: N x D, normalised; of several ranks, each gives its part. centroids: K x D, where to start from.
-    In each iteration a point joins the centroid with the largest dot product, and a centroid becomes
-    its points' normalised mean; one without points stays. The assignments, int64, N, are to the
-    centroids returned.
+    In each iteration a point joins the centroid with the largest dot product, and a centroid becomes its
+    points' normalised mean; one without points stays.
+
+    Args:
+        x: N x D, normalised; of several ranks, each gives its part.
+        centroids: K x D, where to start from.
+        iterations: how many.
+
+    Returns:
+        Centroids, K x D, and assignments to them, int64, N.
     """
     for _ in range(iterations):
         assignments = nearest(x, centroids)
@@ -26,5 +32,5 @@ def spherical_kmeans(x: Tensor, centroids: Tensor, iterations: int) -> tuple[Ten
 
 
 def nearest(x: Tensor, centroids: Tensor) -> Tensor:
-    """Number of the centroid with the largest dot product with each row of x: int64, N."""
+    """Number the centroid with the largest dot product with each row of x: int64, N."""
     return torch.cat([(rows @ centroids.mT).argmax(dim=1) for rows in x.split(ROWS)])

@@ -43,6 +43,17 @@ RECIPE = {  # VISSL, pretrain/deepcluster_v2/deepclusterv2_2crops_resnet
     "blur_radius": [0.1, 2.0],
 }
 
+LEGAL = {  # values of these keys, see planning/recipe.py
+    "temperature": "above 0",
+    "projection_size": "above 0",
+    "prototypes": "above 0",
+    "crop_sizes": "above 0",
+    "crop_scales": "[low, high] above 0 and at most 1",
+    "flip_probability": "0 to 1",
+    "blur_probability": "0 to 1",
+    "blur_radius": "[low, high] above 0",
+}
+
 SMALL_IMAGES = {
     "batch_size": 256,  # tens of thousands of images, not a million
     "optimizer": "sgd",  # LARC's steps, a thousandth of the weights, need more steps than there are
@@ -61,9 +72,10 @@ VIEWS = {"crops": 1}  # of each training image, for the estimate of costs
 class DeepClusterV2(Algorithm):
     """The head projects as SimCLR's; the prototypes are centroids of what the last epoch saw, not learnt.
 
-    memory: normalised embeddings of all training images, a table for each of `crops_in_memory`. They
-    are filled before the first epoch; an image left out of an epoch's last, incomplete batch keeps its
-    embedding (VISSL leaves such images without a cluster).
+    Attributes:
+        memory: normalised embeddings of all training images, a table for each of `crops_in_memory`. They are
+            filled before the first epoch; an image left out of an epoch's last, incomplete batch keeps its
+            embedding (VISSL leaves such images without a cluster).
     """
 
     def __init__(self, recipe: dict, *, channels: int, images: int, classes: int):
@@ -80,7 +92,7 @@ class DeepClusterV2(Algorithm):
         self.register_buffer("assignments", torch.zeros(len(prototypes), images, dtype=torch.int64))
 
     def views(self, batch: Batch, generator: torch.Generator) -> tuple[list[Tensor], Tensor]:
-        """All crops, of one size after the other, first crops of all images first; the targets are rows."""
+        """Crop each image, all crops of one size after the other, first crops first; the targets are rows."""
         recipe = self.recipe
         inputs = []
         for size, count, scale in zip(
@@ -111,7 +123,7 @@ class DeepClusterV2(Algorithm):
             self.assignments[head] = whole(clusters, x.images)
 
     def loss(self, features: list[Tensor], targets: Tensor, generator: torch.Generator) -> Tensor:
-        """Cross-entropy of the clusters, averaged over heads; the embeddings then enter the memory."""
+        """Compute the cross-entropy of the clusters; the embeddings then enter the memory."""
         z = self.embed(features)
         self.remember(z, targets)
         assignments = self.assignments[:, targets].repeat(1, len(z) // len(targets))
@@ -119,7 +131,7 @@ class DeepClusterV2(Algorithm):
         return cluster_loss(z, centroids, assignments, self.recipe["temperature"])
 
     def embed(self, features: list[Tensor]) -> Tensor:
-        """Normalised projections of all crops in one tensor."""
+        """Compute normalised projections of all crops, in one tensor."""
         return F.normalize(torch.cat([self.head(x) for x in features]), dim=1)
 
     @torch.no_grad()
@@ -131,9 +143,16 @@ class DeepClusterV2(Algorithm):
 
 
 def cluster_loss(z: Tensor, centroids: tuple[Tensor, ...], assignments: Tensor, temperature: float) -> Tensor:
-    """Mean over heads of the cross-entropy of z's dot products with the head's centroids.
+    """Compute the cross-entropy of z's dot products with each head's centroids, averaged over heads.
 
-    z: V x D, normalised. centroids: for each head, K x D. assignments: int64, heads x V; -100 = none.
+    Args:
+        z: V x D, normalised.
+        centroids: for each head, K x D.
+        assignments: int64, heads x V; -100 = none.
+        temperature: divides the dot products.
+
+    Returns:
+        A scalar.
     """
     losses = [
         F.cross_entropy(z @ prototypes.mT / temperature, clusters)
@@ -143,7 +162,11 @@ def cluster_loss(z: Tensor, centroids: tuple[Tensor, ...], assignments: Tensor, 
 
 
 def check_recipe(recipe: dict, images: int) -> None:
-    """InputError for more prototypes than images, and for lists of crops that do not fit together."""
+    """Check the prototypes and the lists of crops.
+
+    Raises:
+        InputError: more prototypes than images, or lists of crops that do not fit together.
+    """
     if not all(1 <= count <= images for count in recipe["prototypes"]) or not recipe["prototypes"]:
         raise InputError(
             f"recipes: deepclusterv2: prototypes is {recipe['prototypes']}, expected numbers from 1 to "

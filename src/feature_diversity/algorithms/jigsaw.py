@@ -39,6 +39,16 @@ RECIPE = {  # VISSL, pretrain/jigsaw/jigsaw_8gpu_resnet
     "patch_width": 1000,  # of the head's layer for one patch
 }
 
+LEGAL = {  # values of these keys, see planning/recipe.py
+    "permutations": "above 0",
+    "patch_size": "above 0",
+    "puzzle_size": "above 0",
+    "crop_scale": "[low, high] above 0 and at most 1",
+    "flip_probability": "0 to 1",
+    "grey_probability": "0 to 1",
+    "patch_width": "above 0",
+}
+
 SMALL_IMAGES = {
     "schedule": "cosine",  # in tens of epochs, a rate a tenth as high after a quarter learns too little
     "rate_update": "step",  # as a cosine over few epochs needs
@@ -73,7 +83,7 @@ class Jigsaw(Algorithm):
         self.head = PuzzleHead(each, pieces, width, recipe["permutations"])
 
     def views(self, batch: Batch, generator: torch.Generator) -> tuple[list[Tensor], Tensor]:
-        """The patches, image by image and slot by slot; the targets are rows of the table of permutations."""
+        """Cut patches, image by image and slot by slot; the targets are rows of the table of permutations."""
         recipe = self.recipe
         x = random_resized_crop(
             batch.images,
@@ -90,17 +100,21 @@ class Jigsaw(Algorithm):
         return [shuffle_patches(patches, table[labels]).flatten(0, 1)], labels.to(x.device, non_blocking=True)
 
     def loss(self, features: list[Tensor], targets: Tensor, generator: torch.Generator) -> Tensor:
-        """Cross-entropy of the permutations' scores."""
+        """Compute the cross-entropy of the permutations' scores."""
         return F.cross_entropy(self.head.puzzle(features[0]), targets)
 
 
 class PuzzleHead(nn.Module):
     """A layer for each patch, the same for all, and a linear one for all patches of an image together.
 
-    `puzzle` maps the patches' features, (N x pieces) x channels with the patches of an image in
-    consecutive rows, to N x outputs. Called with features of whole images, N x channels, the head
-    returns N x outputs as if the image stood in every slot: a reading that training never asked for,
-    defined so that every algorithm has a layer `head`.
+    Called with features of whole images, it returns what it would if the image stood in every slot: a
+    reading that training never asked for, defined so that every algorithm has a layer `head`.
+
+    Args:
+        each: the layer for a patch, channels -> width.
+        pieces: patches of an image.
+        width: of what `each` returns.
+        outputs: of the linear layer.
     """
 
     def __init__(self, each: nn.Module, pieces: int, width: int, outputs: int):
@@ -110,14 +124,20 @@ class PuzzleHead(nn.Module):
         self.together = nn.Linear(pieces * width, outputs)
 
     def puzzle(self, x: Tensor) -> Tensor:
+        """Map features of patches, (N x pieces) x channels, image by image, to N x outputs."""
         return self.together(self.each(x).view(len(x) // self.pieces, -1))
 
     def forward(self, x: Tensor) -> Tensor:
+        """Map features of whole images, N x channels, to N x outputs."""
         return self.together(self.each(x).repeat(1, self.pieces))
 
 
 def check_grid(algorithm: str, recipe: dict) -> None:
-    """InputError if the patches do not fit into the grid's cells."""
+    """Check that the patches fit into the grid's cells.
+
+    Raises:
+        InputError: they do not.
+    """
     cell = recipe["puzzle_size"] // max(recipe["grid"], 1)
     if recipe["grid"] < 2 or not 1 <= recipe["patch_size"] <= cell:
         raise InputError(
@@ -128,11 +148,18 @@ def check_grid(algorithm: str, recipe: dict) -> None:
 
 @cache
 def distant_permutations(count: int, pieces: int, first: int = 0) -> Tensor:
-    """`count` permutations, int64, count x pieces, far from each other in mean Hamming distance.
+    """Choose permutations far from each other in mean Hamming distance.
 
-    Greedy as the paper's algorithm 1: from the permutation with number `first` in lexicographic
-    order on, always the one furthest from all chosen ones on average. Up to nine pieces, all
-    permutations are candidates, of more pieces a fixed random sample.
+    Greedy as the paper's algorithm 1: always the one furthest from all chosen ones on average. Up to nine
+    pieces, all permutations are candidates, of more pieces a fixed random sample.
+
+    Args:
+        count: permutations to choose.
+        pieces: of each.
+        first: number, in lexicographic order, of the one to start from.
+
+    Returns:
+        int64, count x pieces.
     """
     if pieces <= LISTED:
         candidates = torch.tensor(list(itertools.permutations(range(pieces))), dtype=torch.uint8)

@@ -37,6 +37,15 @@ RECIPE = {  # VISSL, pretrain/npid/npid_8gpu_resnet
     "jitter": 0.4,  # of brightness, contrast, saturation and hue
 }
 
+LEGAL = {  # values of these keys, see planning/recipe.py
+    "embedding_size": "above 0",
+    "temperature": "above 0",
+    "negatives": "above 0",
+    "memory_momentum": "0 to 1",
+    "crop_scale": "[low, high] above 0 and at most 1",
+    "flip_probability": "0 to 1",
+}
+
 SMALL_IMAGES = {
     "batch_size": 128,  # more steps from few images
     "schedule": "cosine",  # in tens of epochs, a rate a tenth as high for 40 % of them learns too little
@@ -61,7 +70,7 @@ class NPID(Algorithm):
         self.memory = MemoryBank(images, recipe["embedding_size"], recipe["negatives"])
 
     def views(self, batch: Batch, generator: torch.Generator) -> tuple[list[Tensor], Tensor]:
-        """One augmentation of each image; the targets are the images' rows in the bank."""
+        """Augment each image once; the targets are the images' rows in the bank."""
         reach = self.recipe["jitter"]
         x = colour_jitter(
             batch.images, generator, brightness=reach, contrast=reach, saturation=reach, hue=reach
@@ -76,7 +85,7 @@ class NPID(Algorithm):
         return [x], batch.rows
 
     def loss(self, features: list[Tensor], targets: Tensor, generator: torch.Generator) -> Tensor:
-        """Noise-contrastive loss of the embeddings, which then enter the bank."""
+        """Compute the noise-contrastive loss of the embeddings, which then enter the bank."""
         z = F.normalize(self.head(features[0]), dim=1)
         loss = self.memory.loss(z, targets, self.recipe["temperature"], generator)
         self.memory.update(z, targets, self.recipe["memory_momentum"])
@@ -86,10 +95,16 @@ class NPID(Algorithm):
 class MemoryBank(nn.Module):
     """A normalised embedding of every training image, and what a comparison with them needs.
 
-    embeddings: a row of D values for each image; each rank compares the whole batch with those it
-    has. `update` replaces the rows of a batch. partition: Wu et al.'s Z, the sum of
-    exp(similarity / temperature) over the bank, estimated from the first batch ever compared and
-    then kept; 0 until then. sample_negatives: (images, shape, generator) -> rows, replaceable.
+    Args:
+        images: in the training set.
+        size: of an embedding, D.
+        negatives: that an embedding is compared with.
+
+    Attributes:
+        embeddings: a row of D values for each image; each rank compares the whole batch with those it has.
+        partition: Wu et al.'s Z, the sum of exp(similarity / temperature) over the bank, estimated from the
+            first batch ever compared and then kept; 0 until then.
+        sample_negatives: (images, shape, generator) -> rows, replaceable.
     """
 
     def __init__(self, images: int, size: int, negatives: int):
@@ -100,7 +115,17 @@ class MemoryBank(nn.Module):
         self.register_buffer("partition", torch.zeros(()))
 
     def loss(self, z: Tensor, rows: Tensor, temperature: float, generator: torch.Generator) -> Tensor:
-        """Noise-contrastive loss of normalised embeddings z (B x D) of the images `rows` (int64, B)."""
+        """Compute the noise-contrastive loss.
+
+        Args:
+            z: B x D, normalised embeddings.
+            rows: int64, B, the images' rows in the bank.
+            temperature: divides the similarities.
+            generator: of the negatives.
+
+        Returns:
+            A scalar, the mean over the batch.
+        """
         batch_size, images = len(z), self.embeddings.images
         z, rows = gather(z), gather(rows)
         negatives = self.sample_negatives(images, (len(z), self.negatives), generator)
@@ -123,24 +148,37 @@ class MemoryBank(nn.Module):
 
 
 def uniform_rows(images: int, shape: tuple[int, int], generator: torch.Generator) -> Tensor:
-    """Rows of the bank drawn uniformly with replacement, an image's own row not left out, as in VISSL."""
+    """Draw rows of the bank uniformly with replacement, an image's own row not left out, as in VISSL."""
     return torch.randint(images, shape, generator=generator)
 
 
 def similarities(z: Tensor, bank: Tensor, candidates: Tensor) -> Tensor:
-    """Dot products of each z (B x D) with its candidates' rows (int64, B x (K + 1)) of the bank (M x D).
+    """Compute dot products of embeddings with some rows of the bank.
 
     All B x M products are computed first: that needs less memory than B x (K + 1) copied rows.
+
+    Args:
+        z: B x D.
+        bank: M x D.
+        candidates: int64, B x (K + 1), rows of the bank.
+
+    Returns:
+        B x (K + 1).
     """
     return (z @ bank.mT).gather(1, candidates)
 
 
 def noise_contrastive_loss(own: Tensor, negatives: Tensor, partition: Tensor, noise: float) -> Tensor:
-    """Loss of telling data from noise (Wu et al. 2018, eq. 8), summed.
+    """Compute the loss of telling data from noise (Wu et al. 2018, eq. 8), summed.
 
-    own, negatives: similarities over temperature of embeddings with their own rows of the bank and
-    with noise rows. partition: Z, so that exp(score) / Z is a probability. noise: the number of
-    noise rows an image has, times the noise's probability of a row.
+    Args:
+        own: similarities over temperature of embeddings with their own rows of the bank.
+        negatives: the same with noise rows.
+        partition: Z, so that exp(score) / Z is a probability.
+        noise: noise rows an image has, times the noise's probability of a row.
+
+    Returns:
+        A scalar.
     """
     epsilon = torch.finfo(torch.float32).eps
     data, rest = own.exp() / partition, negatives.exp() / partition
@@ -150,7 +188,11 @@ def noise_contrastive_loss(own: Tensor, negatives: Tensor, partition: Tensor, no
 
 
 def check_negatives(algorithm: str, negatives: int, images: int) -> None:
-    """InputError if more negatives are asked for than there are training images."""
+    """Check the number of negatives.
+
+    Raises:
+        InputError: it is below 1 or above the number of training images.
+    """
     if not 1 <= negatives <= images:
         raise InputError(
             f"recipes: {algorithm}: negatives is {negatives}, "

@@ -50,6 +50,21 @@ RECIPE = {  # VISSL, pretrain/pirl/pirl_jigsaw_4node_resnet50
     "grey_probability": 0.2,
 }
 
+LEGAL = {  # values of these keys, see planning/recipe.py
+    "embedding_size": "above 0",
+    "temperature": "above 0",
+    "negatives": "above 0",
+    "memory_momentum": "0 to 1",
+    "patches_weight": "0 to 1",
+    "patch_size": "above 0",
+    "puzzle_size": "above 0",
+    "puzzle_scale": "[low, high] above 0 and at most 1",
+    "crop_scale": "[low, high] above 0 and at most 1",
+    "flip_probability": "0 to 1",
+    "photometric_probability": "0 to 1",
+    "grey_probability": "0 to 1",
+}
+
 SMALL_IMAGES = {
     "batch_size": 128,  # tens of thousands of images, not a million
     "rate_update": "step",  # as a cosine over few epochs needs
@@ -76,7 +91,7 @@ class PIRL(Algorithm):
         self.memory = MemoryBank(images, recipe["embedding_size"], recipe["negatives"])
 
     def views(self, batch: Batch, generator: torch.Generator) -> tuple[list[Tensor], Tensor]:
-        """The shuffled patches of each image, and a crop of it; the targets are rows of the bank.
+        """Shuffle the patches of each image, and crop it; the targets are rows of the bank.
 
         As in VISSL, each patch has its own draws of colour and mirroring, and any order is possible.
         """
@@ -93,7 +108,7 @@ class PIRL(Algorithm):
         return [patches.flatten(0, 1), self.distort(image, generator)], batch.rows
 
     def distort(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        """VISSL's changes of colour, and mirroring."""
+        """Change colours as VISSL does, and mirror."""
         recipe = self.recipe
         reach = recipe["jitter"]
         x = colour_jitter(x, generator, brightness=reach, contrast=reach, saturation=reach, hue=reach / 2)
@@ -102,7 +117,7 @@ class PIRL(Algorithm):
         return mirror(x, rand(len(x), generator) < recipe["flip_probability"])
 
     def loss(self, features: list[Tensor], targets: Tensor, generator: torch.Generator) -> Tensor:
-        """Both embeddings against the bank, which then learns the image's."""
+        """Compare both embeddings with the bank, which then learns the image's."""
         patches = F.normalize(self.head.puzzle(features[0]), dim=1)
         image = F.normalize(self.head(features[1]), dim=1)
         weight, temperature = self.recipe["patches_weight"], self.recipe["temperature"]
@@ -121,9 +136,11 @@ class PIRLHead(nn.Module):
         self.image = nn.Linear(channels, size)
 
     def puzzle(self, x: Tensor) -> Tensor:
+        """Embed images by their patches: (N x pieces) x channels to N x size."""
         return self.patches.puzzle(x)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Embed images: N x channels to N x size."""
         return self.image(x)
 
 

@@ -28,6 +28,11 @@ RECIPE = {  # VISSL, pretrain/rotnet/rotnet_8gpu_resnet
     "flip_probability": 0.5,
 }
 
+LEGAL = {  # values of these keys, see planning/recipe.py
+    "crop_scale": "[low, high] above 0 and at most 1",
+    "flip_probability": "0 to 1",
+}
+
 SMALL_IMAGES = {
     "batch_size": 128,  # more steps from few images
     "schedule": "cosine",  # in tens of epochs, a rate a tenth as high after a quarter learns too little
@@ -46,7 +51,7 @@ class RotNet(Algorithm):
         self.head = nn.Linear(channels, 4)
 
     def views(self, batch: Batch, generator: torch.Generator) -> tuple[list[Tensor], Tensor]:
-        """Each image in one random rotation, then cropped; the targets are the quarter turns, 0 ... 3."""
+        """Rotate each image at random, then crop it; the targets are the quarter turns, 0 ... 3."""
         turns = randint(0, 4, len(batch.images), generator)
         x = random_resized_crop(
             rotate(batch.images, turns),
@@ -58,7 +63,7 @@ class RotNet(Algorithm):
         return [x], turns.to(x.device, non_blocking=True)
 
     def loss(self, features: list[Tensor], targets: Tensor, generator: torch.Generator) -> Tensor:
-        """Cross-entropy of the four scores."""
+        """Compute the cross-entropy of the four scores."""
         return F.cross_entropy(self.head(features[0]), targets)
 
 

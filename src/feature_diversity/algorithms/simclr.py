@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from feature_diversity.algorithms import Algorithm, Batch
-from feature_diversity.base.errors import InputError
+from feature_diversity.base.batches import check_batch_size
 from feature_diversity.compute.ranks import gather, own_rows
 from feature_diversity.data.augment import colour_jitter, gaussian_blur, random_grey, random_resized_crop
 
@@ -34,6 +34,15 @@ RECIPE = {  # VISSL, pretrain/simclr/simclr_8node_resnet
     "blur_radius": [0.1, 2.0],
 }
 
+LEGAL = {  # values of these keys, see planning/recipe.py
+    "temperature": "above 0",
+    "projection_size": "above 0",
+    "crop_scale": "[low, high] above 0 and at most 1",
+    "flip_probability": "0 to 1",
+    "blur_probability": "0 to 1",
+    "blur_radius": "[low, high] above 0",
+}
+
 SMALL_IMAGES = {
     "batch_size": 256,  # tens of thousands of images, not a million
     "optimizer": "sgd",  # LARC's steps, a thousandth of the weights, need more steps than there are
@@ -52,8 +61,7 @@ class SimCLR(Algorithm):
 
     def __init__(self, recipe: dict, *, channels: int, images: int, classes: int):
         super().__init__()
-        if min(recipe["batch_size"], images) < 2:
-            raise InputError("recipes: simclr: batch_size: SimCLR needs at least 2 images a step")
+        check_batch_size("simclr", recipe["batch_size"], images, trained=False)  # one image repels no other
         self.recipe = recipe
         self.head = nn.Sequential(
             nn.Linear(channels, channels),
@@ -62,7 +70,7 @@ class SimCLR(Algorithm):
         )
 
     def views(self, batch: Batch, generator: torch.Generator) -> tuple[list[Tensor], Tensor]:
-        """Two augmentations of each image, first views first; the targets play no part."""
+        """Augment each image twice, first views first; the targets play no part."""
         x = random_resized_crop(
             torch.cat([batch.images, batch.images]),
             generator,
@@ -73,12 +81,18 @@ class SimCLR(Algorithm):
         return [distort(x, generator, self.recipe)], batch.rows
 
     def loss(self, features: list[Tensor], targets: Tensor, generator: torch.Generator) -> Tensor:
-        """Contrastive loss of the projections."""
+        """Compute the contrastive loss of the projections."""
         return info_nce(self.head(features[0]), self.recipe["temperature"])
 
 
 def distort(x: Tensor, generator: torch.Generator, recipe: dict) -> Tensor:
-    """What SimCLR does to a crop (Chen et al. 2020, appendix A): colour distortion and blur."""
+    """Distort a crop as SimCLR does (Chen et al. 2020, appendix A): colours and blur.
+
+    Args:
+        x: crops, N x C x H x W, 0 ... 1.
+        generator: of the draws.
+        recipe: its colour_strength, blur_probability and blur_radius.
+    """
     s = recipe["colour_strength"]
     x = colour_jitter(
         x, generator, brightness=0.8 * s, contrast=0.8 * s, saturation=0.8 * s, hue=0.2 * s, probability=0.8
@@ -88,11 +102,18 @@ def distort(x: Tensor, generator: torch.Generator, recipe: dict) -> Tensor:
 
 
 def info_nce(z: Tensor, temperature: float) -> Tensor:
-    """SimCLR's contrastive loss (Chen et al. 2020, eq. 1), averaged over all 2N anchors.
+    """Compute SimCLR's contrastive loss (Chen et al. 2020, eq. 1), averaged over all 2N anchors.
 
-    z: 2N x D, any norm; row i and row i + N are two views of one image. On several ranks, each has
-    its own 2N anchors, which repel the views of all ranks.
-    Returns a scalar. Raises ValueError for an odd number of rows.
+    Args:
+        z: 2N x D, any norm; row i and row i + N are two views of one image. On several ranks, each has its
+            own 2N anchors, which repel the views of all ranks.
+        temperature: divides the similarities.
+
+    Returns:
+        A scalar.
+
+    Raises:
+        ValueError: an odd number of rows.
     """
     if len(z) % 2:
         raise ValueError(f"z must hold two views of every image, but has {len(z)} rows")

@@ -28,6 +28,11 @@ RECIPE = {  # VISSL, pretrain/supervised/supervised_8gpu_resnet
     "jitter": 0.4,  # of brightness, contrast, saturation and hue
 }
 
+LEGAL = {  # values of these keys, see planning/recipe.py
+    "crop_scale": "[low, high] above 0 and at most 1",
+    "flip_probability": "0 to 1",
+}
+
 SMALL_IMAGES = {
     "batch_size": 128,  # more steps from few images
     "schedule": "cosine",  # in tens of epochs, a rate a tenth as high after a quarter learns too little
@@ -46,7 +51,7 @@ class Supervised(Algorithm):
         self.head = nn.Linear(channels, classes)
 
     def views(self, batch: Batch, generator: torch.Generator) -> tuple[list[Tensor], Tensor]:
-        """One random crop of each image; the targets are the labels."""
+        """Crop each image at random; the targets are the labels."""
         x = random_resized_crop(
             batch.images,
             generator,
@@ -59,7 +64,7 @@ class Supervised(Algorithm):
         return [x], batch.labels
 
     def loss(self, features: list[Tensor], targets: Tensor, generator: torch.Generator) -> Tensor:
-        """Cross-entropy of the class scores."""
+        """Compute the cross-entropy of the class scores."""
         return F.cross_entropy(self.head(features[0]), targets)
 
 

@@ -13,7 +13,7 @@ WRITTEN: list[Path] = []  # what this process has written, in that order
 
 
 @contextmanager
-def atomic_write(path: str | os.PathLike) -> Iterator[Path]:
+def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it to `path` when the block ends well.
 
     The rename happens after the bytes have reached the disk, so after a crash `path` holds
@@ -45,6 +45,6 @@ def atomic_write(path: str | os.PathLike) -> Iterator[Path]:
         Path(name).unlink(missing_ok=True)
 
 
-def cannot_write(path: str | os.PathLike, error: OSError) -> InputError:
+def cannot_write(path: str | os.PathLike[str], error: OSError) -> InputError:
     """The error for a file or folder that the system does not let us write."""
     return InputError(f"{path} cannot be written: {error.strerror}")

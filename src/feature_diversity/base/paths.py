@@ -21,9 +21,11 @@ NOTES = "notes.json"  # in the folder of the figures
 SUMMARY = "summary.txt"
 REPORT, PROVENANCE = "report.html", "provenance.json"
 LOGS, BENCHMARKS = "logs", "benchmarks"
+TRAININGS = "trainings"  # the study's own store of them
 
 # In the folder of a run
 MODEL, HISTORY = "model.safetensors", "history.csv"
 FEATURES = "features"
+SECOND = "second"  # in the folder of the features: those of the second held-out images
 ENERGY, MEASURES = "energy.csv", "measures.csv"
 LINEAR = "linear.json"

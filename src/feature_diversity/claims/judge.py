@@ -1,7 +1,5 @@
-"""The stage `claims`: a verdict on each of the paper's claims, under every reading of the energy."""
+"""A verdict on each of the paper's claims, under every reading of the energy."""
 
-import argparse
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +7,7 @@ import numpy as np
 import pandas as pd
 
 from feature_diversity.base.errors import InputError
-from feature_diversity.base.files import atomic_write
-from feature_diversity.base.timing import announce_ready
+from feature_diversity.base.reading import HEADLINE, READING
 from feature_diversity.claims import figure1 as epochs
 from feature_diversity.claims import figure2 as parameters
 from feature_diversity.claims import figure3 as algorithms
@@ -26,27 +23,12 @@ from feature_diversity.claims.evidence import (
     seeds_needed,
 )
 from feature_diversity.claims.paper import FIGURES, claims, needs_diversity, paper
-from feature_diversity.claims.runs import FACTS, KEY, READING, Runs, belongs_to, diversities, runs_of
+from feature_diversity.claims.runs import FACTS, KEY, Runs, belongs_to, diversities, runs_of
 from feature_diversity.statistics.permutation import holm
 
-HEADLINE = ("flatten", False, 1)
 JUDGES = epochs.CLAIMS | parameters.CLAIMS | algorithms.CLAIMS | small_scale.CLAIMS | overall.CLAIMS
 NEEDED = [*KEY, "test_error"]
 OPTIONAL = ["layer", *READING, "energy", "diversity", "error_source", *FACTS]
-
-
-def main(argv: list[str]) -> None:
-    """Command line of the stage; see --help."""
-    parser = argparse.ArgumentParser(prog="feature_diversity claims", description=__doc__)
-    parser.add_argument("--table", type=Path, required=True, help="results.csv of a study")
-    parser.add_argument("--output", type=Path, required=True, help="claims.csv")
-    arguments = parser.parse_args(argv)
-    announce_ready()
-    verdicts = judge(read_table(arguments.table))
-    with atomic_write(arguments.output) as path:
-        verdicts.to_csv(path, index=False)
-    counted = Counter(verdicts[verdicts["headline"]]["verdict"])
-    print(", ".join(f"{number} {verdict}" for verdict, number in counted.most_common()))
 
 
 def read_table(path: Path) -> pd.DataFrame:
@@ -67,7 +49,8 @@ def read_table(path: Path) -> pd.DataFrame:
 def judge(table: pd.DataFrame) -> pd.DataFrame:
     """The table of verdicts: a row for each claim x reading, and one for each claim about errors alone."""
     runs, readings = runs_of(table), diversities(table)
-    order = sorted(readings, key=lambda reading: (reading != HEADLINE, reading)) or [HEADLINE]
+    first = tuple(HEADLINE.values())
+    order = sorted(readings, key=lambda reading: (reading != first, reading)) or [first]
     rows_of = dict(iter(table[table["epochs"] > 0].groupby(READING))) if readings else {}
     found = {claim: evidence_of(claim, Runs(runs)) for claim in JUDGES if not needs_diversity(claim)}
     rows = []

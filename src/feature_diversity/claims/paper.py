@@ -6,10 +6,12 @@ from typing import Any
 
 import yaml
 
+from feature_diversity.base.layers import PAPERS_LAYERS
+
 FILE = Path(__file__).parent / "claims.yaml"
+LAYERS = PAPERS_LAYERS
 ALPHA = 0.05
 MARGIN = 0.3  # rank correlations within +-0.3 count as none
-LAYERS = ["conv1", "res2", "res4", "head"]
 
 # Which runs of a study a family of claims is about. The paper's settings belong to its own data sets; a
 # study in small says with its figures which of its runs play which part.

@@ -6,12 +6,12 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from feature_diversity.base.reading import READING
 from feature_diversity.base.run import CELL, CONFIGURATION, NETWORK, RUN
 from feature_diversity.claims.evidence import NotTestable
 from feature_diversity.statistics.bootstrap import cell_means, codes
 
 KEY = ["dataset", *RUN]
-READING = ["vector", "centred", "s"]
 
 
 @dataclass(frozen=True)

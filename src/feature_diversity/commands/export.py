@@ -14,6 +14,7 @@ from torch import Tensor
 
 from feature_diversity.base.errors import InputError
 from feature_diversity.base.files import atomic_write
+from feature_diversity.base.run import Network
 from feature_diversity.networks import model
 
 TORCHVISION = (50, 101, 152)  # depths of torchvision's ResNets with bottlenecks
@@ -33,18 +34,18 @@ def main(argv: list[str]) -> None:
     if arguments.format == "vissl":
         content = as_vissl(trunk)
     else:
-        check_torchvision(network.facts["run"])
+        check_torchvision(Network(**network.facts["network"]))
         content = trunk
     with atomic_write(arguments.output) as path:
         torch.save(content, path)
     print(f"{arguments.output}: {len(trunk)} tensors for {arguments.format}")
 
 
-def check_torchvision(run: dict) -> None:
+def check_torchvision(network: Network) -> None:
     """InputError if torchvision has no network of this shape."""
-    if run["depth"] not in TORCHVISION or run["width"] != 1 or run["norm"] != "batchnorm":
+    if network.depth not in TORCHVISION or network.width != 1 or network.norm != "batchnorm":
         raise InputError(
-            f"torchvision has no ResNet-{run['depth']} of width {run['width']:g} with {run['norm']}, only "
+            f"torchvision has no ResNet-{network.depth} of width {network.width:g} with {network.norm}, only "
             f"{', '.join(map(str, TORCHVISION))} of width 1 with batchnorm; the format vissl takes all"
         )
 

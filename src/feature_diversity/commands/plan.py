@@ -13,15 +13,16 @@ from collections import Counter, defaultdict
 from pathlib import Path
 
 from feature_diversity.base.errors import InputError
-from feature_diversity.base.paths import CHECKOUT
+from feature_diversity.base.paths import CHECKOUT, ENERGY, LINEAR, MODEL
 from feature_diversity.base.run import Run
 from feature_diversity.planning import cost
-from feature_diversity.planning.study import Study, configuration
+from feature_diversity.planning.schema import configuration
+from feature_diversity.planning.study import Study
 
 PARTS = {  # files of a run that tell which stages are done
-    "model.safetensors": "trained",
-    "energy.csv": "with energies",
-    "linear.json": "evaluated",
+    MODEL: "trained",
+    ENERGY: "with energies",
+    LINEAR: "evaluated",
 }
 FOLLOWS = "Input files updated by another job"
 
@@ -47,8 +48,7 @@ def costs(study: Study, device_tflops: float) -> str:
         return f"{study.name}: {len(study.runs()):,} runs from released checkpoints; nothing is trained"
     trainings = {}
     for run in study.runs():  # ascending in epochs, so that the longest snapshot is the one that stays
-        key = (run.algorithm, run.depth, run.width, run.norm, run.seed)
-        trainings[key if study.schedule == "trajectory" else run] = run
+        trainings[run.network if study.schedule == "trajectory" else run] = run
     images, size = study.train_images, study.dataset["image_size"]
     head = f"{study.name}: {len(study.runs()):,} runs from {len(trainings):,} trainings"
     if images is None:

@@ -1,35 +1,47 @@
-"""The command `stale`: results of runs that no study asks for any more, and their sizes. It deletes nothing.
+"""The command `stale`: results and trainings that no study asks for any more, and their sizes.
 
 A study that leaves out a run, or that is renamed or removed, leaves results behind, which may have cost days.
+One whose settings change leaves trainings in its store, which are found again when they are changed back.
+Nothing is deleted.
 """
 
 import argparse
+import json
 import stat
 from collections import Counter
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
 from feature_diversity.base.errors import InputError
-from feature_diversity.base.paths import STUDIES
-from feature_diversity.planning.study import Study, configuration
+from feature_diversity.base.paths import STUDIES, TRAININGS
+from feature_diversity.base.run import Network
+from feature_diversity.base.stages import MAKERS
+from feature_diversity.planning.schema import configuration
+from feature_diversity.planning.settings import digest_of
+from feature_diversity.planning.study import Study
+from feature_diversity.training.store import NOTE, SETTINGS
 
 
 def main(argv: list[str]) -> None:
-    """Command line; see --help."""
+    """Run the command; see --help."""
     parser = argparse.ArgumentParser(prog="feature_diversity stale", description=__doc__)
     add_options(parser)
     arguments = parser.parse_args(argv)
-    total = count = 0
+    runs: list[Path] = []
+    unused: dict[Path, str] = {}
     for folder in study_folders(arguments):
-        found = stale_runs(folder, arguments.study)
-        if found is None:
+        study = study_of(folder, arguments.study)
+        if study is None:
             print(f"{folder}: no study {folder.name!r}; if it lies elsewhere, name its file with --study")
-            found = run_folders(folder)
-        for run in found:
-            size = size_of(run)
-            print(f"{megabytes(size)}  {run}")
-            total, count = total + size, count + 1
-    print(f"{megabytes(total)}  in {count:,} runs of no study. Nothing was deleted.")
+        kept = {folder / run.folder for run in study.runs()} if study else set()
+        runs += [run for run in run_folders(folder) if run not in kept]
+        unused |= {path: why for path, why in why_unused(folder, study).items() if why}
+    sizes = freed([*runs, *unused])
+    for size, path in zip(sizes, [*runs, *unused], strict=True):
+        print(f"{megabytes(size)}  {path}" + (f": {unused[path]}" if path in unused else ""))
+    found = f"{len(runs):,} runs of no study and {len(unused):,} trainings that no run uses"
+    print(f"{megabytes(sum(sizes))}  in {found}. Nothing was deleted.")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -49,7 +61,7 @@ def study_folders(arguments: argparse.Namespace) -> list[Path]:
     results = Path(config["results"])
     if not results.is_dir():
         raise InputError(f"{results} is not there, expected the folder of all results")
-    return [folder for folder in sorted(results.iterdir()) if run_folders(folder)]
+    return [folder for folder in sorted(results.iterdir()) if run_folders(folder) or trainings(folder)]
 
 
 def run_folders(folder: Path) -> list[Path]:
@@ -57,29 +69,64 @@ def run_folders(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("*/resnet*_w*_*_ep*_seed*") if path.is_dir())
 
 
-def stale_runs(folder: Path, elsewhere: list[Path]) -> list[Path] | None:
-    """Those of a study's results that are of no run of the study; None if there is no such study.
+def trainings(folder: Path) -> list[Path]:
+    """Folders of trainings in a study's own store."""
+    return sorted(path.parent for path in (folder / TRAININGS).glob(f"*/{SETTINGS}"))
+
+
+def study_of(folder: Path, elsewhere: list[Path]) -> Study | None:
+    """The study that results in a folder are of, if there is one of that name.
 
     elsewhere: files of studies that are not in `workflow/studies`.
     """
     files = [*(path for path in elsewhere if path.stem == folder.name), STUDIES / f"{folder.name}.yaml"]
     file = next((path for path in files if path.exists()), None)
-    if file is None:
-        return None
-    kept = {folder / run.folder for run in Study.load(file).runs()}
-    return [run for run in run_folders(folder) if run not in kept]
+    return file and Study.load(file)
 
 
-def size_of(folder: Path) -> int:
-    """Bytes that are free once a folder is removed: of its files that have no name elsewhere."""
-    sizes, names = {}, Counter()
-    for path in folder.rglob("*"):
-        with suppress(FileNotFoundError):  # a running training's temporary files come and go
-            status = path.lstat()
-            if not stat.S_ISDIR(status.st_mode):
-                names[status.st_ino] += 1
-                sizes[status.st_ino] = (status.st_size, status.st_nlink)
-    return sum(size for inode, (size, links) in sizes.items() if names[inode] == links)
+def why_unused(folder: Path, study: Study | None) -> dict[Path, str]:
+    """Of each training in a study's own store, why no run uses it or will go on with it; empty if one does.
+
+    A finished one is used if results are links to it, which cannot be told on a disk without links.
+    """
+    runs = study.runs() if study else []
+    last = max(run.epochs for run in runs) if study and study.schedule == "trajectory" else None
+    wanted = {(run.network, last or run.epochs) for run in runs}
+    return {path: _why_unused(path, study, wanted) for path in trainings(folder)}
+
+
+def _why_unused(training: Path, study: Study | None, wanted: set[tuple[Network, int]]) -> str:
+    """wanted: the trainings of the study's runs, each with its last epoch."""
+    settings = json.loads((training / SETTINGS).read_text())
+    network = Network(**settings["network"])
+    if study is None or (network, settings["schedule_epochs"]) not in wanted:
+        return "in no study"
+    if (training / NOTE).exists():
+        linked = any(path.stat().st_nlink > 1 for path in training.glob("snapshot_*/*"))
+        return "" if linked else "finished, no result is of it"
+    found = [settings[name] for name in ("engine", "recipe", "code")]
+    code = digest_of(study, MAKERS[study.engine], network.algorithm)
+    same = found == [study.engine, study.recipe_of(network.algorithm), code]
+    return "" if same else "unfinished, of another recipe or other code"
+
+
+def freed(folders: Iterable[Path]) -> list[int]:
+    """Bytes that become free with each folder when all are removed, one after the other.
+
+    A file counts where the last of its names goes, so that of files with names elsewhere nothing is free.
+    """
+    names: Counter[int] = Counter()
+    sizes = []
+    for folder in folders:
+        size = 0
+        for path in folder.rglob("*"):
+            with suppress(FileNotFoundError):  # a running training's temporary files come and go
+                status = path.lstat()
+                if not stat.S_ISDIR(status.st_mode):
+                    names[status.st_ino] += 1
+                    size += status.st_size if names[status.st_ino] == status.st_nlink else 0
+        sizes.append(size)
+    return sizes
 
 
 def megabytes(size: int) -> str:

@@ -23,9 +23,12 @@ class Generator(torch.Generator):
 
 
 def generator(seed: int, *purpose: str | int, share: tuple[int, int] = (0, 1)) -> Generator:
-    """A new CPU generator for the draws named by `seed` and `purpose`.
+    """Make a CPU generator for the draws named by `seed` and `purpose`.
 
-    share: which images of a batch `rand` and `randint` draw for; as a rule all.
+    Args:
+        seed: of the run.
+        *purpose: what the draws are for, such as "views", epoch, step.
+        share: (rank, W): which images of a batch `rand` and `randint` draw for; by default all.
     """
     name = "/".join(map(str, (seed, *purpose)))
     digest = hashlib.sha256(name.encode()).digest()
@@ -36,17 +39,24 @@ def generator(seed: int, *purpose: str | int, share: tuple[int, int] = (0, 1)) -
 
 
 def rand(shape: int | tuple[int, ...], generator: torch.Generator) -> Tensor:
-    """Uniform draws in [0, 1), float32, on the CPU, the first dimension of `shape` for rows of a batch.
+    """Draw uniformly from [0, 1) for the images of a batch.
 
-    The rows follow the images once or several times over: all first crops, then all second crops.
     Draws are made for the whole batch, of which this rank's are returned.
+
+    Args:
+        shape: of what is returned. Its rows follow the images, once or several times over (all first crops,
+            then all second crops).
+        generator: of `generator`.
+
+    Returns:
+        float32, on the CPU.
     """
     first, ranks = getattr(generator, "share", (0, 1))
     return torch.rand(_whole(shape, ranks), generator=generator)[first::ranks]
 
 
 def randint(low: int, high: int, shape: int | tuple[int, ...], generator: torch.Generator) -> Tensor:
-    """As `rand`, integers in [low, high), int64."""
+    """Draw integers from [low, high) for the images of a batch, as `rand`: int64, on the CPU."""
     first, ranks = getattr(generator, "share", (0, 1))
     return torch.randint(low, high, _whole(shape, ranks), generator=generator)[first::ranks]
 

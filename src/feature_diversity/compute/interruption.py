@@ -4,9 +4,12 @@ import signal
 
 
 class Interruption:
-    """Whether SIGTERM or SIGINT (Ctrl-C) asked the process to stop; it may do so where that suits it.
+    """Whether SIGTERM or SIGINT (Ctrl-C) asked the process to stop, which it may do where that suits it.
 
-    signal: the number of the signal, None until it comes. To be used with `with`.
+    Used with `with`.
+
+    Attributes:
+        signal: number of the signal; None until it comes.
     """
 
     def __init__(self):

@@ -2,14 +2,50 @@
 
 import os
 import re
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import NoReturn
 
 import torch
 import torch.distributed as dist
 
 from feature_diversity.base.errors import InputError
+
+
+def is_one_of_several(environment: Mapping[str, str]) -> bool:
+    """Whether torchrun or srun has started this process among others."""
+    return "WORLD_SIZE" in environment or bool(slurm_variables(environment))
+
+
+def start(stage: str, arguments: list[str], *, processes: int, nodes: int) -> NoReturn:
+    """Become torchrun or, on several machines, srun, which starts a stage as so many processes.
+
+    It ends as they do: signals reach it, and its exit code is theirs.
+
+    Args:
+        stage: its name on the command line.
+        arguments: its own, which all processes get.
+        processes: how many, on all machines together.
+        nodes: number of machines.
+
+    Raises:
+        InputError: if the processes cannot be divided among the machines, or there is no srun.
+    """
+    if processes % nodes:
+        raise InputError(f"--gpus is {processes}, expected a multiple of --nodes, {nodes}")
+    python = [sys.executable, "-m"]
+    if nodes > 1:
+        command = ["srun", "--nodes", str(nodes), "--ntasks", str(processes), "--cpu-bind=none"]
+        command += ["--kill-on-bad-exit=1", *python, "feature_diversity", stage]
+    else:
+        command = [*python, "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
+        command += ["-m", "--", "feature_diversity", stage]
+    try:
+        os.execvp(command[0], [*command, *arguments])
+    except OSError as error:
+        raise InputError(f"--nodes is {nodes}, which needs SLURM: {command[0]}: {error.strerror}") from None
 
 
 @contextmanager

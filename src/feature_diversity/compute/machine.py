@@ -1,6 +1,5 @@
 """How a process computes: device, precision, threads, memory. Nothing of it is part of a study."""
 
-import argparse
 import ctypes
 import os
 from dataclasses import dataclass
@@ -29,43 +28,39 @@ class Machine:
     recompute: bool = False
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Command line options that say how to compute, not what."""
-    group = parser.add_argument_group("the machine; nothing here is part of a study")
-    group.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
-    group.add_argument(
-        "--precision",
-        choices=["auto", "float32", "bfloat16"],
-        default="auto",
-        help="of the trunk's products; auto is bfloat16 on a GPU",
-    )
-    group.add_argument("--threads", type=int, default=1, help="at most as many as there are cores")
-    group.add_argument("--compile", action="store_true", help="let torch.compile make kernels for the trunk")
-    group.add_argument(
-        "--micro-batch",
-        type=int,
-        help="images that pass through the trunk at a time: less memory, more arithmetic; not with batchnorm",
-    )
-    group.add_argument(
-        "--recompute",
-        action="store_true",
-        help="activation checkpointing: less memory, a third more arithmetic, the same bits",
-    )
+def machine(
+    device: str = "auto",
+    precision: str = "auto",
+    *,
+    norm: str,
+    compile: bool = False,
+    micro_batch: int | None = None,
+    recompute: bool = False,
+) -> Machine:
+    """How to compute, of what was asked for.
 
+    Args:
+        device: "auto", "cpu" or "cuda".
+        precision: "auto", which is bfloat16 on a GPU, "float32" or "bfloat16".
+        norm: of the network.
+        compile: as in `Machine`, like micro_batch and recompute.
+        micro_batch: images that pass through the trunk at a time.
+        recompute: whether blocks keep only their input for backward.
 
-def from_options(options: argparse.Namespace) -> Machine:
-    """What the options, and the run among them, say; InputError for what cannot be done."""
-    if options.micro_batch is not None and options.micro_batch < 1:
-        raise InputError(f"--micro-batch is {options.micro_batch}, expected 1 or more images")
-    if options.micro_batch and options.run["norm"] == "batchnorm":
+    Raises:
+        InputError: for a GPU that is not there, and micro-batches of less than an image or of BatchNorm.
+    """
+    if micro_batch is not None and micro_batch < 1:
+        raise InputError(f"--micro-batch is {micro_batch}, expected 1 or more images")
+    if micro_batch and norm == "batchnorm":
         raise InputError(
             "--micro-batch: BatchNorm takes its statistics over the whole batch, so its parts cannot pass "
             "one by one with the same result; use --recompute, more GPUs, or norm layernorm"
         )
-    device = find_device(options.device)
-    automatic = "bfloat16" if device.type == "cuda" else "float32"
-    precision = automatic if options.precision == "auto" else options.precision
-    return Machine(device, precision, options.compile, options.micro_batch, options.recompute)
+    found = find_device(device)
+    if precision == "auto":
+        precision = "bfloat16" if found.type == "cuda" else "float32"
+    return Machine(found, precision, compile, micro_batch, recompute)
 
 
 def find_device(name: str) -> torch.device:
@@ -84,9 +79,10 @@ def prepare(device: torch.device, threads: int) -> None:
     torch.set_num_threads(min(threads, len(os.sched_getaffinity(0))))
     # On a GPU, an operation without a deterministic form warns instead of ending the training.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(True, warn_only=device.type == "cuda")
+    # Not use_deterministic_algorithms: that loads torch's compiler, for two seconds, to set it up as well.
+    torch.set_deterministic_debug_mode("warn" if device.type == "cuda" else "error")
     # Determinism does not need new tensors filled with NaN, which took a tenth of a small network's step.
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     keep_freed_memory()
 
 

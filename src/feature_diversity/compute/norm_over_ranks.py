@@ -12,8 +12,8 @@ from feature_diversity.compute.ranks import gather, world_size
 def synchronise(network: nn.Module) -> None:
     """Let every BatchNorm in the network, in training, normalise by mean and variance over all ranks.
 
-    Parameters and the keys of the state stay as they are. On GPUs PyTorch's own synchronised BatchNorm,
-    which exists only there, takes their place. With one rank nothing changes.
+    Parameters and the keys of the state stay. On GPUs PyTorch's own synchronised BatchNorm, which exists
+    only there, takes their place. With one rank nothing changes.
     """
     if world_size() == 1:
         return
@@ -26,9 +26,15 @@ def synchronise(network: nn.Module) -> None:
 
 
 def synchronised(norm: _BatchNorm, alone: partial, x: Tensor) -> Tensor:
-    """What `norm` would make of the batches of all ranks in one: this rank's part of it, with gradients.
+    """Compute this rank's part of what `norm` would make of all ranks' batches in one, with gradients.
 
-    x: N x C or N x C x H x W, of the same shape on every rank. alone: what `norm` does by itself.
+    Args:
+        norm: the BatchNorm, whose running statistics learn from the whole.
+        alone: what `norm` does by itself, for evaluation.
+        x: N x C or N x C x H x W, of the same shape on every rank.
+
+    Returns:
+        Normalised x, in its shape.
     """
     if not norm.training:
         return alone(x)

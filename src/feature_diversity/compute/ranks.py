@@ -18,28 +18,28 @@ from torch import Tensor, nn
 
 
 def world_size() -> int:
-    """Number of ranks, W."""
+    """Count the ranks, W."""
     return dist.get_world_size() if dist.is_initialized() else 1
 
 
 def rank() -> int:
-    """Number of this rank, 0 ... W - 1."""
+    """Give the number of this rank, 0 ... W - 1."""
     return dist.get_rank() if dist.is_initialized() else 0
 
 
 def share() -> tuple[int, int]:
-    """(rank, W), as `draws.generator` and slices take it."""
+    """Give (rank, W), as `draws.generator` and slices take it."""
     return rank(), world_size()
 
 
 def say(text: str) -> None:
-    """Tell standard error, on rank 0 alone."""
+    """Write a line to standard error, on rank 0 alone."""
     if rank() == 0:
         print(text, file=sys.stderr)
 
 
 def agree(*numbers: int) -> list[int]:
-    """Of each number, the largest that a rank has. The ranks wait for each other."""
+    """Find, of each number, the largest that a rank has. The ranks wait for each other."""
     if world_size() == 1:
         return list(numbers)
     largest = torch.tensor(numbers)
@@ -49,7 +49,7 @@ def agree(*numbers: int) -> list[int]:
 
 @contextmanager
 def rank_0_first() -> Iterator[None]:
-    """Rank 0 goes through the block before the others, which find files as it left them."""
+    """Let rank 0 go through the block before the others, which find files as it left them."""
     if rank() > 0:
         agree(0)
     yield
@@ -61,21 +61,25 @@ def rank_0_first() -> Iterator[None]:
 
 
 def gather(x: Tensor) -> Tensor:
-    """The rows of all ranks, ordered as one rank would have them. Gradients flow back to every rank.
+    """Collect the rows of all ranks, ordered as one rank would have them. Gradients flow back to every rank.
 
-    x: N x ..., of the same shape on every rank. Its rows follow the images, once or several times over
-    (all first views, then all second views). Returns WN x ...; row i of rank r becomes row Wi + r.
+    Args:
+        x: N x ..., of the same shape on every rank. Its rows follow the images, once or several times over
+            (all first views, then all second views).
+
+    Returns:
+        WN x ...; row i of rank r becomes row Wi + r.
     """
     return _Gather.apply(x) if world_size() > 1 else x
 
 
 def own_rows(x: Tensor) -> Tensor:
-    """Where `gather(x)` has the rows of this rank's x: int64, N."""
+    """Say where `gather(x)` has the rows of this rank's x: int64, N."""
     return torch.arange(len(x), device=x.device) * world_size() + rank()
 
 
 def total(x: Tensor) -> Tensor:
-    """The sum over all ranks, elementwise, without gradients; x itself stays as it is."""
+    """Sum over all ranks, elementwise, without gradients; x itself stays as it is."""
     x = x.detach()
     if world_size() > 1:
         x = x.clone(memory_format=torch.contiguous_format)
@@ -84,9 +88,13 @@ def total(x: Tensor) -> Tensor:
 
 
 def average_gradients(parameters: Iterable[nn.Parameter]) -> Callable[[], None]:
-    """From now on, backward sends each gradient as soon as it has it, while it computes others.
+    """Let backward send each gradient from now on as soon as it has it, while it computes others.
 
-    Returns what to call after backward: it waits until every gradient is the mean of the ranks'.
+    Args:
+        parameters: whose gradients are averaged.
+
+    Returns:
+        What to call after backward: it waits until every gradient is the mean of the ranks'.
     """
     travelling = []
 
@@ -119,10 +127,17 @@ class _Gather(torch.autograd.Function):
 
 
 class Table(nn.Module):
-    """A row for each image, shared out among the ranks; `rows` are those this rank has.
+    """A row for each image, shared out among the ranks.
 
     Row i is rank i % W's, at i // W. The state dictionary holds the whole table, so that any number of
     ranks can go on from it; `state_dict` must therefore be called on all ranks at once.
+
+    Args:
+        table: images x ..., the whole, the same on all ranks.
+
+    Attributes:
+        images: rows of the whole.
+        rows: those that this rank has.
     """
 
     def __init__(self, table: Tensor):
@@ -131,14 +146,26 @@ class Table(nn.Module):
         self.register_buffer("rows", table[rank() :: world_size()].clone())
 
     def read(self, numbers: Tensor) -> Tensor:
-        """The rows with these numbers (int64, N; the same on all ranks) on every rank."""
+        """Give rows to every rank.
+
+        Args:
+            numbers: int64, N, the same on all ranks.
+
+        Returns:
+            N x ..., without gradients.
+        """
         found = self.rows.new_zeros(len(numbers), *self.rows.shape[1:])
         mine = here(numbers)
         found[mine] = self.rows[place(numbers[mine])]
         return total(found)
 
     def write(self, numbers: Tensor, values: Tensor) -> None:
-        """Replace rows; numbers (int64, N) and values (N x ...) are the same on all ranks."""
+        """Replace rows.
+
+        Args:
+            numbers: int64, N, the same on all ranks.
+            values: N x ..., the same on all ranks.
+        """
         mine = here(numbers)
         self.rows[place(numbers[mine])] = values[mine].to(self.rows.dtype)
 
@@ -152,17 +179,25 @@ class Table(nn.Module):
 
 
 def here(numbers: Tensor) -> Tensor | EllipsisType:
-    """An index of those row numbers of a table that are this rank's: a mask, or `...`, all, of one rank."""
+    """Give an index of those row numbers of a table that are this rank's: a mask, or `...` for one rank."""
     return numbers % world_size() == rank() if world_size() > 1 else ...
 
 
 def place(numbers: Tensor) -> Tensor:
-    """Where in its rank's part of a table a row is."""
+    """Say where in its rank's part of a table a row is."""
     return numbers // world_size() if world_size() > 1 else numbers
 
 
 def whole(part: Tensor, images: int) -> Tensor:
-    """The whole table, images x ..., on every rank, from the ranks' parts."""
+    """Join the ranks' parts of a table to the whole, on every rank.
+
+    Args:
+        part: this rank's rows.
+        images: rows of the whole.
+
+    Returns:
+        images x ...
+    """
     if world_size() == 1:
         return part
     padded = part.new_zeros(-(-images // world_size()), *part.shape[1:])

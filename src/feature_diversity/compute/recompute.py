@@ -14,15 +14,21 @@ def recompute_in_backward(blocks: Iterable[nn.Module]) -> None:
     """Let each block keep nothing but its input for backward, and compute the rest anew there.
 
     Results are the same bits: BatchNorm's running statistics learn from the first computation only.
+
+    Args:
+        blocks: modules of one input and one output; their `forward` is replaced.
     """
     for block in blocks:
         block.forward = partial(_recomputed, block, block.forward)
 
 
 def in_parts(module: nn.Module, x: Tensor, rows: int) -> Tensor:
-    """module(x), with the activations of only `rows` rows in memory at a time, also in backward.
+    """Compute module(x) with the activations of few rows in memory at a time, also in backward.
 
-    Equal to module(x) but for rounding where the module treats rows one by one (no BatchNorm).
+    Args:
+        module: one that treats rows one by one (no BatchNorm); then the result is module(x) but for rounding.
+        x: N x ...
+        rows: how many pass at a time.
     """
     if not torch.is_grad_enabled():
         return torch.cat([module(part) for part in x.split(rows)])

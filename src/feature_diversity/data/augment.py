@@ -15,10 +15,11 @@ from feature_diversity.compute.draws import rand, randint
 
 BRIGHTNESS, CONTRAST, SATURATION, HUE = range(4)  # what colour jitter changes
 GREY = (0.2989, 0.587, 0.114)  # luma weights of torchvision and of ITU-R 601
+BOXES = 3  # passes of a box that Pillow takes for a Gaussian
 
 
 def uniform(shape: int | tuple[int, ...], low: float, high: float, generator: torch.Generator) -> Tensor:
-    """Uniform draws in [low, high), float32 on the CPU, the first dimension for the images."""
+    """Draw uniformly from [low, high): float32 on the CPU, the first dimension for the images."""
     return rand(shape, generator).mul_(high - low).add_(low)
 
 
@@ -33,10 +34,22 @@ def random_resized_crop(
 ) -> Tensor:
     """Crop a random part of each image, resize it (bilinear, antialiased), mirror some left to right.
 
-    size: side of the square result, None for the side of the images. scale: range of the crop's
-    area as a share of the image's; ratio: range of its width over its height, drawn log-uniformly.
-    Rejected shapes are drawn again up to ten times, then the whole image is taken, as torchvision
-    does for square images (Szegedy et al. 2015). Returns N x 3 x size x size.
+    Rejected shapes are drawn again up to ten times, then the whole image is taken, as torchvision does for
+    square images (Szegedy et al. 2015).
+
+    Args:
+        images: N x C x S x S.
+        generator: of the draws.
+        size: side of the square result; None for S.
+        scale: range of the crop's area as a share of the image's.
+        ratio: range of its width over its height, drawn log-uniformly.
+        flip_probability: of an image being mirrored.
+
+    Returns:
+        N x C x size x size.
+
+    Raises:
+        ValueError: images that are not square.
     """
     count, _, height, width = images.shape
     size = size or height
@@ -59,10 +72,25 @@ def random_resized_crop(
 def resized_crop(
     images: Tensor, top: Tensor, left: Tensor, height: Tensor, width: Tensor, size: int, mirrored: Tensor
 ) -> Tensor:
-    """Cut the rectangles given in pixels (each of shape N) out of square images, resize them to size x size.
+    """Cut rectangles out of square images and resize them.
 
-    Bilinear interpolation is linear in rows and in columns, so the whole batch is two matrix
-    products, with one matrix of weights an image; mirroring reverses the columns' weights.
+    Bilinear interpolation is linear in rows and in columns, so the whole batch is two matrix products, with
+    one matrix of weights an image; mirroring reverses the columns' weights.
+
+    Args:
+        images: N x C x S x S.
+        top: N, pixels, as are left, height and width.
+        left: of the rectangles.
+        height: of the rectangles.
+        width: of the rectangles.
+        size: side of the square result.
+        mirrored: bool, N, on the CPU.
+
+    Returns:
+        N x C x size x size.
+
+    Raises:
+        ValueError: images that are not square.
     """
     _, _, pixels, across = images.shape
     if pixels != across:
@@ -79,14 +107,14 @@ def resized_crop(
 
 
 def _separable(images: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-    """Weigh each image's rows (N x S x H) and columns (N x S x W): N x C x S x S."""
+    """Weigh each image's rows (N x S x H) and columns (N x T x W): N x C x S x T."""
     count, channels, height, width = images.shape
-    size = rows.shape[1]
+    tall, wide = rows.shape[1], columns.shape[1]
     narrow = torch.bmm(images.reshape(count, channels * height, width), columns.mT)
     narrow = (
-        narrow.view(count, channels, height, size).transpose(1, 2).reshape(count, height, channels * size)
+        narrow.view(count, channels, height, wide).transpose(1, 2).reshape(count, height, channels * wide)
     )
-    return torch.bmm(rows, narrow).view(count, size, channels, size).transpose(1, 2)
+    return torch.bmm(rows, narrow).view(count, tall, channels, wide).transpose(1, 2)
 
 
 def _resize_weights(start: Tensor, length: Tensor, pixels: int, size: int, mirrored: Tensor) -> Tensor:
@@ -104,7 +132,7 @@ def _resize_weights(start: Tensor, length: Tensor, pixels: int, size: int, mirro
 
 
 def mirror(images: Tensor, mirrored: Tensor) -> Tensor:
-    """Mirror the images for which `mirrored` (bool, N, on the CPU) is true left to right."""
+    """Mirror left to right the images for which `mirrored` (bool, N, on the CPU) is true."""
     rows = torch.nonzero(mirrored).flatten().to(images.device, non_blocking=True)
     images = images.clone(memory_format=torch.contiguous_format)
     images[rows] = images[rows].flip(3)
@@ -123,8 +151,17 @@ def rotate(images: Tensor, quarter_turns: Tensor) -> Tensor:
 def random_patches(images: Tensor, generator: torch.Generator, *, grid: int, size: int) -> Tensor:
     """Cut each image into grid x grid cells and take a square patch at a random place in each cell.
 
-    images: N x C x S x S. Cells have S // grid pixels a side. Returns N x grid² x C x size x size; patch k
-    is from column k // grid and row k % grid, VISSL's order. Raises ValueError if a patch exceeds its cell.
+    Args:
+        images: N x C x S x S.
+        generator: of the draws.
+        grid: cells a side, of S // grid pixels.
+        size: side of a patch in pixels.
+
+    Returns:
+        N x grid² x C x size x size; patch k is from column k // grid and row k % grid, VISSL's order.
+
+    Raises:
+        ValueError: a patch exceeds its cell.
     """
     room = images.shape[3] // grid - size
     if room < 0:
@@ -134,7 +171,17 @@ def random_patches(images: Tensor, generator: torch.Generator, *, grid: int, siz
 
 
 def cut_patches(images: Tensor, offsets: Tensor, *, grid: int, size: int) -> Tensor:
-    """Patches as of `random_patches`. offsets: int64, N x grid² x 2, pixels down and right in the cell."""
+    """Cut the patches of `random_patches` at given places.
+
+    Args:
+        images: N x C x S x S.
+        offsets: int64, N x grid² x 2, pixels down and right in the cell.
+        grid: cells a side.
+        size: side of a patch in pixels.
+
+    Returns:
+        N x grid² x C x size x size.
+    """
     count, pieces = offsets.shape[:2]
     cell = images.shape[3] // grid
     piece = torch.arange(pieces)
@@ -147,7 +194,12 @@ def cut_patches(images: Tensor, offsets: Tensor, *, grid: int, size: int) -> Ten
 
 
 def shuffle_patches(patches: Tensor, orders: Tensor) -> Tensor:
-    """Put patch orders[n, j] of image n into slot j. patches: N x P x ...; orders: int64, N x P."""
+    """Put patch orders[n, j] of image n into slot j.
+
+    Args:
+        patches: N x P x ...
+        orders: int64, N x P.
+    """
     image = torch.arange(len(patches), device=patches.device)[:, None]
     return patches[image, orders.to(patches.device, non_blocking=True)]
 
@@ -164,8 +216,16 @@ def colour_jitter(
 ) -> Tensor:
     """Change brightness, contrast, saturation and hue of each image, in an order drawn for each.
 
-    The first three: reach of the factor around 1, drawn uniformly. hue: reach of the shift in turns.
-    probability: of an image being changed at all. Grey images (C = 1) have neither saturation nor hue.
+    Grey images (C = 1) have neither saturation nor hue.
+
+    Args:
+        images: N x C x H x W, 0 ... 1.
+        generator: of the draws.
+        brightness: reach of the factor around 1, drawn uniformly.
+        contrast: likewise.
+        saturation: likewise.
+        hue: reach of the shift in turns, drawn uniformly.
+        probability: of an image being changed at all.
     """
     count = len(images)
     reaches = (brightness, contrast, saturation)
@@ -206,7 +266,7 @@ def random_grey(images: Tensor, generator: torch.Generator, *, probability: floa
 
 
 def grey(images: Tensor) -> Tensor:
-    """Luma of the images: N x 1 x H x W."""
+    """Compute the luma of the images: N x 1 x H x W."""
     if images.shape[1] == 1:
         return images
     red, green, blue = images.unbind(dim=1)
@@ -217,8 +277,10 @@ def grey(images: Tensor) -> Tensor:
 def adjust_tone_(images: Tensor, weights: Tensor) -> Tensor:
     """Mix each image, in its place, with its mean luma and with each pixel's luma, clipped to 0 ... 1.
 
-    weights: N x 3. Of a brightness of f they are (f, 0, 0), of a contrast (f, 1 - f, 0), of a saturation
-    (f, 0, 1 - f).
+    Args:
+        images: N x C x H x W, changed in place.
+        weights: N x 3; (f, 0, 0) for a brightness of f, (f, 1 - f, 0) for a contrast, (f, 0, 1 - f) for a
+            saturation.
     """
     of_image, of_mean, of_pixel = weights.view(-1, 3, 1, 1, 1).unbind(dim=1)
     luma = grey(images)
@@ -248,11 +310,15 @@ def _blend(images: Tensor, other: Tensor, factor: Tensor) -> Tensor:
 
 
 def adjust_hue(images: Tensor, shift: Tensor) -> Tensor:
-    """Turn the hue of the HSV representation by `shift` (shape N) full turns.
+    """Turn the hue of the HSV representation.
 
     Without the six cases of HSV, since choosing by masks takes longer than arithmetic. In sixths of a turn,
     a hue is 1 + (green + blue - red - least) / chroma away from red, on the side of the greater of green and
     blue; and a channel is least + chroma x (2 - the hue's distance from that channel), clipped to 0 ... 1.
+
+    Args:
+        images: N x 3 x H x W, 0 ... 1.
+        shift: N, full turns.
     """
     red, green, blue = images.split(1, dim=1)
     least = images.amin(dim=1, keepdim=True)
@@ -267,7 +333,7 @@ def adjust_hue(images: Tensor, shift: Tensor) -> Tensor:
 
 
 def photometric(images: Tensor, generator: torch.Generator, *, probability: float) -> Tensor:
-    """PIRL's photometric change of each image: posterize, sharpness, solarize, autocontrast.
+    """Posterize, sharpen, solarize and stretch the contrast of each image, as PIRL does.
 
     All four or, with 1 - probability, none. Ranges are VISSL's (ImgPilRandomPhotometric).
     """
@@ -293,7 +359,7 @@ def posterize(images: Tensor, bits: Tensor) -> Tensor:
 
 
 def adjust_sharpness(images: Tensor, factor: Tensor) -> Tensor:
-    """Move away from (factor > 1) or to (< 1) each image smoothed over 3 x 3 pixels, its edges kept."""
+    """Move each image from (factor > 1) or to (< 1) itself smoothed over 3 x 3 pixels, its edges kept."""
     smooth = images.clone(memory_format=torch.contiguous_format)
     inner = torch.nn.functional.avg_pool2d(images, 3, stride=1) * 9 + 4 * images[:, :, 1:-1, 1:-1]
     smooth[:, :, 1:-1, 1:-1] = inner / 13  # weights 1 around 5
@@ -301,7 +367,7 @@ def adjust_sharpness(images: Tensor, factor: Tensor) -> Tensor:
 
 
 def solarize(images: Tensor, threshold: Tensor) -> Tensor:
-    """Invert the values from threshold (shape N) on."""
+    """Invert the values from threshold (N) on."""
     return torch.where(images >= threshold.view(-1, 1, 1, 1), 1 - images, images)
 
 
@@ -315,30 +381,49 @@ def autocontrast(images: Tensor) -> Tensor:
 def gaussian_blur(
     images: Tensor, generator: torch.Generator, *, probability: float, radius: tuple[float, float]
 ) -> Tensor:
-    """Blur each image with the given probability by a Gaussian; its deviation, in pixels, is from `radius`.
+    """Blur images as Pillow's `GaussianBlur` does, which VISSL uses: three passes of a box each way.
 
-    True Gaussian weights over the whole image, with its edges repeated; Pillow's filter, which
-    VISSL uses, is an approximation of it by box filters.
+    Pillow rounds after every pass, and this does not.
+
+    Args:
+        images: N x C x H x W, of any size.
+        generator: draws, for each image, whether it is blurred and its radius.
+        probability: share of the images that are blurred.
+        radius: lowest and highest deviation of the Gaussian that the boxes stand for, in pixels.
+
+    Returns:
+        Images of the same shape; those that are not blurred keep their bits.
     """
     count, _, height, width = images.shape
     deviation = uniform(count, *radius, generator)
     rows = torch.nonzero(rand(count, generator) < probability).flatten()
     if not len(rows):
         return images
-    reach = math.ceil(4 * radius[1])  # of the widest: no image's blur depends on which others are there
-    vertical = _blur_weights(deviation[rows], height, reach).to(images.device, non_blocking=True)
-    horizontal = _blur_weights(deviation[rows], width, reach).to(images.device, non_blocking=True)
+    deviation = deviation[rows].to(images.device, non_blocking=True)
     rows = rows.to(images.device, non_blocking=True)
+    vertical, horizontal = (_blur_weights(deviation, pixels, radius[1]) for pixels in (height, width))
     images = images.clone(memory_format=torch.contiguous_format)
     images[rows] = _separable(images[rows], vertical, horizontal)
     return images
 
 
-def _blur_weights(deviation: Tensor, pixels: int, reach: int) -> Tensor:
-    """N x pixels x pixels: share of each input pixel in each output pixel, edges repeated."""
-    offsets = torch.arange(-reach, reach + 1)
-    kernel = torch.exp(-0.5 * (offsets / deviation[:, None]) ** 2)
-    kernel = kernel / kernel.sum(dim=1, keepdim=True)
-    source = (torch.arange(pixels)[:, None] + offsets).clamp_(0, pixels - 1).expand(len(deviation), -1, -1)
-    weights = torch.zeros(len(deviation), pixels, pixels)
-    return weights.scatter_add_(2, source, kernel[:, None, :].expand(-1, pixels, -1))
+def _blur_weights(deviation: Tensor, pixels: int, widest: float) -> Tensor:
+    """N x pixels x pixels: share of each input pixel in each output pixel, edges repeated before each pass.
+
+    widest: the largest that a deviation can be. The box of one pass has a fractional width, so that three of
+    them have the Gaussian's variance (Gwosdek et al. 2011, "Theoretical foundations of Gaussian convolution
+    by extended box filtering").
+    """
+    variance = deviation**2 / BOXES
+    whole = (((12 * variance + 1).sqrt() - 1) / 2).floor()  # pixels on each side that count in full
+    part = (2 * whole + 1) * (whole * (whole + 1) - 3 * variance) / (6 * (variance - (whole + 1) ** 2))
+    reach = int((math.sqrt(12 * widest**2 / BOXES + 1) + 1) / 2)
+    offsets = torch.arange(-reach, reach + 1, device=deviation.device)
+    beyond = offsets.abs() - whole[:, None]
+    box = torch.where(beyond <= 0, 1, torch.where(beyond == 1, part[:, None], 0))
+    box = box / (2 * (whole + part) + 1)[:, None]
+    source = torch.arange(pixels, device=deviation.device)[:, None] + offsets
+    source = source.clamp_(0, pixels - 1).expand(len(deviation), -1, -1)
+    once = torch.zeros(len(deviation), pixels, pixels, device=deviation.device)
+    once.scatter_add_(2, source, box[:, None, :].expand(-1, pixels, -1))
+    return torch.bmm(torch.bmm(once, once), once)

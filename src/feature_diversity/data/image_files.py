@@ -1,6 +1,8 @@
 """Images in files or in tar shards, decoded when they are asked for."""
 
+import hashlib
 import io
+import os
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,9 +23,16 @@ COLOURS = ("YCbCr", "RGB", "Gray")  # of JPEG files; others (CMYK) Pillow alone 
 class ImageFiles:
     """N images that lie in files.
 
-    folder: where `paths` start. spans: None, where each path is one image; else int64, N x 3: number of the
-    path, first byte and number of bytes of each image in that file (uncompressed tar shards, the cache).
-    size: side in pixels of the squares that `evaluation` returns; window_size: of those of `window`.
+    Attributes:
+        folder: where `paths` start.
+        paths: names of P files.
+        spans: None, where each path is one image; else int64, N x 3: number of the path, first byte and
+            number of bytes of each image in that file (uncompressed tar shards, the cache).
+        size: side in pixels of the squares that `evaluation` returns.
+        window_size: side in pixels of those of `window`.
+        stamps: int64, P x 2: size in bytes and time (ns) of each file when its data set was prepared; None
+            where nobody noted them.
+        digests: uint8, N x 16: digest of the bytes of each image then; None with `stamps`.
     """
 
     folder: Path
@@ -31,21 +40,49 @@ class ImageFiles:
     spans: np.ndarray | None
     size: int
     window_size: int
+    stamps: np.ndarray | None = None
+    digests: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.paths) if self.spans is None else len(self.spans)
 
     def content(self, row: int) -> bytes:
-        """The bytes of one image, still encoded; InputError naming the file if it cannot be read."""
+        """The bytes of one image, still encoded.
+
+        Raises:
+            InputError: naming the file, if it cannot be read, or has other bytes than when it was prepared.
+                They are looked at only in files of another size or time.
+        """
+        number, start, length = (row, 0, -1) if self.spans is None else self.spans[row].tolist()
         try:
-            if self.spans is None:
-                return (self.folder / self.paths[row]).read_bytes()
-            number, start, length = self.spans[row].tolist()
             with open(self.folder / self.paths[number], "rb") as file:
+                unchanged = self.is_as_prepared(number, os.fstat(file.fileno()))
                 file.seek(start)
-                return file.read(length)
+                content = file.read(length)
         except OSError as error:
             raise InputError(f"{self.name(row)} cannot be read: {error}") from None
+        if not unchanged and digest(content) != self.digests[row].tobytes():
+            raise InputError(
+                f"{self.name(row)} is not the image that it was when the data set was prepared; run the "
+                "stage `data` anew (snakemake --forcerun data)"
+            )
+        return content
+
+    def check(self, row: int) -> None:
+        """Raise InputError as `content` does; the bytes are read only from a file of another size or time."""
+        number = row if self.spans is None else self.spans[row, 0]
+        try:
+            status = os.stat(self.folder / self.paths[number])
+        except OSError as error:
+            raise InputError(f"{self.name(row)} cannot be read: {error}") from None
+        if not self.is_as_prepared(number, status):
+            self.content(row)
+
+    def is_as_prepared(self, number: int, status: os.stat_result) -> bool:
+        """Whether a file has the size and time that it had then, or nobody knows."""
+        if self.stamps is None:
+            return True
+        return (status.st_size, status.st_mtime_ns) == tuple(self.stamps[number].tolist())
 
     def name(self, row: int) -> str:
         """What to call an image in a message."""
@@ -96,6 +133,11 @@ class ImageFiles:
             Image.DecompressionBombError,
         ) as error:  # what Pillow raises for damaged files
             raise InputError(f"{self.name(row)} is not an image: {error}") from None
+
+
+def digest(content: bytes) -> bytes:
+    """Digest of an image's bytes: 16 bytes."""
+    return hashlib.blake2b(content, digest_size=16).digest()
 
 
 def centre(pixels: np.ndarray, resize: int, crop: int) -> np.ndarray:

@@ -1,6 +1,5 @@
 """A look at every image before a data set is divided: is it whole, and is it there twice?"""
 
-import hashlib
 import io
 from collections.abc import Iterator
 
@@ -8,7 +7,7 @@ import numpy as np
 from tqdm import tqdm
 
 from feature_diversity.base.errors import InputError
-from feature_diversity.data.image_files import ImageFiles
+from feature_diversity.data.image_files import ImageFiles, digest
 from feature_diversity.data.threads import in_order
 
 AHEAD = 256  # images
@@ -16,19 +15,24 @@ QUALITY = 95  # of the cache's JPEG files
 
 
 def inspect(images: np.ndarray | ImageFiles, threads: int) -> tuple[np.ndarray, dict[int, str]]:
-    """What is in each image, as a digest that is equal where images are, and what is wrong with some.
+    """Look into each image: what is there, as a digest that is equal where images are, and what is wrong.
 
-    images: uint8, N x C x H x W, or N files, which are all read and decoded. Returns N digests (bytes; that
-    of a corrupt image is empty) and, for the row of each corrupt image, the reason, which names the file.
+    Args:
+        images: uint8, N x C x H x W, or N files, which are all read and decoded.
+        threads: that read.
+
+    Returns:
+        N digests (bytes; that of a corrupt image is empty), and for the row of each corrupt image the reason,
+        which names the file.
     """
     if isinstance(images, np.ndarray):
-        return np.array([_digest(image.tobytes()) for image in images], object), {}
+        return np.array([digest(image.tobytes()) for image in images], object), {}
     corrupt = {}
 
     def look(row: int) -> bytes:
         try:
             images.pixels(row)
-            return _digest(images.content(row))
+            return digest(images.content(row))
         except InputError as error:
             corrupt[row] = str(error)
             return b""
@@ -39,7 +43,7 @@ def inspect(images: np.ndarray | ImageFiles, threads: int) -> tuple[np.ndarray, 
 
 
 def shrunk(images: ImageFiles, threads: int) -> Iterator[bytes]:
-    """Each image as a JPEG file with a shorter side of window_size pixels."""
+    """Yield each image as a JPEG file with a shorter side of window_size pixels."""
     side = images.window_size
 
     from PIL import Image
@@ -53,7 +57,3 @@ def shrunk(images: ImageFiles, threads: int) -> Iterator[bytes]:
 
     files = in_order(shrink, range(len(images)), threads=threads, ahead=AHEAD)
     return tqdm(files, "resizing images", len(images), unit=" images", disable=None)
-
-
-def _digest(content: bytes) -> bytes:
-    return hashlib.blake2b(content, digest_size=16).digest()

@@ -17,12 +17,21 @@ Batches = Iterator[tuple[Tensor, Tensor, Tensor]]  # images, uint8, B x C x S x 
 
 
 def training_batches(split: Split, order: Tensor, batch_size: int, draw: tuple[int, int]) -> Batches:
-    """Images of the rows in `order` (int64), `batch_size` at a time, on the device of `split.labels`.
+    """Yield the images of some rows, in their order, on the device of `split.labels`.
 
     Images in memory come as they are stored. Of files comes the largest square, at a random place along
-    the longer side and resized to the stored size; draw: (seed, epoch) of that place. torchvision's crops
-    reach into the whole of an oblong image and are cut at full resolution; augmentations of squares
-    of one size are batched on the device instead. The last batch may be smaller.
+    the longer side and resized to the stored size: torchvision's crops reach into the whole of an oblong
+    image and are cut at full resolution; augmentations of squares of one size are batched on the device
+    instead.
+
+    Args:
+        split: the images.
+        order: int64, the rows.
+        batch_size: images of a batch; the last may be smaller.
+        draw: (seed, epoch), which name the draws of the places.
+
+    Yields:
+        Images, uint8, B x C x S x S; labels and rows, int64, B.
     """
     if isinstance(split.images, Tensor):
         for rows in _parts(order.to(split.labels.device), batch_size):
@@ -41,9 +50,17 @@ def training_batches(split: Split, order: Tensor, batch_size: int, draw: tuple[i
 
 
 def evaluation_batches(split: Split, size: int, batch_size: int) -> Batches:
-    """All images in their order, as they are evaluated: size x size pixels, without augmentation.
+    """Yield all images in their order, as they are evaluated: without augmentation.
 
     Images in memory of another size are resized; for files see `ImageFiles.evaluation`.
+
+    Args:
+        split: the images.
+        size: their side in pixels.
+        batch_size: images of a batch; the last may be smaller.
+
+    Yields:
+        Images, uint8, B x C x size x size; labels and rows, int64, B.
     """
     order = torch.arange(len(split.labels))
     if isinstance(split.images, Tensor):
@@ -54,7 +71,7 @@ def evaluation_batches(split: Split, size: int, batch_size: int) -> Batches:
 
 
 def evaluation_images(split: Split, size: int) -> Tensor:
-    """All images of a small split at once: uint8, N x C x size x size."""
+    """Read all images of a small split at once: uint8, N x C x size x size."""
     return torch.cat([images for images, _, _ in evaluation_batches(split, size, batch_size=256)])
 
 

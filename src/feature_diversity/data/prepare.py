@@ -1,10 +1,11 @@
-"""The stage `data`: take a data set from its source, divide it, and write the prepared file."""
+"""Preparing a data set: taken from its source, divided, and written as one file."""
 
-import argparse
 import csv
 import hashlib
 import json
+import os
 import sys
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,6 @@ from torch import Tensor
 
 from feature_diversity.base.errors import InputError
 from feature_diversity.base.files import atomic_write
-from feature_diversity.base.timing import announce_ready
 from feature_diversity.data import sources, store
 from feature_diversity.data.image_files import CROP_SHARE, ImageFiles
 from feature_diversity.data.inspection import inspect, shrunk
@@ -28,44 +28,64 @@ IMAGENET_STD = [0.229, 0.224, 0.225]
 NAMED = 5  # of the images that something is wrong with
 
 
-def main(argv: list[str]) -> None:
-    """Command line of the stage; see --help."""
-    parser = argparse.ArgumentParser(prog="feature_diversity data", description=__doc__)
-    parser.add_argument(
-        "--folder", type=Path, required=True, help="where data sets are looked for and downloaded to"
-    )
-    parser.add_argument(
-        "--dataset", type=json.loads, required=True, help="a study's block `dataset`, as JSON"
-    )
-    parser.add_argument("--output", type=Path, required=True, help="the prepared file (safetensors)")
-    parser.add_argument("--held-out", type=Path, help="list of the held-out images (csv)")
-    parser.add_argument("--threads", type=int, default=1, help="for decoding images in files")
-    arguments = parser.parse_args(argv)
-    announce_ready()
-    options = dict(arguments.dataset)
-    name, size = options.pop("name"), options.pop("image_size")
-    stored_size, cache = options.pop("stored_size", 0), options.pop("cache", False)
-    duplicates = options.pop("duplicates", "refuse")
+def prepare(
+    folder: Path,
+    output: Path,
+    *,
+    name: str,
+    image_size: int,
+    path: str = "",
+    stored_size: int = 0,
+    cache: bool = False,
+    duplicates: str = "refuse",
+    held_out_list: Path | None = None,
+    threads: int = 1,
+    **sizes: int,
+) -> dict[str, int]:
+    """Take a data set from its source, divide it, and write the prepared file that `store.read` reads.
 
-    source = sources.load(name, arguments.folder, options.pop("path", ""))
+    Args:
+        folder: Where data sets are looked for and downloaded to.
+        output: The prepared file (safetensors).
+        name: One of the files in `data/sources`.
+        image_size: Side in pixels of what the network takes.
+        path: Folder of the images below `folder`, for sources that need one.
+        stored_size: Side in pixels of what training begins with. 0: image_size, or, for images in files, what
+            VISSL's crop takes.
+        cache: Whether training images in files are kept, made smaller, beside the output.
+        duplicates: "refuse" or "drop" training images that are also test or validation images.
+        held_out_list: Where to list the held-out images (csv), if anywhere.
+        threads: For decoding images in files.
+        sizes: Of the splits, and the seed that they are drawn with, as `divide` takes them.
+
+    Returns:
+        Split -> number of its images.
+
+    Raises:
+        InputError: A data set that is not there or is damaged, splits that it does not allow, copies of test
+            images, a cache of images that are kept in memory.
+    """
+    source = sources.load(name, folder, path)
     in_files = isinstance(source.images, list)
     if cache and not in_files:
         raise InputError(f"dataset.cache is true, expected false: the images of {name} are kept in memory")
-    stored_size = stored_size or (round(size / CROP_SHARE) if in_files else size)
+    stored_size = stored_size or (round(image_size / CROP_SHARE) if in_files else image_size)
     images = source.images
     if in_files:
-        images = ImageFiles(arguments.folder, source.images, source.spans, size, stored_size)
-    contents, corrupt = inspect(images, arguments.threads)
-    rows = divide(source.labels, source.is_test, candidates=without(corrupt, source.is_test), **options)
+        images = ImageFiles(folder, source.images, source.spans, image_size, stored_size)
+        stamps = stamps_of(images)  # before they are looked at: a file that changes then is noticed, too
+    contents, corrupt = inspect(images, threads)
+    rows = divide(source.labels, source.is_test, candidates=without(corrupt, source.is_test), **sizes)
     rows = without_copies(rows, copies(rows, contents), name, images, drop=duplicates == "drop")
 
     if in_files:
         mean, std = IMAGENET_MEAN, IMAGENET_STD
-        parts = {split: where_they_lie(source, rows[split]) for split in SPLITS}
+        parts = {split: where_they_lie(source, rows[split], stamps, contents) for split in SPLITS}
         kept = b"".join(contents[rows["train"]])
         if cache:
-            parts["train"] = {"cached": write_cache(arguments, parts["train"], size, stored_size)}
-            with open(store.cache_path(arguments.output), "rb") as file:
+            spans = write_cache(folder, output, parts["train"], image_size, stored_size, threads)
+            parts["train"] = {"cached": spans}
+            with open(store.cache_path(output), "rb") as file:
                 kept = hashlib.file_digest(file, "blake2b").digest()
     else:
         pixels = store.resize(torch.from_numpy(images), stored_size)
@@ -73,14 +93,11 @@ def main(argv: list[str]) -> None:
         parts = {split: {"images": pixels[rows[split]]} for split in SPLITS}
         kept = parts["train"]["images"].numpy()
     digest = digest_of(kept, source.labels[rows["train"]])
-    facts = Facts(name, mean, std, size, stored_size, source.class_names, digest)
-    write(arguments.output, facts, parts, source.labels, rows)
-    if arguments.held_out:
-        write_held_out(arguments.held_out, source, images, rows)
-    print(
-        f"{name}: " + ", ".join(f"{len(rows[split]):,} {split}" for split in SPLITS),
-        f"images of {size} x {size}",
-    )
+    facts = Facts(name, mean, std, image_size, stored_size, source.class_names, digest)
+    write(output, facts, parts, source.labels, rows)
+    if held_out_list:
+        write_held_out(held_out_list, source, images, rows)
+    return {split: len(rows[split]) for split in SPLITS}
 
 
 def without(corrupt: dict[int, str], is_test: np.ndarray) -> np.ndarray:
@@ -137,22 +154,41 @@ def digest_of(kept: bytes | np.ndarray, labels: np.ndarray) -> str:
     return digest.hexdigest()
 
 
-def where_they_lie(source: sources.Source, rows: np.ndarray) -> dict[str, Tensor]:
-    """Where the images of those rows lie, as the prepared file has it."""
+def stamps_of(images: ImageFiles) -> np.ndarray:
+    """Size in bytes and time (ns) of each file, int64, P x 2; -1 of one that cannot be read."""
+    stamps = np.full((len(images.paths), 2), -1)
+    for number, path in enumerate(images.paths):
+        with suppress(OSError):
+            status = os.stat(images.folder / path)
+            stamps[number] = status.st_size, status.st_mtime_ns
+    return stamps
+
+
+def where_they_lie(
+    source: sources.Source, rows: np.ndarray, stamps: np.ndarray, contents: np.ndarray
+) -> dict[str, Tensor]:
+    """Where the images of those rows lie and what they were then, as the prepared file has it.
+
+    stamps: of all files. contents: digests of all images.
+    """
+    digests = np.frombuffer(b"".join(contents[rows]), np.uint8).reshape(-1, 16).copy()
     if source.spans is None:
-        return {"paths": store.join_names([source.images[row] for row in rows])}
-    return {"paths": store.join_names(source.images), "spans": torch.from_numpy(source.spans[rows])}
+        where = {"paths": store.join_names([source.images[row] for row in rows])}
+        stamps = stamps[rows]
+    else:
+        where = {"paths": store.join_names(source.images), "spans": torch.from_numpy(source.spans[rows])}
+    return where | {"stamps": torch.tensor(stamps), "digests": torch.from_numpy(digests)}
 
 
 def write_cache(
-    arguments: argparse.Namespace, train: dict[str, Tensor], size: int, stored_size: int
+    folder: Path, output: Path, train: dict[str, Tensor], size: int, stored_size: int, threads: int
 ) -> Tensor:
     """Write the training images, made smaller, one after the other beside the output: int64, N x 3 spans."""
     spans = train["spans"].numpy() if "spans" in train else None
-    images = ImageFiles(arguments.folder, store.split_names(train["paths"]), spans, size, stored_size)
+    images = ImageFiles(folder, store.split_names(train["paths"]), spans, size, stored_size)
     lengths = []
-    with atomic_write(store.cache_path(arguments.output)) as path, open(path, "wb") as file:
-        for content in shrunk(images, arguments.threads):
+    with atomic_write(store.cache_path(output)) as path, open(path, "wb") as file:
+        for content in shrunk(images, threads):
             lengths.append(file.write(content))
     lengths = torch.tensor(lengths)
     return torch.stack([torch.zeros_like(lengths), lengths.cumsum(0) - lengths, lengths], dim=1)

@@ -13,11 +13,22 @@ def split_sizes(
     held_out_2: int,
     train: int,
 ) -> dict[str, int]:
-    """Numbers of images of the splits of a data set published with so many training and test images.
+    """Count the images of the splits of a data set published with so many training and test images.
 
-    test: drawn from the training images, for a data set without test images. held_out and held_out_2 are
-    drawn from the test images, disjoint. validation is drawn from the training images; train: of what then
-    remains, 0 for all. Raises InputError naming the key of what is impossible.
+    Args:
+        published_train: training images.
+        published_test: test images, perhaps 0.
+        test: drawn from the training images, for a data set without test images.
+        validation: drawn from the training images.
+        held_out: drawn from the test images.
+        held_out_2: drawn from the test images, none of them in held_out.
+        train: of the training images that then remain, 0 for all.
+
+    Returns:
+        Numbers of images of "train", "validation", "test", "held_out" and "held_out_2".
+
+    Raises:
+        InputError: a number that is impossible; the message names its key.
     """
 
     def at_most(key: str, wanted: int, available: int, what: str) -> None:

@@ -7,10 +7,20 @@ from feature_diversity.data.sizes import split_sizes
 
 
 def stratified_draw(labels: np.ndarray, count: int, generator: np.random.Generator) -> np.ndarray:
-    """Draw `count` rows at random without replacement, each class in its share of all rows.
+    """Draw rows at random without replacement, each class in its share of all rows.
 
-    labels: integer, N. Shares are rounded so that they add up to `count` (largest remainders
-    first). Returns the sorted row numbers, int64. Raises InputError if there are fewer rows.
+    Shares are rounded so that they add up to `count` (largest remainders first).
+
+    Args:
+        labels: integer, N.
+        count: rows to draw.
+        generator: of the draws.
+
+    Returns:
+        Row numbers, int64, ascending.
+
+    Raises:
+        InputError: there are fewer rows.
     """
     if count > len(labels):
         raise InputError(f"{count} images asked for, but there are only {len(labels)}")
@@ -37,13 +47,25 @@ def divide(
     held_out_2: int = 0,
     candidates: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
-    """Row numbers of the splits of one data set.
+    """Divide the rows of one data set.
 
-    labels: integer, N. is_test: bool, N; if nowhere True, `test` rows are drawn from all. candidates: rows
-    that may be used, all by default. validation rows are drawn from the rest, `train` rows from what then
-    remains (0 = all of it), and held_out and held_out_2 rows, whose features the energy is computed
-    from, out of the test rows. Returns "train", "validation" and "test" (disjoint), "held_out" and
-    "held_out_2" (disjoint parts of test). Raises InputError as `split_sizes` does.
+    Args:
+        labels: integer, N.
+        is_test: bool, N, the published test images.
+        test: rows drawn for testing where `is_test` is nowhere True, else 0.
+        validation: rows drawn from the rest.
+        held_out: rows drawn from the test rows, whose features the energy is computed from.
+        train: rows drawn from what remains; 0 for all of it.
+        seed: of the draws.
+        held_out_2: more rows drawn from the test rows.
+        candidates: rows that may be used; None for all.
+
+    Returns:
+        Row numbers of "train", "validation" and "test" (disjoint), and of "held_out" and "held_out_2"
+        (disjoint parts of "test").
+
+    Raises:
+        InputError: as `split_sizes`.
     """
     generator = np.random.default_rng(seed)
     rows = np.arange(len(labels)) if candidates is None else candidates
@@ -79,10 +101,16 @@ def divide(
 
 
 def copies(rows: dict[str, np.ndarray], content: np.ndarray) -> dict[str, np.ndarray]:
-    """Rows whose content is also in a split that must not be seen: pairs for "train" and "validation".
+    """Find rows whose content is also in a split that must not be seen.
 
-    content: N, equal where images are equal. Training images must be neither test nor validation images,
-    validation images no test images. Returns for each of the two the M x 2 rows (its own, the other's).
+    Training images must be neither test nor validation images, validation images no test images.
+
+    Args:
+        rows: row numbers of "train", "validation" and "test".
+        content: N, equal where images are equal.
+
+    Returns:
+        For "train" and "validation", M x 2 rows: its own, the other's.
     """
     test, validation = rows["test"], rows["validation"]
     return {

@@ -2,9 +2,10 @@
 
 Of each split train, validation, test, held_out and held_out_2: `{split}.labels` (int64, N), `{split}.rows`
 (int64, N: row in the data set as published), and either `{split}.images` (uint8, N x C x S x S) or, for
-images in files, `{split}.paths` (names below the data folder, each ended by a zero byte) and perhaps
-`{split}.spans` (int64, N x 3, as in `ImageFiles`). Training images in the cache have `train.cached` (such
-spans, of the file beside this one that ends in .jpegs) in place of paths. The metadata hold the facts.
+images in files, `{split}.paths` (names below the data folder, each ended by a zero byte), `{split}.stamps`,
+`{split}.digests` and perhaps `{split}.spans`, all as in `ImageFiles`. Training images in the cache have
+`train.cached` (such spans, of the file beside this one that ends in .jpegs) in place of these. The metadata
+hold the facts.
 """
 
 import json
@@ -56,20 +57,27 @@ class Split:
         return Split(images, self.labels.to(device))
 
 
-def data_folder() -> Path:
-    """Where data sets are looked for: what the environment variable DATA_FOLDER says, else `data`."""
-    return Path(os.environ.get("DATA_FOLDER", "data"))
+def read(path: str | Path, *splits: str, folder: Path = Path("data")) -> tuple[Facts, list[Split]]:
+    """Read the facts and the named splits of a prepared data set.
 
+    Args:
+        path: The prepared file.
+        splits: Any of `SPLITS`.
+        folder: Where data sets lie; images in files are read from there.
 
-def read(path: str | Path, *splits: str) -> tuple[Facts, list[Split]]:
-    """Read the facts and the named splits of a prepared data set; InputError if it is not one."""
+    Returns:
+        The facts, and the splits in the order that they were asked for.
+
+    Raises:
+        InputError: The file is no prepared data set.
+    """
     try:
         with safe_open(str(path), framework="pt") as file:
             facts = Facts(**json.loads(file.metadata()["facts"]))
             names = set(file.keys())
             tensors = {key: file.get_tensor(key) for key in names if key.split(".")[0] in splits}
             parts = [
-                Split(_images(tensors, split, facts, Path(path)), tensors[f"{split}.labels"])
+                Split(_images(tensors, split, facts, Path(path), folder), tensors[f"{split}.labels"])
                 for split in splits
             ]
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
@@ -79,16 +87,20 @@ def read(path: str | Path, *splits: str) -> tuple[Facts, list[Split]]:
     return facts, parts
 
 
-def _images(tensors: dict[str, Tensor], split: str, facts: Facts, path: Path) -> Tensor | ImageFiles:
+def _images(
+    tensors: dict[str, Tensor], split: str, facts: Facts, path: Path, folder: Path
+) -> Tensor | ImageFiles:
     if f"{split}.images" in tensors:
         return tensors[f"{split}.images"]
     if f"{split}.cached" in tensors:
         folder, paths, spans = path.parent, [cache_path(path).name], tensors[f"{split}.cached"]
     else:
-        folder, paths = data_folder(), split_names(tensors[f"{split}.paths"])
+        paths = split_names(tensors[f"{split}.paths"])
         spans = tensors.get(f"{split}.spans")
     spans = None if spans is None else spans.numpy()
-    return ImageFiles(folder, paths, spans, facts.image_size, facts.stored_size)
+    then = [tensors.get(f"{split}.{name}") for name in ("stamps", "digests")]
+    stamps, digests = (None if values is None else values.numpy() for values in then)
+    return ImageFiles(folder, paths, spans, facts.image_size, facts.stored_size, stamps, digests)
 
 
 def cache_path(path: Path) -> Path:

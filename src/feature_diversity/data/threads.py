@@ -12,10 +12,19 @@ Result = TypeVar("Result")
 def in_order(
     work: Callable[[Item], Result], items: Iterable[Item], *, threads: int, ahead: int
 ) -> Iterator[Result]:
-    """work(item) of each item, in the order of the items, at most `ahead` of them before they are taken.
+    """Do work ahead in threads, and yield its results in the order of the items.
 
-    An exception in `work` is raised when its result is taken. Closing the iterator drops what is waiting.
-    Threads suffice for images: Pillow decodes and resizes without holding Python's lock.
+    Threads suffice for images: Pillow decodes and resizes without holding Python's lock. An exception in
+    `work` is raised when its result is taken. Closing the iterator drops what is waiting.
+
+    Args:
+        work: what is done with an item.
+        items: taken as they are needed.
+        threads: how many.
+        ahead: results at most that wait to be taken.
+
+    Yields:
+        work(item) of each item.
     """
     pool = ThreadPoolExecutor(threads)
     waiting = deque()

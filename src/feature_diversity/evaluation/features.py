@@ -1,7 +1,5 @@
-"""The stage `extract`: features of the held-out images at the recorded layers, written as they come."""
+"""Features of images at the recorded layers of a network, written as they come."""
 
-import argparse
-import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -11,56 +9,31 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from feature_diversity.base.errors import InputError
+from feature_diversity.base.batches import extraction_batch
 from feature_diversity.base.files import atomic_write
-from feature_diversity.base.timing import announce_ready
 from feature_diversity.compute.draws import generator
 from feature_diversity.data import store
 from feature_diversity.data.augment import colour_jitter, random_resized_crop
-from feature_diversity.data.loader import evaluation_images
 from feature_diversity.networks import model
 
-# Images through the network at a time: 250, or fewer of more than 64 x 128 pixels, 41 of 224 x 224, whose
-# features then take 400 MB. Features do not depend on it; the draws of the views do.
-BATCH = 250
-BATCH_PIXELS = 2**21
 POOLED = ("trunk", "head")  # layers of which two augmented views are recorded, for the alignment
-
-
-def main(argv: list[str]) -> None:
-    """Command line of the stage; see --help."""
-    parser = argparse.ArgumentParser(prog="feature_diversity extract", description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="prepared data set")
-    parser.add_argument(
-        "--models", type=Path, nargs="+", required=True, help="model.safetensors of one or more runs"
-    )
-    parser.add_argument("--layers", type=json.loads, required=True, help="layers to record, as a JSON list")
-    parser.add_argument("--threads", type=int, default=1)
-    arguments = parser.parse_args(argv)
-    torch.set_num_threads(arguments.threads)
-
-    facts, (held_out, second) = store.read(arguments.data, "held_out", "held_out_2")
-    images = evaluation_images(held_out, facts.image_size)
-    announce_ready()
-    for path in arguments.models:
-        network = model.read_for_features(path)
-        if network.head is None and "head" in arguments.layers:
-            raise InputError(f"{path} was released without its head; leave head out of the study's layers")
-        extract(network, images, facts, arguments.layers, path.parent / "features")
-        if len(second.labels):
-            others = evaluation_images(second, facts.image_size)
-            extract(network, others, facts, arguments.layers, path.parent / "features" / "second")
-        print(f"{path.parent.name}: {len(images)} images, layers {', '.join(arguments.layers)}")
 
 
 def extract(
     network: model.Model, images: Tensor, facts: store.Facts, layers: list[str], folder: Path
 ) -> None:
-    """Write features of uint8 images, N x C x S x S, in eval mode, to `folder`.
+    """Write the features of images, in eval mode.
 
     `{layer}.npy`: float32, N x C x H x W, or N x C for trunk and head. All layers are taken after their
     ReLU; `head` is the output of the pretext head, not normalised. `views_{layer}.npy`, 2 x N x C, for
     trunk and head: the same of two augmentations of each image.
+
+    Args:
+        network: trunk and head.
+        images: uint8, N x C x S x S.
+        facts: of the data set; its mean and deviation normalise the images.
+        layers: names of layers.
+        folder: where the files go.
     """
     pooled = [layer for layer in POOLED if layer in layers]
     views: list[dict[str, np.ndarray]] = []
@@ -76,17 +49,23 @@ def extract(
 
 
 def batches(images: Tensor) -> Iterator[tuple[int, Tensor]]:
-    """Batches in 0 ... 1 on the device, each with the row that it starts at."""
-    size = max(1, min(BATCH, BATCH_PIXELS // images.shape[2:].numel()))
+    """Yield batches in 0 ... 1 on the device, each with the row that it starts at."""
+    size = extraction_batch(images.shape[2:].numel())
     for start in range(0, len(images), size):
         yield start, store.to_unit(images[start : start + size].to(model.device()))
 
 
 def augmented_views(images: Tensor, start: int) -> list[Tensor]:
-    """Two random augmentations of each image in 0 ... 1, the same for every network.
+    """Make two random augmentations of each image, the same for every network.
 
-    start: row of the first image, which names the draws. Crops of 20 to 100 % of the area and colour
-    jitter as in SimCLR at half strength, without mirroring.
+    Crops of 20 to 100 % of the area and colour jitter as in SimCLR at half strength, without mirroring.
+
+    Args:
+        images: 0 ... 1, N x C x S x S.
+        start: row of the first image, which names the draws.
+
+    Returns:
+        Two tensors like images.
     """
     draws = generator(0, "alignment", start)
     crops = [random_resized_crop(images, draws, scale=(0.2, 1.0)) for _ in range(2)]
@@ -97,7 +76,7 @@ def augmented_views(images: Tensor, start: int) -> list[Tensor]:
 def features_of(
     network: model.Model, images: Tensor, facts: store.Facts, layers: list[str]
 ) -> dict[str, np.ndarray]:
-    """Features of images in 0 ... 1, from one forward."""
+    """Compute features of images in 0 ... 1, of all layers in one forward: float32, by layer."""
     wanted = [layer for layer in layers if layer != "head"]
     if "head" in layers and "trunk" not in wanted:
         wanted.append("trunk")
@@ -111,10 +90,18 @@ def features_of(
 def writing(
     folder: Path, layers: list[str], images: int
 ) -> Iterator[Callable[[dict[str, np.ndarray]], None]]:
-    """Yield a function that appends a batch of features to `{layer}.npy` of each layer.
+    """Open `{layer}.npy` of each layer for features that come in batches.
 
-    images: how many will come. A thread writes while the network computes; it holds one batch at most.
-    The files appear when the block ends well.
+    A thread writes while the network computes; it holds one batch at most. The files appear when the block
+    ends well.
+
+    Args:
+        folder: where the files go.
+        layers: names of layers.
+        images: how many will come.
+
+    Yields:
+        A function that appends a batch, {layer: B x ...}.
     """
     last: Future | None = None
 

@@ -10,10 +10,19 @@ CHUNK = 1024  # queries compared at a time
 def knn_scores(
     train: Tensor, labels: Tensor, queries: Tensor, classes: int, *, k: int = 200, temperature: float = 0.07
 ) -> Tensor:
-    """Score of each class for each query: the sum of exp(cosine / temperature) over its k nearest neighbours.
+    """Score each class for each query: the sum of exp(cosine / temperature) over its k nearest neighbours.
 
-    train: N x D, with labels, int64, N; queries: M x D, of any norm. k and temperature are those of Wu et al.
-    2018 (arXiv 1805.01978); with fewer training rows, all are neighbours. Returns M x classes.
+    Args:
+        train: N x D, of any norm.
+        labels: int64, N.
+        queries: M x D, of any norm.
+        classes: how many.
+        k: neighbours, of Wu et al. 2018 (arXiv 1805.01978), as is the temperature; with fewer training rows,
+            all are neighbours.
+        temperature: of the weights.
+
+    Returns:
+        M x classes.
     """
     train, queries = F.normalize(train, dim=1), F.normalize(queries, dim=1)
     scores = []

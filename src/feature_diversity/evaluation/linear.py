@@ -1,16 +1,10 @@
-"""The stage `linear_eval`: how well a linear classifier on the frozen trunk tells the classes apart."""
+"""Linear evaluation: how well a linear classifier on the frozen trunk tells the classes apart."""
 
-import argparse
-import json
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from feature_diversity.base.errors import InputError
-from feature_diversity.base.files import atomic_write
-from feature_diversity.base.timing import announce_ready
 from feature_diversity.data import store
 from feature_diversity.evaluation import sgd_protocol as vissl_linear
 from feature_diversity.evaluation.knn import knn_scores
@@ -19,36 +13,6 @@ from feature_diversity.evaluation.probes import error, features, judge
 from feature_diversity.networks import model
 
 SPLITS = ("train", "validation", "test")
-
-
-def main(argv: list[str]) -> None:
-    """Command line of the stage; see --help."""
-    parser = argparse.ArgumentParser(prog="feature_diversity linear_eval", description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="prepared data set")
-    parser.add_argument(
-        "--models", type=Path, nargs="+", required=True, help="model.safetensors of one or more runs"
-    )
-    parser.add_argument(
-        "--options", type=json.loads, required=True, help="a study's block `linear_evaluation` (JSON)"
-    )
-    parser.add_argument("--outputs", type=Path, nargs="+", required=True, help="linear.json for each model")
-    parser.add_argument("--threads", type=int, default=1)
-    arguments = parser.parse_args(argv)
-    torch.set_num_threads(arguments.threads)
-
-    facts, splits = store.read(arguments.data, *SPLITS)
-    for name, split in zip(SPLITS, splits, strict=True):
-        if not len(split.labels):
-            raise InputError(f"{arguments.data} has no {name} images, which linear evaluation needs")
-    announce_ready()
-    for path, output in zip(arguments.models, arguments.outputs, strict=True):
-        result = evaluate(model.read_for_features(path), facts, splits, **arguments.options)
-        with atomic_write(output) as temporary:
-            temporary.write_text(json.dumps(result, indent=2) + "\n")
-        print(
-            f"{path.parent.name}: test error {result['test_error']:.4f}, "
-            f"validation error {result['val_error']:.4f}"
-        )
 
 
 def evaluate(
@@ -61,11 +25,22 @@ def evaluate(
     penalties: list[float],
     **training: Any,
 ) -> dict[str, Any]:
-    """Linear evaluation of the trunk and, if asked for, of other layers; validation chooses, test reports.
+    """Judge the trunk and perhaps other layers by linear classifiers; validation chooses, test reports.
 
-    splits: train, validation, test. protocol: "cached", features once without augmentation and converged
-    classifiers for all penalties, or "vissl". layers: beside the trunk. training: of the protocol vissl,
-    `sgd_protocol.train`'s options. Also the errors of weighted k nearest neighbours, on the trunk's features.
+    Also by weighted k nearest neighbours, on the trunk's features.
+
+    Args:
+        network: whose trunk is frozen.
+        facts: of the data set.
+        splits: train, validation, test.
+        protocol: "cached", features once without augmentation and converged classifiers for all penalties, or
+            "vissl", classifiers trained by SGD on augmented images.
+        layers: beside the trunk.
+        penalties: of the protocol cached.
+        **training: options of `sgd_protocol.train`, of the protocol vissl.
+
+    Returns:
+        The contents of linear.json.
     """
     layers = ["trunk", *[layer for layer in layers or [] if layer != "trunk"]]
     labels = [split.labels.to(model.device()) for split in splits]
@@ -97,10 +72,19 @@ def evaluate(
 def cached(
     features: list[Tensor], labels: list[Tensor], classes: int, penalties: list[float]
 ) -> dict[str, Any]:
-    """Converged classifiers for all penalties; the one with the least validation error, and its errors.
+    """Fit converged classifiers for all penalties, and judge the one with the least validation error.
 
-    features, labels: of train, validation, test. Each feature is standardised by its mean and deviation over
-    the training images. A tie in validation error goes to the larger penalty.
+    Each feature is standardised by its mean and deviation over the training images. A tie in validation error
+    goes to the larger penalty.
+
+    Args:
+        features: N x D, of train, validation and test.
+        labels: int64, N, of the same.
+        classes: how many.
+        penalties: to choose from.
+
+    Returns:
+        The penalty chosen, all penalties, and what `judge` returns.
     """
     std, mean = torch.std_mean(features[0], dim=0)
     features = [(x - mean) / torch.where(std > 0, std, 1) for x in features]
@@ -109,4 +93,8 @@ def cached(
     scores = [[x @ weight + bias for x in features[1:]] for weight, bias in classifiers]
     errors = [error(validation, labels[1]) for validation, _ in scores]
     best = min(range(len(penalties)), key=lambda i: errors[i])
-    return {"penalty": penalties[best], "penalties": penalties, **judge(*scores[best], labels[1:])}
+    return {
+        "penalty": penalties[best],
+        "penalties": penalties,
+        **judge(scores[best][0], scores[best][1], labels[1:]),
+    }

@@ -15,13 +15,19 @@ HALVINGS = 20
 def fit_grid(x: Tensor, labels: Tensor, classes: int, penalties: list[float]) -> list[tuple[Tensor, Tensor]]:
     """Fit one classifier for each penalty.
 
-    x: floating, N x D, about centred. labels: int64, N. Each minimises mean cross-entropy + penalty / 2 x sum
-    of squared weights (biases free) from zero weights: convex, so that no seed is involved. Returns (weight
-    D x classes, bias classes) for each penalty, in the order given.
+    Each minimises mean cross-entropy + penalty / 2 x sum of squared weights (biases free) from zero weights:
+    convex, so that no seed is involved. Newton's method; its steps are solved for by conjugate gradients in
+    the features' principal axes, where the Hessian is nearly diagonal. All penalties go together, so that the
+    products with x, which take the time, are shared. Those that have converged drop out.
 
-    Newton's method; its steps are solved for by conjugate gradients in the features' principal axes, where
-    the Hessian is nearly diagonal. All penalties go together, so that the products with x, which take the
-    time, are shared. Those that have converged drop out.
+    Args:
+        x: floating, N x D, about centred.
+        labels: int64, N.
+        classes: how many.
+        penalties: P of them.
+
+    Returns:
+        (weight, D x classes; bias, classes) for each penalty, in the order given.
     """
     axes, variances = principal_axes(x)
     ones = x.new_ones(len(x), 1)
@@ -60,9 +66,15 @@ def fit_grid(x: Tensor, labels: Tensor, classes: int, penalties: list[float]) ->
 
 
 def principal_axes(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Orthonormal axes, D x min(N, D), that span the rows of x, and the mean square of x along each.
+    """Find orthonormal axes that span the rows of x, and the mean square of x along each.
 
     Weights across these rows have no effect on the scores, so the penalty makes them zero.
+
+    Args:
+        x: N x D.
+
+    Returns:
+        D x K axes and K mean squares, K = min(N, D) or fewer.
     """
     wide = x.shape[1] > x.shape[0]
     product = (x @ x.T if wide else x.T @ x).double() / len(x)

@@ -17,9 +17,13 @@ BATCH = 256  # images through the trunk at a time; results do not depend on it
 
 
 def pool(maps: Tensor) -> Tensor:
-    """VISSL's pooling before its linear classifiers: N x C x k x k of about 9,000 values an image.
+    """Pool maps to about 9,000 values an image, as VISSL for its linear classifiers (`readings.vissl`).
 
-    maps: N x C x H x W, or N x C of the pooled trunk, which stays N x C x 1 x 1. As `readings.vissl`.
+    Args:
+        maps: N x C x H x W, or N x C of the pooled trunk.
+
+    Returns:
+        N x C x k x k; N x C x 1 x 1 of the pooled trunk.
     """
     if maps.ndim == 2:
         return maps[:, :, None, None]
@@ -33,7 +37,7 @@ def pool(maps: Tensor) -> Tensor:
 
 @torch.no_grad()
 def features(network: model.Model, split: store.Split, facts: store.Facts, layer: str = "trunk") -> Tensor:
-    """Pooled features of a layer, float32, N x values, in eval mode and without augmentation."""
+    """Compute pooled features of a layer, float32, N x values, in eval mode and without augmentation."""
     return torch.cat([pool(maps[layer]).flatten(1) for maps, _ in layers_of(network, split, facts, [layer])])
 
 
@@ -41,7 +45,7 @@ def features(network: model.Model, split: store.Split, facts: store.Facts, layer
 def layers_of(
     network: model.Model, split: store.Split, facts: store.Facts, layers: list[str]
 ) -> Iterator[tuple[dict[str, Tensor], Tensor]]:
-    """Each batch's outputs of the layers, in eval mode and without augmentation, and its labels."""
+    """Yield each batch's outputs of the layers, in eval mode and without augmentation, and its labels."""
     split = split.to(model.device())
     for images, labels, _ in evaluation_batches(split, facts.image_size, BATCH):
         x = store.normalise(store.to_unit(images), facts)
@@ -49,7 +53,16 @@ def layers_of(
 
 
 def judge(validation: Tensor, test: Tensor, labels: list[Tensor]) -> dict[str, Any]:
-    """Errors, top-1 and top-5 accuracies (shares) of scores, N x classes; labels: of both."""
+    """Compute errors and top-1 and top-5 accuracies.
+
+    Args:
+        validation: scores, N x classes.
+        test: scores, M x classes.
+        labels: int64, of validation and of test.
+
+    Returns:
+        val_error, val_top1, val_top5, test_error, test_top1, test_top5: shares, 0 ... 1.
+    """
     result = {}
     for name, scores, truth in (("val", validation, labels[0]), ("test", test, labels[1])):
         result[f"{name}_error"] = error(scores, truth)
@@ -59,11 +72,11 @@ def judge(validation: Tensor, test: Tensor, labels: list[Tensor]) -> dict[str, A
 
 
 def top_accuracy(scores: Tensor, labels: Tensor, k: int) -> float:
-    """Share of rows whose label is among the k highest scores (N x classes)."""
+    """Compute the share of rows whose label is among the k highest scores (N x classes)."""
     k = min(k, scores.shape[1])
     return (scores.topk(k, dim=1).indices == labels[:, None]).any(dim=1).double().mean().item()
 
 
 def error(scores: Tensor, labels: Tensor) -> float:
-    """Share of rows whose label does not have the highest score."""
+    """Compute the share of rows whose label does not have the highest score."""
     return (scores.argmax(dim=1) != labels).double().mean().item()

@@ -43,7 +43,7 @@ class Classifier(nn.Module):
 
 
 def rate(epoch: int, epochs: int, batch_size: int) -> float:
-    """The learning rate of an epoch, counted from 0."""
+    """Compute the learning rate of an epoch, counted from 0."""
     base = scaled_learning_rate(LEARNING_RATE, batch_size)
     return learning_rate(
         epoch / epochs, base=base, schedule="multistep", milestones=MILESTONES, factor=FACTOR
@@ -51,7 +51,7 @@ def rate(epoch: int, epochs: int, batch_size: int) -> float:
 
 
 def optimizer_of(classifiers: nn.ModuleDict) -> SGD:
-    """VISSL's SGD: Nesterov momentum, and weight decay of everything but BatchNorm's parameters."""
+    """Make VISSL's SGD: Nesterov momentum, and weight decay of everything but BatchNorm's parameters."""
     groups = parameter_groups(classifiers, WEIGHT_DECAY, decay_norm=False, decay_bias=True)
     return make_optimizer(groups, optimizer="sgd", momentum=MOMENTUM, nesterov=True)
 
@@ -63,7 +63,15 @@ def step(
     labels: Tensor,
     lr: float,
 ) -> None:
-    """One update of all classifiers: the losses of all layers are summed (each has weights of its own)."""
+    """Update all classifiers once: the losses of all layers are summed (each has weights of its own).
+
+    Args:
+        classifiers: by layer.
+        optimizer: of all their parameters.
+        maps: pooled, N x C x k x k, by layer.
+        labels: int64, N.
+        lr: learning rate.
+    """
     optimizer.zero_grad()
     loss = sum(F.cross_entropy(classifiers[layer](maps[layer]), labels) for layer in classifiers)
     loss.backward()
@@ -83,10 +91,21 @@ def train(
     augmentation: str = "crop",
     seed: int = 0,
 ) -> nn.ModuleDict:
-    """Train a classifier on each layer; returns them in eval mode.
+    """Train a classifier on each layer; the trunk stays in eval mode.
 
-    augmentation: "crop", a random crop of 8 to 100 % of the area, as for ImageNet, or "resize", the whole
-    image, as for CIFAR-100; either is mirrored with probability 0.5. The trunk stays in eval mode.
+    Args:
+        network: whose trunk is frozen.
+        split: training images.
+        facts: of the data set.
+        layers: names of layers.
+        epochs: of training.
+        batch_size: images a step.
+        augmentation: "crop", a random crop of 8 to 100 % of the area, as for ImageNet, or "resize", the whole
+            image, as for CIFAR-100; either is mirrored with probability 0.5.
+        seed: of initial weights, order and augmentation.
+
+    Returns:
+        Classifiers in eval mode, by layer.
     """
     device = model.device()
     split = split.to(device)
@@ -112,7 +131,7 @@ def train(
 
 
 def augment(images: Tensor, size: int, augmentation: str, draws: torch.Generator) -> Tensor:
-    """uint8 images as the trunk is trained on them here: 0 ... 1, size x size pixels."""
+    """Make of uint8 images what the trunk is given in this training: 0 ... 1, size x size pixels."""
     if augmentation == "crop":
         return random_resized_crop(store.to_unit(images), draws, size=size, flip_probability=0.5)
     resized = store.to_unit(store.resize(images, size))
@@ -123,7 +142,7 @@ def augment(images: Tensor, size: int, augmentation: str, draws: torch.Generator
 def scores(
     classifiers: nn.ModuleDict, network: model.Model, split: store.Split, facts: store.Facts
 ) -> dict[str, Tensor]:
-    """Each classifier's scores, N x classes, of all images."""
+    """Compute each classifier's scores, N x classes, of all images."""
     batches: Iterator = layers_of(network, split, facts, list(classifiers))
     found = [{name: classifiers[name](pool(maps[name])) for name in classifiers} for maps, _ in batches]
     return {name: torch.cat([batch[name] for batch in found]) for name in classifiers}

@@ -1,8 +1,10 @@
 """Titles and captions of the figures, for the pictures, the report and Snakemake's own report."""
 
+from feature_diversity.base.reading import HEADLINE, in_words
+
 READING = (
-    "Diversity is minus the mean hyperspherical energy (s = 1) of the held-out images' feature vectors, "
-    "flattened and not centred; test error is that of a linear classifier on the frozen trunk."
+    "Diversity is minus the mean hyperspherical energy of the held-out images' feature vectors "
+    f"({in_words(**HEADLINE)}); test error is that of a linear classifier on the frozen trunk."
 )
 SEEDS = (
     "Small points are single seeds, large ones their mean, bars its 95 % interval (Student's t over seeds)."

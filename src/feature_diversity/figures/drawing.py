@@ -13,15 +13,17 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
+from feature_diversity.base.layers import in_order
+from feature_diversity.base.reading import HEADLINE
 from feature_diversity.base.run import CELL
 from feature_diversity.figures.seeds import FEWEST, drawable, over_seeds
-from feature_diversity.figures.style import NAMES, PAGE, in_order
+from feature_diversity.figures.style import NAMES, PAGE
 
 LOGARITHM = (lambda diversity: -np.log(-np.minimum(diversity, -1e-12)), lambda value: -np.exp(-value))
 WIDE = 10  # largest over median diversity from which an axis is logarithmic
 MANY = 2000  # points of a panel from which they are drawn as pixels: a small file, and text stays sharp
 ENTRIES = 8  # of a legend's part, at most
-DIVERSITY = "Diversity (minus energy, s = 1)"
+DIVERSITY = f"Diversity (minus energy, s = {HEADLINE['s']})"
 ERROR = "Test error (%)"
 
 
@@ -208,7 +210,7 @@ def finish(figure: Figure, title: str, notes: Notes) -> None:
     lines = textwrap.wrap(notes.text(), 150)
     below = 0.13 * len(lines) / figure.get_figheight()
     figure.text(0.01, 0.02 / figure.get_figheight(), "\n".join(lines), fontsize=6.5, color="0.3")
-    figure.get_layout_engine().set(rect=(0.005, below, 0.99, 0.985 - below))
+    figure.get_layout_engine().set(rect=(0.005, below, 0.99, 0.985 - below))  # type: ignore[call-arg]
     figure.draw_without_rendering()  # the layout is found once, not again for each format
     figure.set_layout_engine("none")
     for ax in figure.axes:  # the solver's last bits depend on where objects lie in memory

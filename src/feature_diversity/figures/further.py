@@ -5,6 +5,7 @@ import pandas as pd
 from matplotlib.colors import FuncNorm
 from matplotlib.figure import Figure
 
+from feature_diversity.base.layers import PAPERS_LAYERS, in_order
 from feature_diversity.base.run import NETWORK, RUN
 from feature_diversity.figures.captions import TITLES
 from feature_diversity.figures.drawing import (
@@ -25,7 +26,7 @@ from feature_diversity.figures.drawing import (
     subject,
 )
 from feature_diversity.figures.heat_map import heat_map
-from feature_diversity.figures.style import NAMES, PAPERS_LAYERS, SEQUENTIAL, in_order, look_of
+from feature_diversity.figures.style import NAMES, SEQUENTIAL, look_of
 from feature_diversity.results.table import shown_in
 
 WIDTHS = 4  # panels at most
@@ -63,7 +64,7 @@ def untrained_control(table: pd.DataFrame) -> tuple[Figure, Notes]:
     key_columns = [*NETWORK, "layer"]
     before = rows[rows["epochs"] == 0].set_index(key_columns)[["diversity", "error"]]
     after = rows[rows["epochs"] > 0].sort_values("epochs").drop_duplicates(key_columns, keep="last")
-    both = after.join(before, on=key_columns, suffixes=("", "_before"), how="inner")
+    both = after.join(before, on=key_columns, lsuffix="", rsuffix="_before", how="inner")
     if both.empty:
         return nothing(
             TITLES["untrained"], notes, "no network was measured before and after training (epochs: 0)"

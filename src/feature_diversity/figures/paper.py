@@ -5,6 +5,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from feature_diversity.base.layers import PAPERS_LAYERS
 from feature_diversity.figures.captions import TITLES
 from feature_diversity.figures.drawing import (
     Look,
@@ -22,7 +23,7 @@ from feature_diversity.figures.drawing import (
     subject,
 )
 from feature_diversity.figures.seeds import over_seeds
-from feature_diversity.figures.style import COLOURS, LINES, MARKERS, NAMES, PAPERS_LAYERS, SEQUENTIAL, look_of
+from feature_diversity.figures.style import COLOURS, LINES, MARKERS, NAMES, SEQUENTIAL, look_of
 
 POINT = ["diversity", "error"]
 NO_POINTS = "no run has both a finite diversity and a test error"

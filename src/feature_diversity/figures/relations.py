@@ -5,6 +5,8 @@ import pandas as pd
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
+from feature_diversity.base.layers import in_order
+from feature_diversity.base.reading import HEADLINE
 from feature_diversity.base.run import CELL
 from feature_diversity.figures.captions import TITLES
 from feature_diversity.figures.drawing import (
@@ -21,10 +23,10 @@ from feature_diversity.figures.drawing import (
 )
 from feature_diversity.figures.heat_map import heat_map
 from feature_diversity.figures.seeds import drawable
-from feature_diversity.figures.style import COLOURS, DIVERGING, MARKERS, in_order
+from feature_diversity.figures.style import COLOURS, DIVERGING, MARKERS
 
 MEASURES = {  # column of the table -> its name; of the flattened vectors
-    "diversity": "diversity (s = 1)",
+    "diversity": f"diversity (s = {HEADLINE['s']})",
     "uniformity": "uniformity",
     "mean_cosine": "mean cosine",
     "resultant_length": "resultant length",

@@ -5,6 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
+from feature_diversity.base.layers import PAPERS_LAYERS
 from feature_diversity.base.run import NETWORK
 from feature_diversity.figures.captions import TITLES
 from feature_diversity.figures.drawing import (
@@ -26,7 +27,7 @@ from feature_diversity.figures.drawing import (
     subject,
 )
 from feature_diversity.figures.seeds import over_seeds
-from feature_diversity.figures.style import COLOURS, LINES, MARKERS, PAPERS_LAYERS
+from feature_diversity.figures.style import COLOURS, LINES, MARKERS
 from feature_diversity.results.table import early_stopped
 
 

@@ -15,8 +15,6 @@ NAMES = {
     "batchnorm": "BatchNorm",
     "layernorm": "LayerNorm",
 }
-LAYERS = ["conv1", "res2", "res3", "res4", "res5", "trunk", "head"]  # in the network's order
-PAPERS_LAYERS = ["conv1", "res2", "res4", "head"]
 COLOURS = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000", "#999999"]
 ALGORITHMS = {  # the same look in every figure of every study
     "supervised": ("#000000", "*"),
@@ -51,8 +49,3 @@ def look_of(algorithms: list[str]) -> tuple[dict[str, str], dict[str, str]]:
     looks = {name: ALGORITHMS[name] for name in known}
     looks |= {name: ("#999999", free[place % len(free)]) for place, name in enumerate(others)}
     return {name: look[0] for name, look in looks.items()}, {name: look[1] for name, look in looks.items()}
-
-
-def in_order(layers: set[str]) -> list[str]:
-    """Layers in the network's order, those of other names after them."""
-    return [*(layer for layer in LAYERS if layer in layers), *sorted(layers - set(LAYERS))]

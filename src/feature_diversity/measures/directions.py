@@ -4,6 +4,7 @@ import copy
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 CHUNK = 2**23  # float64 values in the buffer (64 MiB): enough columns for matrix products at full speed
 CACHE = 2**17  # float64 values (1 MiB) for work that takes several passes
@@ -14,15 +15,17 @@ PARALLEL = 1e-8  # r² below which even differences of unit rows have lost digit
 class Directions:
     """The N directions u_i = v_i / |v_i| of the rows of `x`, never held in float64 all at once.
 
-    x: (N, ...), any real dtype, in memory or memory-mapped; trailing axes are flattened.
-    center: subtract the mean row first.
-    gram: N x N float64 inner products of the rows (of the centred rows with `center`), when known.
+    Args:
+        x: (N, ...), any real dtype, in memory or memory-mapped; trailing axes are flattened.
+        center: subtract the mean row first.
+        gram: N x N float64 inner products of the rows (of the centred rows with `center`), where known.
 
-    Raises ValueError for fewer than two rows, and naming the row for an entry that is not finite and
-    for a row without direction (zero, or equal to the mean of all rows with `center`).
+    Raises:
+        ValueError: fewer than two rows; an entry that is not finite, or a row without direction (zero, or
+            with `center` equal to the mean of all rows), of which the message names the row.
     """
 
-    def __init__(self, x, *, center: bool = False, gram: np.ndarray | None = None):
+    def __init__(self, x: ArrayLike, *, center: bool = False, gram: np.ndarray | None = None):
         x = np.asarray(x)
         if x.dtype.kind not in "biuf":
             raise ValueError(f"rows must be real numbers, not {x.dtype}")
@@ -32,7 +35,9 @@ class Directions:
         self.n, self.dim = self.x.shape
         if gram is not None and gram.shape != (self.n, self.n):
             raise ValueError(f"the Gram matrix of {self.n} rows cannot have shape {gram.shape}")
-        self.power, self.mean_row, self.shift = 1.0, None, None
+        self.power = 1.0
+        self.mean_row: np.ndarray | None = None
+        self.shift: np.ndarray | None = None
         self.scale, self.norm, self.scaled = np.ones(self.n), np.ones(self.n), False
         if center:
             self._center()
@@ -57,7 +62,7 @@ class Directions:
                 for _, block in self.blocks():
                     squares += np.einsum("ij,ij->i", block, block)
         for i in np.flatnonzero(~((squares > SAFE[0]) & (squares < SAFE[1]))):
-            row = self.rows([i])[0]
+            row = self.rows([int(i)])[0]
             if not np.isfinite(row).all():
                 self._raise_not_finite()
             if not row.any():
@@ -82,7 +87,11 @@ class Directions:
                 raise ValueError(f"row {i} is not finite: its value {bad[0]} is {self.x[i][bad[0]]}")
 
     def blocks(self, first: int = 0) -> Iterator[tuple[slice, np.ndarray]]:
-        """Points `first` ... N - 1, a range of columns at a time, in one buffer that is used again."""
+        """Yield points `first` ... N - 1, a range of columns at a time.
+
+        Yields:
+            The columns, and float64 values, (N - first) x columns, in one buffer that is used again.
+        """
         step = min(max(1, CHUNK // self.n), self.dim)
         buffer = np.empty((self.n - first) * step)
         for start in range(0, self.dim, step):
@@ -93,7 +102,7 @@ class Directions:
             self._move(block, slice(first, None), columns)
             yield columns, block
 
-    def _move(self, values: np.ndarray, rows, columns: slice) -> None:
+    def _move(self, values: np.ndarray, rows: slice | np.ndarray, columns: slice) -> None:
         """From values of `x` to points, in place. Scaling by powers of two is exact."""
         if self.mean_row is not None:
             values *= self.power
@@ -104,8 +113,8 @@ class Directions:
         if self.shift is not None:
             values -= self.shift[columns]
 
-    def rows(self, indices) -> np.ndarray:
-        """The rows v_i of these indices, len(indices) x D, up to a power of two; centred if asked for."""
+    def rows(self, indices: list[int] | np.ndarray) -> np.ndarray:
+        """Read rows v_i up to a power of two, centred if asked for: float64, len(indices) x D."""
         values = self.x[indices].astype(np.float64)
         if self.mean_row is not None:
             values = values * self.power - self.mean_row
@@ -114,7 +123,7 @@ class Directions:
         return values * self.scale[indices, None]
 
     def products(self, start: int, stop: int) -> np.ndarray:
-        """Inner products of the points start ... stop - 1 with the points start ... N - 1."""
+        """Compute inner products of the points start ... stop - 1 with the points start ... N - 1."""
         size = stop - start
         total = np.zeros((size, self.n - start))
         part = np.empty_like(total)
@@ -126,7 +135,7 @@ class Directions:
         return total
 
     def around_mean(self) -> "Directions":
-        """The same points moved so that their mean is the origin.
+        """Move the points so that their mean is the origin.
 
         Their distances stay, and no longer suffer from cancellation where all rows lie in a narrow cone.
         """
@@ -140,7 +149,16 @@ class Directions:
         return moved
 
     def near(self, i: int, others: np.ndarray, sign: int = 1) -> np.ndarray:
-        """|u_i - sign u_j|² for j in `others`, from differences; exactly 0 for one direction only."""
+        """Compute |u_i - sign u_j|² from differences.
+
+        Args:
+            i: one row.
+            others: int64, the rows j.
+            sign: 1, or -1 for the distance to the opposite point.
+
+        Returns:
+            float64, len(others); exactly 0 for one direction only.
+        """
         result = np.empty(len(others))
         a = self.rows([i])[0]
         step = max(1, CACHE // self.dim)
@@ -178,7 +196,7 @@ def _nearly_parallel(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return 2 * sine2 / (1 + np.sqrt(1 - sine2))
 
 
-def _product(a, b) -> tuple[np.ndarray, np.ndarray]:
+def _product(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """a * b rounded, and the exact error of that rounding (Dekker 1971)."""
     product = a * b
     a_high, b_high = _high_half(a), _high_half(b)
@@ -187,7 +205,7 @@ def _product(a, b) -> tuple[np.ndarray, np.ndarray]:
     return product, error
 
 
-def _high_half(a):
+def _high_half(a: np.ndarray) -> np.ndarray:
     """The upper 26 of the 53 bits of a float64 (Veltkamp's splitting)."""
     moved = a * 134217729.0  # 2^27 + 1
     return moved - (moved - a)

@@ -10,8 +10,10 @@ the paper's sum over ordered pairs is N (N - 1) times that. Diversity is minus t
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from feature_diversity.measures.directions import Directions
 
@@ -25,12 +27,14 @@ TILE = 2**16  # pairs worked on at once: half a MiB, so that they stay in cache
 class Energy:
     """Energies of N directions.
 
-    value: {s: mean (or sum) over pairs}, inf when two rows have one direction.
-    standard_error: {s: delete-one jackknife over the rows}, nan for fewer than three rows (two suffice
-        for no estimate) and for infinite energies.
-    n, dim: number of rows and length of a row.
-    duplicates: (i, j) with i < j of one direction (with half_space: on one line).
-    mean_cosine: mean of u_i . u_j over pairs.
+    Attributes:
+        value: {s: mean (or sum) over pairs}, inf where two rows have one direction.
+        standard_error: {s: delete-one jackknife over the rows}; nan for fewer than three rows (two give no
+            estimate) and for infinite energies.
+        n: number of rows.
+        dim: length of a row.
+        duplicates: pairs (i, j), i < j, of one direction (with half_space: on one line).
+        mean_cosine: mean of u_i . u_j over pairs, -1 to 1.
     """
 
     value: dict[float, float]
@@ -42,7 +46,7 @@ class Energy:
 
 
 def hyperspherical_energy(
-    x,
+    x: ArrayLike,
     s: float | Iterable[float] = (0, 1, 2),
     *,
     reduction: str = "mean",
@@ -53,28 +57,34 @@ def hyperspherical_energy(
     duplicates: str = "inf",
     gram: np.ndarray | None = None,
 ) -> Energy:
-    """Energies of the directions of the rows of `x` for one or several powers s >= 0.
+    """Compute the energy of the directions of the rows of `x` for one or several powers s.
 
-    x: (N, ...), N >= 2, any real dtype, in memory or memory-mapped; trailing axes are flattened.
-    reduction: "mean" over pairs or "sum" over ordered pairs (each pair counts twice).
-    distance: "chordal", |u_i - u_j| from 0 to 2, or "angular", arccos(u_i . u_j) from 0 to pi.
-    center: subtract the mean row before the rows are normalised.
-    half_space: the energy of the 2N points u_i and -u_i, so that a direction and its opposite are one.
-    block_size: rows of the Gram matrix held at once (1,024 when None); any value gives the same energies.
-    duplicates: "inf" (energy is inf, pairs are reported) or "raise".
-    gram: N x N float64 inner products of the rows (centred ones with `center`) if already computed.
+    The Gram matrix is float64, and pairs nearer than r² = 0.01 are taken from differences: relative error
+    about 1e-13, and 1e-15 / r for near-duplicates.
 
-    Gram matrix in float64, pairs nearer than r² = 0.01 from differences: relative error about 1e-13,
-    and for near-duplicates 1e-15 / r.
+    Args:
+        x: (N, ...), N >= 2, any real dtype, in memory or memory-mapped; trailing axes are flattened.
+        s: one power or several, each finite and >= 0.
+        reduction: "mean" over pairs, or "sum" over ordered pairs (each pair counts twice).
+        distance: "chordal", |u_i - u_j| from 0 to 2, or "angular", arccos(u_i . u_j) from 0 to pi.
+        center: subtract the mean row before the rows are normalised.
+        half_space: take the 2N points u_i and -u_i, so that a direction and its opposite are one.
+        block_size: rows of the Gram matrix held at once (None: 1,024); any value gives the same energies.
+        duplicates: what two rows of one direction lead to, "inf" (an infinite energy) or "raise".
+        gram: N x N float64 inner products of the rows (of the centred rows with `center`), where known.
 
-    Raises ValueError for fewer than two rows, a row that is not finite or has no direction (the message
-    names it), a negative or infinite s, an unknown option, a Gram matrix of another size, two rows of one
-    direction with duplicates="raise".
+    Returns:
+        Energies, standard errors and duplicates, by power.
+
+    Raises:
+        ValueError: fewer than two rows; a row that is not finite or has no direction (the message names it);
+            a negative or infinite s; an unknown option; a Gram matrix of another size; two rows of one
+            direction with duplicates="raise".
     """
     _check("reduction", reduction, ("mean", "sum"))
     _check("distance", distance, ("chordal", "angular"))
     _check("duplicates", duplicates, ("inf", "raise"))
-    powers = [s] if np.isscalar(s) else list(s)
+    powers = list(s) if isinstance(s, Iterable) else [s]
     for power in powers:
         if not 0 <= power < np.inf:
             raise ValueError(f"s must be a finite number >= 0, got {power}")
@@ -104,9 +114,18 @@ def _check(name: str, value: str, allowed: tuple[str, ...]) -> None:
 
 
 def mean_and_jackknife(of_row: np.ndarray, s: float, distance: str, half_space: bool) -> tuple[float, float]:
-    """Mean energy over all pairs and its delete-one jackknife standard error.
+    """Compute the mean energy over all pairs and its delete-one jackknife standard error.
 
-    of_row: N sums over the pairs of each row; without row i the total is lower by twice its sum.
+    Without row i the total is lower by twice the row's sum, so one pass gives all N estimates.
+
+    Args:
+        of_row: float64, N sums over the pairs of each row.
+        s: the power.
+        distance: "chordal" or "angular".
+        half_space: whether `of_row` holds the pairs of u_i and -u_i.
+
+    Returns:
+        Mean and standard error; the error is nan for N < 3 and for infinite energies.
     """
     n, total = len(of_row), of_row.sum()
     if not np.isfinite(total):
@@ -126,7 +145,15 @@ def mean_and_jackknife(of_row: np.ndarray, s: float, distance: str, half_space: 
 
 
 def pair_energy(r2: np.ndarray, s: float) -> np.ndarray:
-    """e_s(r) for squared distances r2, of any shape; inf where r2 is 0."""
+    """Compute e_s(r).
+
+    Args:
+        r2: squared distances r², float64, any shape.
+        s: the power, >= 0.
+
+    Returns:
+        Energies in the shape of r2; inf where r2 is 0.
+    """
     with np.errstate(divide="ignore", over="ignore"):
         if s == 0:
             return -0.5 * np.log(r2)
@@ -140,26 +167,33 @@ def pair_energy(r2: np.ndarray, s: float) -> np.ndarray:
 class PairSums:
     """Sums over the pairs of each row, gathered in strips of the Gram matrix's upper triangle.
 
-    of_row: {s: N sums of e_s over the pairs of a row}; squared_distances: sum of r² over ordered pairs;
-    duplicates: pairs (i, j), i < j, at distance 0.
+    Attributes:
+        of_row: {s: N sums of e_s over the pairs of a row}.
+        squared_distances: sum of r² over ordered pairs.
+        duplicates: pairs (i, j), i < j, at distance 0.
     """
 
-    def __init__(self, points, powers: list[float], *, angular: bool = False, half_space: bool = False):
+    def __init__(self, points: Any, powers: list[float], *, angular: bool = False, half_space: bool = False):
         self.points, self.angular, self.half_space = points, angular, half_space
         self.of_row = {s: np.zeros(points.n) for s in powers}
         self.squared_distances = 0.0
-        self.duplicates = []
+        self.duplicates: list[tuple[int, int]] = []
         self.alike = np.arange(points.n)  # rows found to have one direction share a number
-        self.moved = None
+        self.moved: Any = None  # the points around their mean, once they are needed
 
     def add_all(self, block_size: int, gram: np.ndarray | None = None) -> None:
-        """Add all pairs; `gram` holds the points' inner products when they are known."""
+        """Add all pairs.
+
+        Args:
+            block_size: rows of the Gram matrix held at once.
+            gram: N x N inner products of the points, where known.
+        """
         n = self.points.n
         for start in range(0, n, block_size):
             stop = min(start + block_size, n)
             products = self.points.products(start, stop) if gram is None else gram[start:stop, start:]
             r2 = self._distances(start, stop, 1, products)
-            opposite = None
+            opposite: Any = None  # distances to the opposite points, where they count
             if self.angular or self.half_space:
                 opposite = self._distances(start, stop, -1, products)
             self._find_duplicates(start, r2)
@@ -201,7 +235,7 @@ class PairSums:
         pairs = zip((start + i).tolist(), (start + j).tolist(), strict=True)
         self.duplicates += [(i, j) for i, j in pairs if i < j]
 
-    def _add(self, start: int, stop: int, tile: slice, r2: np.ndarray, opposite: np.ndarray | None) -> None:
+    def _add(self, start: int, stop: int, tile: slice, r2: np.ndarray, opposite: Any) -> None:
         rows = np.arange(tile.start, tile.stop)
         to_itself = (rows - tile.start, rows)
         beyond = stop - start  # columns from here on stand for the pairs on both sides of the diagonal

@@ -7,9 +7,15 @@ LOSS = 1e3  # factor of the rounding error that double centring may cost: distan
 
 
 def gram_matrix(x: np.ndarray, *, center: bool = False) -> np.ndarray:
-    """N x N float64 inner products of the rows of x (N x D), with `center` after subtracting their mean.
+    """Compute the inner products of the rows of `x`.
 
-    Reads x in ranges of columns, so x may be memory-mapped. Not for values whose squares overflow.
+    Args:
+        x: N x D, any real dtype, read in ranges of columns, so perhaps memory-mapped; its squares must not
+            overflow.
+        center: subtract the mean row first.
+
+    Returns:
+        float64, N x N.
     """
     n, dim = x.shape
     step = min(max(1, CHUNK // n), dim)
@@ -26,16 +32,23 @@ def gram_matrix(x: np.ndarray, *, center: bool = False) -> np.ndarray:
 
 
 def double_centred(gram: np.ndarray) -> np.ndarray:
-    """Gram matrix of the centred rows from that of the rows: row and column means subtracted."""
+    """Subtract row and column means: the Gram matrix of the centred rows from that of the rows (N x N)."""
     means = gram.mean(axis=0)
     return gram - means - means[:, None] + means.mean()
 
 
 def centred_gram_matrix(x: np.ndarray, gram: np.ndarray) -> np.ndarray:
-    """`gram_matrix(x, center=True)` from `gram`, the matrix of the rows, unless rounding forbids it.
+    """Compute `gram_matrix(x, center=True)` from the matrix of the rows, unless rounding forbids it.
 
     Double centring leaves rounding errors of the size of the rows as they were; where a centred row is
     much shorter, the matrix is computed anew from the centred rows.
+
+    Args:
+        x: N x D, any real dtype.
+        gram: float64, N x N, `gram_matrix(x)`.
+
+    Returns:
+        float64, N x N.
     """
     centred = double_centred(gram)
     if gram.diagonal().max() <= LOSS * centred.diagonal().min():

@@ -1,25 +1,16 @@
-"""The energy stage: energies and companion measures of all layers and readings of one or more runs.
+"""Energies and companion measures of a run's layers, in all readings."""
 
-    python -m feature_diversity energy --features DIR... --options JSON --energy FILE... --measures FILE...
-
-Each DIR holds `{layer}.npy`, N x C x H x W or N x C, and perhaps `views_{layer}.npy`, 2 x N x C, two random
-augmentations of each of N images, from which the alignment is computed. With --second, it also holds
-`second/{layer}.npy`: features of other images, whose energy stands beside in the column energy_2.
-"""
-
-import argparse
 import csv
-import json
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from feature_diversity.base.errors import InputError
 from feature_diversity.base.files import atomic_write
-from feature_diversity.base.timing import announce_ready
+from feature_diversity.base.paths import SECOND
 from feature_diversity.measures import spectra as measures
-from feature_diversity.measures.approximate import random_rows
 from feature_diversity.measures.energy import hyperspherical_energy
 from feature_diversity.measures.readings import READINGS
 from feature_diversity.measures.spectra import Features
@@ -49,59 +40,6 @@ MEASURES = {
 MEASURE_COLUMNS = ["layer", "vector", *MEASURES, "alignment", "linear_cka_with_head"]
 
 
-def main(argv: list[str]) -> None:
-    """Run the stage; InputError for bad options or features."""
-    parser = argparse.ArgumentParser(prog="python -m feature_diversity energy", description=__doc__)
-    parser.add_argument("--features", required=True, type=Path, nargs="+", help="folders of {layer}.npy")
-    parser.add_argument("--options", required=True, help="JSON: layers, powers, vectors, centred")
-    parser.add_argument("--energy", required=True, type=Path, nargs="+", help="energy.csv of each")
-    parser.add_argument("--measures", required=True, type=Path, nargs="+", help="measures.csv of each")
-    parser.add_argument("--second", action="store_true", help="also energies of the features in `second`")
-    arguments = parser.parse_args(argv)
-    if not len(arguments.features) == len(arguments.energy) == len(arguments.measures):
-        parser.error("--features, --energy and --measures must name as many runs")
-    announce_ready()
-    options = read_options(arguments.options)
-    for folder, energy, measured in zip(
-        arguments.features, arguments.energy, arguments.measures, strict=True
-    ):
-        energies, companions = energies_and_measures(folder, **options, second=arguments.second)
-        _write(energy, ENERGY_COLUMNS, energies)
-        _write(measured, MEASURE_COLUMNS, companions)
-
-
-def read_options(text: str) -> dict[str, list]:
-    """The options, checked; InputError names the key."""
-    try:
-        options = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise InputError(f"--options is not valid JSON: {error}") from None
-    allowed = {
-        "layers": ("names of layers", lambda value: isinstance(value, str)),
-        "powers": ("finite numbers >= 0", _is_power),
-        "vectors": (f"any of {', '.join(VECTORS)}", lambda value: value in VECTORS),
-        "centred": ("true, false or both", lambda value: isinstance(value, bool)),
-    }
-    if not isinstance(options, dict):
-        raise InputError(f"--options must be a JSON object, got {text}")
-    for key in [*allowed, *options]:
-        if key not in allowed:
-            raise InputError(f"--options: unknown key {key!r}; known are {', '.join(allowed)}")
-        if key not in options:
-            raise InputError(f"--options: missing key {key!r}")
-        wanted, accepts = allowed[key]
-        values = options[key]
-        if not isinstance(values, list) or not values or not all(map(accepts, values)):
-            raise InputError(f"--options: {key!r} must be a list of {wanted}, got {json.dumps(values)}")
-        if any(value in values[:place] for place, value in enumerate(values)):
-            raise InputError(f"--options: {key!r} names something twice: {json.dumps(values)}")
-    return options
-
-
-def _is_power(value) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
-
-
 def energies_and_measures(
     folder: Path,
     layers: list[str],
@@ -109,8 +47,26 @@ def energies_and_measures(
     vectors: list[str],
     centred: list[bool],
     second: bool = False,
-) -> tuple[list[dict], list[dict]]:
-    """Rows of energy.csv and of measures.csv. second: whether energy_2 is computed, from other images."""
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Energies and companion measures of features in files.
+
+    Args:
+        folder: Holds `{layer}.npy`, floats, N x C x H x W or N x C with N >= 2, and perhaps
+            `views_{layer}.npy`, 2 x N x C: two views of each image, for the alignment.
+        layers: Each once.
+        powers: The powers s, finite and at least 0, each once.
+        vectors: Any of `VECTORS`, each once.
+        centred: Whether the mean over images is subtracted first: one of both, or both.
+        second: Whether the column energy_2 is computed, from `second/{layer}.npy`, features of other images.
+
+    Returns:
+        The rows of energy.csv, one for each layer x vector x centred x power, and those of measures.csv, one
+        for each layer x vector.
+
+    Raises:
+        InputError: A file that is missing or no such array, rows without a direction, numbers of images that
+            differ; the message names the file, and the row.
+    """
     maps = {layer: _load_maps(folder / f"{layer}.npy") for layer in layers}
     n = len(maps[layers[0]])
     for layer in layers:
@@ -134,7 +90,7 @@ def energies_and_measures(
                 energy_rows = _energy_rows(features, powers, centred, where)
                 head = features if layer == "head" else head
                 if second:
-                    add_second(energy_rows, folder / "second" / f"{layer}.npy", vector, powers, centred)
+                    add_second(energy_rows, folder / SECOND / f"{layer}.npy", vector, powers, centred)
                 done[x.shape[1]] = energy_rows, _measure_row(features, head, where) | extra
             energy_rows, measure_row = done[x.shape[1]]
             name = {"layer": layer, "vector": vector}
@@ -144,7 +100,17 @@ def energies_and_measures(
     return [row for key in order for row in energies[key]], [companions[key] for key in order]
 
 
-def add_second(rows: list[dict], path: Path, vector: str, powers: list[float], centred: list[bool]) -> None:
+def random_rows(n: int, size: int, seed: int) -> np.ndarray:
+    """`size` of the numbers 0 ... n - 1, each set as likely as any other, ascending.
+
+    The energy of such rows is an unbiased estimate of that of all n; its standard error is the jackknife's.
+    """
+    return np.sort(np.random.default_rng(seed).choice(n, size, replace=False))
+
+
+def add_second(
+    rows: list[dict[str, Any]], path: Path, vector: str, powers: list[float], centred: list[bool]
+) -> None:
     """Add to the rows of a layer and vector the energies of the other images' features in `path`."""
     maps = _load_maps(path)
     if len(maps) > EXACT_IMAGES:
@@ -163,7 +129,9 @@ def _load_maps(path: Path) -> np.ndarray:
     return maps
 
 
-def _energy_rows(features: Features, powers: list[float], centred: list[bool], where: str) -> list[dict]:
+def _energy_rows(
+    features: Features, powers: list[float], centred: list[bool], where: str
+) -> list[dict[str, Any]]:
     rows = []
     for center in centred:
         try:
@@ -192,7 +160,7 @@ def _energy_rows(features: Features, powers: list[float], centred: list[bool], w
     return rows
 
 
-def _measure_row(features: Features, head: Features | None, where: str) -> dict:
+def _measure_row(features: Features, head: Features | None, where: str) -> dict[str, Any]:
     if not features.gram.diagonal().all():  # has an energy only when centred, but the measures normalise
         raise InputError(f"{where}: row {features.gram.diagonal().argmin()} is zero: it has no direction")
     with np.errstate(divide="ignore", invalid="ignore"):  # nan where all images are alike
@@ -224,14 +192,24 @@ def _load(path: Path) -> np.ndarray:
         raise InputError(f"{path} cannot be read as a NumPy array: {error}") from None
 
 
-def _write(path: Path, columns: list[str], rows: list[dict]) -> None:
+def write_energies(path: Path, rows: list[dict[str, Any]]) -> None:
+    """Write the rows of energy.csv; InputError where nothing may be written."""
+    _write(path, ENERGY_COLUMNS, rows)
+
+
+def write_measures(path: Path, rows: list[dict[str, Any]]) -> None:
+    """Write the rows of measures.csv; InputError where nothing may be written."""
+    _write(path, MEASURE_COLUMNS, rows)
+
+
+def _write(path: Path, columns: list[str], rows: list[dict[str, Any]]) -> None:
     with atomic_write(path) as part, part.open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
         writer.writerows([_cell(row[column]) for column in columns] for row in rows)
 
 
-def _cell(value) -> str:
+def _cell(value: Any) -> str:
     """As text that reads back to the same value; empty where there is none."""
     if isinstance(value, bool):
         return "true" if value else "false"

@@ -23,13 +23,13 @@ VISSL_VALUES = 9216
 
 
 def flatten(maps: np.ndarray) -> np.ndarray:
-    """N x (C H W): the whole map as one vector; shares the maps' memory and dtype."""
+    """Take the whole map as one vector: N x (C H W), sharing the maps' memory and dtype."""
     maps = _checked(maps)
     return maps.reshape(len(maps), -1)
 
 
 def gap(maps: np.ndarray) -> np.ndarray:
-    """N x C: global average pooling, the mean over H and W."""
+    """Take the mean over H and W (global average pooling): N x C, float64."""
     maps = _checked(maps)
     if maps.shape[2:] == (1, 1):
         return maps.reshape(len(maps), -1)
@@ -37,7 +37,7 @@ def gap(maps: np.ndarray) -> np.ndarray:
 
 
 def vissl(maps: np.ndarray) -> np.ndarray:
-    """N x (C k k): average pooling to about 9,000 values, as VISSL's linear evaluation does.
+    """Pool a map to about 9,000 values by averages, as VISSL's linear evaluation does: N x (C k k), float64.
 
     A ResNet-50's maps at 224 pixels are pooled with VISSL's own windows; others adaptively to the largest
     k x k with C k² <= 9,216 (the k of VISSL's windows), which leaves smaller maps as they are.
@@ -51,20 +51,20 @@ def vissl(maps: np.ndarray) -> np.ndarray:
         if k >= height and k >= width:
             return flatten(maps)
         rows, columns = _adaptive(height, min(k, height)), _adaptive(width, min(k, width))
-    pooled = [maps[:, :, start:stop].sum(axis=2, dtype=np.float64) / size for start, stop, size in rows]
-    pooled = np.stack(pooled, axis=2)
+    strips = [maps[:, :, start:stop].sum(axis=2, dtype=np.float64) / size for start, stop, size in rows]
+    pooled = np.stack(strips, axis=2)
     cells = [pooled[:, :, :, start:stop].sum(axis=3) / size for start, stop, size in columns]
     return np.stack(cells, axis=3).reshape(len(maps), -1)
 
 
 def positions(maps: np.ndarray) -> np.ndarray:
-    """(N H W) x C: every position of every image as one vector of channels."""
+    """Take every position of every image as one vector of channels: (N H W) x C."""
     maps = _checked(maps)
     return maps.transpose(0, 2, 3, 1).reshape(-1, maps.shape[1])
 
 
 def channels(maps: np.ndarray) -> np.ndarray:
-    """C x (N H W): every channel as one vector over all images and positions."""
+    """Take every channel as one vector over all images and positions: C x (N H W)."""
     maps = _checked(maps)
     return maps.transpose(1, 0, 2, 3).reshape(maps.shape[1], -1)
 

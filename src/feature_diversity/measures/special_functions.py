@@ -4,9 +4,13 @@ import math
 
 
 def log_gamma_ratio(x: float, step: float) -> float:
-    """log(G(x + step) / G(x)) without the cancellation of a difference of two log-gammas.
+    """Compute log(G(x + step) / G(x)) without the cancellation of a difference of two log-gammas.
 
-    Stirling's series for large x, reached by G(x + 1) = x G(x). Needs x > 0 and x + step > 0.
+    Stirling's series for large x, reached by G(x + 1) = x G(x).
+
+    Args:
+        x: > 0.
+        step: > -x.
     """
     result = 0.0
     while min(x, x + step) < 20:
@@ -17,7 +21,7 @@ def log_gamma_ratio(x: float, step: float) -> float:
 
 
 def log_gauss(x: float, b: float) -> float:
-    """log(G(x) G(x - 2b) / G(x - b)²) = log 2F1(b, b; x; 1) (Gauss), for x well above 2b."""
+    """Compute log(G(x) G(x - 2b) / G(x - b)²) = log 2F1(b, b; x; 1) (Gauss), for x well above 2b."""
     total, term, k = 0.0, b * b / x, 1
     while term > 1e-18 * total:
         total += term
@@ -32,7 +36,7 @@ def _stirling(x: float) -> float:
 
 
 def digamma(x: float) -> float:
-    """psi(x) = G'(x) / G(x), x > 0: asymptotic series, reached by psi(x + 1) = psi(x) + 1 / x."""
+    """Compute psi(x) = G'(x) / G(x), x > 0: asymptotic series, reached by psi(x + 1) = psi(x) + 1 / x."""
     result = 0.0
     while x < 20:
         result -= 1 / x
@@ -43,7 +47,7 @@ def digamma(x: float) -> float:
 
 
 def trigamma(x: float) -> float:
-    """psi'(x), x > 0: asymptotic series, reached by psi'(x + 1) = psi'(x) - 1 / x²."""
+    """Compute psi'(x), x > 0: asymptotic series, reached by psi'(x + 1) = psi'(x) - 1 / x²."""
     result = 0.0
     while x < 20:
         result += 1 / (x * x)

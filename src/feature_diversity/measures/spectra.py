@@ -17,18 +17,23 @@ from feature_diversity.measures.gram import centred_gram_matrix, double_centred,
 class Features:
     """N vectors of D values with all that the measures share, computed when first asked for.
 
-    x: N x D, real, finite, no zero row. Spectra come from the smaller of the two matrices of products,
-    N x N or D x D, largest value first, min(N, D) values; what rounding cannot tell from 0 is 0.
+    Spectra come from the smaller of the two matrices of products, N x N or D x D: min(N, D) values, largest
+    first; what rounding cannot tell from 0 is 0.
+
+    Attributes:
+        x: N x D, real, finite, no zero row.
     """
 
     x: np.ndarray
 
     @cached_property
     def gram(self) -> np.ndarray:
+        """X X^T, N x N."""
         return gram_matrix(self.x)
 
     @cached_property
     def centred_gram(self) -> np.ndarray:
+        """X X^T of the rows less their mean, N x N."""
         return centred_gram_matrix(self.x, self.gram)
 
     @cached_property
@@ -82,15 +87,21 @@ def resultant_length(features: Features) -> float:
 
 
 def uniformity(features: Features, t: float = 2) -> float:
-    """log of the mean of exp(-t |u_i - u_j|²) over i < j (Wang & Isola 2020); lower is more uniform."""
+    """Take the log of the mean of exp(-t |u_i - u_j|²) over i < j (Wang & Isola 2020); low is uniform."""
     above = features.cosines[np.triu_indices(len(features.x), 1)]
     return float(np.log(np.mean(np.exp(-2 * t * (1 - above)))))
 
 
 def alignment(first: np.ndarray, second: np.ndarray, alpha: float = 2) -> float:
-    """Mean of |u_i - w_i|^alpha over positive pairs, two views of one image (Wang & Isola 2020).
+    """Compute the mean of |u_i - w_i|^alpha over positive pairs, two views of an image (Wang & Isola 2020).
 
-    first, second: N x D, row i of both from image i; normalised here. Lower is better aligned.
+    Args:
+        first: N x D, of one view of each image, of any norm.
+        second: N x D, of another; row i is of the same image.
+        alpha: power of the distance.
+
+    Returns:
+        0 (views agree) to 2^alpha; lower is better aligned.
     """
     first, second = first.astype(np.float64), second.astype(np.float64)
     first /= np.linalg.norm(first, axis=1, keepdims=True)
@@ -110,10 +121,13 @@ def effective_rank(features: Features) -> float:
 
 
 def alpha_req(features: Features) -> float:
-    """Decay alpha of lambda_i ~ i^(-alpha) (Agrawal et al. 2022, alpha-ReQ).
+    """Fit the decay alpha of lambda_i ~ i^(-alpha) (Agrawal et al. 2022, alpha-ReQ).
 
-    Least squares of log lambda on log i with weights 1 / i (Stringer et al. 2019), so that every octave
-    of i counts the same; over all nonzero lambda. nan for fewer than two.
+    Least squares of log lambda on log i over all nonzero lambda, with weights 1 / i (Stringer et al. 2019),
+    so that every octave of i counts the same.
+
+    Returns:
+        alpha; nan for fewer than two nonzero lambda.
     """
     eigenvalues = features.covariance_eigenvalues[features.covariance_eigenvalues > 0]
     if len(eigenvalues) < 2:
@@ -141,10 +155,16 @@ def participation_ratio(features: Features) -> float:
 
 
 def vendi_score(features: Features, q: float) -> float:
-    """Vendi score of order q with the cosine kernel, w = eigenvalues of U U^T / N.
+    """Compute the Vendi score of order q with the cosine kernel, w = eigenvalues of U U^T / N.
 
     q = 1: exp(-sum w log w); q = 2: 1 / sum w²; q = inf: 1 / max w (Friedman & Dieng 2023; Pasarkar &
-    Dieng 2024). From 1 (all alike) to N. Raises ValueError for other q.
+    Dieng 2024).
+
+    Returns:
+        1 (all alike) to N.
+
+    Raises:
+        ValueError: another q.
     """
     weights = features.kernel_eigenvalues
     if q == 1:
@@ -167,12 +187,16 @@ def wasserstein_uniformity(features: Features) -> float:
 
 
 def linear_cka(first: Features, second: Features) -> float:
-    """|Xc^T Yc|² / (|Xc^T Xc| |Yc^T Yc|), Frobenius norms, columns centred (Kornblith et al. 2019).
+    """Compute |Xc^T Yc|² / (|Xc^T Xc| |Yc^T Yc|), Frobenius norms, columns centred (Kornblith et al. 2019).
 
-    first, second: features of the same N images in any two dimensions. 0 (unrelated) to 1 (alike up to
-    rotation and scale).
+    Args:
+        first: features of N images.
+        second: features of the same images, in any other dimension.
+
+    Returns:
+        0 (unrelated) to 1 (alike up to rotation and scale); nan where all rows are equal.
     """
-    norms = np.linalg.norm(first.centred_gram) * np.linalg.norm(second.centred_gram)
+    norms = float(np.linalg.norm(first.centred_gram) * np.linalg.norm(second.centred_gram))
     return _ratio(np.vdot(first.centred_gram, second.centred_gram), norms)
 
 

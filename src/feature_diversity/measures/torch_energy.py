@@ -16,16 +16,29 @@ CHUNK = 2**24  # values gathered at once for the pairs that are compared by diff
 def hyperspherical_energy(
     x: Tensor, s: float | Iterable[float] = (0, 1, 2), *, center: bool = False, block_size: int = 4096
 ) -> Energy:
-    """Mean chordal energies of the rows of x, (N, ...), any real dtype; in float64 on the tensor's device.
+    """Compute mean chordal energies of the rows of `x` in float64, on the tensor's device.
 
-    Agrees with `energy.hyperspherical_energy` to 1e-10, and raises its errors. Takes two copies of x in
-    float64 and block_size x N x 16 bytes. Not for devices without float64.
+    Agrees with `energy.hyperspherical_energy` to 1e-10. Takes two copies of x in float64, and
+    block_size x N x 16 bytes. Not for devices without float64.
+
+    Args:
+        x: (N, ...), N >= 2, any real dtype; trailing axes are flattened.
+        s: one power or several, each >= 0.
+        center: subtract the mean row before the rows are normalised.
+        block_size: rows of the Gram matrix held at once.
+
+    Returns:
+        Energies, standard errors and duplicates, by power.
+
+    Raises:
+        ValueError: as `energy.hyperspherical_energy`.
     """
-    powers = [s] if np.isscalar(s) else list(s)
+    powers = list(s) if isinstance(s, Iterable) else [s]
     rows, unit = _directions(x, center)
     n = len(unit)
     of_row = {power: torch.zeros(n, dtype=torch.float64, device=x.device) for power in powers}
-    squared_distances, duplicates = 0.0, []
+    squared_distances = 0.0
+    duplicates: list[tuple[int, int]] = []
     for start in range(0, n, block_size):
         stop = min(start + block_size, n)
         r2 = 2 - 2 * unit[start:stop] @ unit[start:].T

@@ -12,13 +12,22 @@ from feature_diversity.measures.special_functions import digamma, log_gamma_rati
 
 
 def expectation(d: float, s: float) -> float:
-    """Expected energy e_s of two uniform points on the unit sphere of R^d; inf for s >= d - 1.
+    """Compute the expected energy e_s of two uniform points on the unit sphere of R^d.
 
     The mean over all pairs of N such points has the same expectation, for every N.
-    d >= 1 may be fractional; s >= 0. Raises ValueError outside these.
 
-    s > 0: 2^(-s) G(a - s/2) G(2a) / (G(a) G(2a - s/2)), G the gamma function;
-    s = 0: -log 2 + (psi(2a) - psi(a)) / 2, psi the digamma function.
+        s > 0: 2^(-s) G(a - s/2) G(2a) / (G(a) G(2a - s/2)), G the gamma function
+        s = 0: -log 2 + (psi(2a) - psi(a)) / 2, psi the digamma function
+
+    Args:
+        d: dimension, >= 1, perhaps fractional.
+        s: power, >= 0.
+
+    Returns:
+        The expectation; inf for s >= d - 1.
+
+    Raises:
+        ValueError: d < 1 or s < 0.
     """
     _check(d, s)
     if s >= d - 1:
@@ -30,7 +39,11 @@ def expectation(d: float, s: float) -> float:
 
 
 def variance(d: float, s: float) -> float:
-    """Variance of e_s of two uniform points on the unit sphere of R^d; inf for 2s >= d - 1."""
+    """Compute the variance of e_s of two uniform points on the unit sphere of R^d; inf for 2s >= d - 1.
+
+    Raises:
+        ValueError: d < 1 or s < 0.
+    """
     _check(d, s)
     if 2 * s >= d - 1:
         return math.inf
@@ -46,7 +59,7 @@ def variance(d: float, s: float) -> float:
 
 
 def standard_deviation(d: float, s: float, n: int) -> float:
-    """Standard deviation of the mean energy over all pairs of n >= 2 uniform points.
+    """Compute the standard deviation of the mean energy over all pairs of n >= 2 uniform points.
 
     Given one point the expectation is constant, so distinct pairs are uncorrelated.
     """
@@ -54,7 +67,7 @@ def standard_deviation(d: float, s: float, n: int) -> float:
 
 
 def uniformity(d: int, t: float = 2) -> float:
-    """log E exp(-t r²) for two uniform points: Wang & Isola's (2020) uniformity at its best.
+    """Compute log E exp(-t r²) for two uniform points: Wang & Isola's (2020) uniformity at its best.
 
     Equals -2t + log 0F1(; d/2; t²), a series of positive terms.
     """
@@ -67,19 +80,34 @@ def uniformity(d: int, t: float = 2) -> float:
 
 
 def excess_energy(energy: float, d: int, s: float) -> float:
-    """Mean energy minus its expectation for uniform points of the same dimension; 0 is uniform.
+    """Subtract from a mean energy its expectation for uniform points of the same dimension.
 
-    nan where that expectation is infinite (s >= d - 1). Defined by this project.
+    Defined by this project.
+
+    Args:
+        energy: mean over pairs.
+        d: dimension.
+        s: power.
+
+    Returns:
+        The excess, 0 for uniform points; nan where the expectation is infinite (s >= d - 1).
     """
     expected = expectation(d, s)
     return energy - expected if math.isfinite(expected) else math.nan
 
 
 def effective_dimension(energy: float, s: float) -> float:
-    """The d, not necessarily whole, at which uniform points have this mean energy e_s.
+    """Find the dimension, not necessarily whole, in which uniform points have this mean energy e_s.
 
-    inf for energies at or below the limit d -> inf, 2^(-s/2) (or -log(2) / 2): more spread out than
-    uniform points of any dimension. nan for infinite energies. Defined by this project.
+    Defined by this project.
+
+    Args:
+        energy: mean over pairs.
+        s: power, >= 0.
+
+    Returns:
+        d; inf for energies at or below the limit d -> inf, 2^(-s/2) (or -log(2) / 2), since the directions
+        are then more spread out than uniform ones of any dimension; nan for infinite energies.
     """
     limit = -math.log(2) / 2 if s == 0 else 2 ** (-s / 2)
     if not math.isfinite(energy):

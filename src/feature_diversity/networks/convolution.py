@@ -15,6 +15,7 @@ class Conv2d(nn.Conv2d):
     """`torch.nn.Conv2d`; square kernels of 1 or of 3 with padding 1 are matrix products on small maps."""
 
     def forward(self, x: Tensor) -> Tensor:
+        """Map N x C x H x W as `torch.nn.Conv2d` does."""
         size, stride = x.shape[-1], self.stride[0]
         plain = self.groups == 1 and self.stride == (stride, stride)
         if x.device.type == "cpu" and x.dtype == self.weight.dtype and x.shape[-2] == size and plain:
@@ -32,6 +33,7 @@ class BatchNorm2d(nn.BatchNorm2d):
     """`torch.nn.BatchNorm2d`."""
 
     def forward(self, x: Tensor) -> Tensor:
+        """Map N x C x H x W as `torch.nn.BatchNorm2d` does."""
         if x.shape[2:] == (1, 1):
             return nn.BatchNorm1d.forward(self, x.flatten(1))[:, :, None, None]
         return super().forward(x)
@@ -62,7 +64,9 @@ class _EveryPixel(torch.autograd.Function):
         _, channels, size, _ = ctx.x.shape
         gradient = gradient.permute(0, 2, 3, 1).flatten(1)
         for_x = (gradient @ matrix).unflatten(1, (size, size, channels)).permute(0, 3, 1, 2)
-        for_weight = torch.zeros_like(ctx.weight, device=gradient.device)
+        # as zeros_like, which loads sympy for a tensor without content: half a second
+        like, place = ctx.weight, {"dtype": ctx.weight.dtype, "device": gradient.device}
+        for_weight = torch.empty_strided(like.shape, like.stride(), **place).zero_()
         parts = (gradient.mT @ rows).split(len(for_weight))
         for window, part in zip(_windows(for_weight, for_x, ctx.stride), parts, strict=True):
             window += part.unflatten(1, (size, size, channels)).permute(0, 3, 1, 2)

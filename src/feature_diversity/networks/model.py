@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from feature_diversity.algorithms import build
 from feature_diversity.base.errors import InputError
 from feature_diversity.base.files import atomic_write
+from feature_diversity.base.run import Network
 from feature_diversity.networks.resnet import ResNet, fold_norms, resnet
 
 
@@ -36,7 +37,7 @@ def device() -> torch.device:
 def write(path: str | Path, trunk: nn.Module, head: nn.Module | None, facts: dict[str, Any]) -> None:
     """Write trunk and head, keys as torchvision's under `trunk.` and `head.`, and the facts as metadata.
 
-    facts: `run`, and for `read` to rebuild the head either its `head` (as `build_head` takes it; None
+    facts: `network`, and for `read` to rebuild the head either its `head` (as `build_head` takes it; None
     where there is none) or, for a network trained here, `recipe`, `train_images` and `classes`.
     """
     tensors = {f"trunk.{key}": value for key, value in trunk.state_dict().items()}
@@ -54,8 +55,8 @@ def read(path: str | Path) -> Model:
         with safe_open(str(path), framework="pt") as file:
             facts = json.loads(file.metadata()["facts"])
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-        run = facts["run"]
-        trunk = resnet(run["depth"], run["width"], run["norm"])
+        network = Network(**facts["network"])
+        trunk = resnet(network.depth, network.width, network.norm)
         head = _head(facts, trunk.out_channels)
         parts = nn.ModuleDict({"trunk": trunk} if head is None else {"trunk": trunk, "head": head})
         parts.load_state_dict(tensors)
@@ -76,7 +77,7 @@ def read_for_features(path: str | Path) -> Model:
 def _head(facts: dict[str, Any], channels: int) -> nn.Module | None:
     if "head" in facts:
         return facts["head"] and build_head(facts["head"])
-    name = facts["run"]["algorithm"]
+    name = facts["network"]["algorithm"]
     return build(name, facts["recipe"], channels, facts["train_images"], facts["classes"]).head
 
 
@@ -103,4 +104,5 @@ class Repeat(nn.Module):
         self.k = k
 
     def forward(self, x: Tensor) -> Tensor:
+        """Map N x C to N x kC."""
         return x.repeat(1, self.k)

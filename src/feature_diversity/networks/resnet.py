@@ -9,17 +9,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from feature_diversity.networks.convolution import BatchNorm2d, Conv2d
-
-# Bottleneck blocks of the four stages. 50 to 152: He et al. 2016, table 1; 200: VISSL; 14 and 26 are
-# this project's small networks: one and two blocks a stage, named like the others (3 x blocks + 2).
-BLOCKS = {
-    14: (1, 1, 1, 1),
-    26: (2, 2, 2, 2),
-    50: (3, 4, 6, 3),
-    101: (3, 4, 23, 3),
-    152: (3, 8, 36, 3),
-    200: (3, 24, 36, 3),
-}
+from feature_diversity.networks.depths import BLOCKS
 
 # VISSL's "LayerNorm": one group over (C, H, W) of each image, an affine per channel
 NORMS: dict[str, Callable[[int], nn.Module]] = {
@@ -32,12 +22,18 @@ LAYERS = ("conv1", "res2", "res3", "res4", "res5", "res5avg", "flatten", "trunk"
 
 
 def resnet(depth: int, width: float = 1, norm: str = "batchnorm") -> "ResNet":
-    """VISSL's ResNet trunk, without a classifier, with PyTorch's default initialisation.
+    """Make VISSL's ResNet trunk, without a classifier, with PyTorch's default initialisation.
 
-    depth: a key of `BLOCKS`. width: multiplies every channel count, also the stem's (torchvision's
-    wide ResNets widen only the inner 3x3); fractions such as 0.125 are allowed. norm: a key of `NORMS`.
     The keys of its `state_dict` are torchvision's, without `fc`.
-    Raises ValueError for another depth or norm, and where 64 x width is not a positive integer.
+
+    Args:
+        depth: a key of `BLOCKS`.
+        width: multiplies every channel count, also the stem's (torchvision's wide ResNets widen only the
+            inner 3x3); fractions such as 0.125 are allowed.
+        norm: a key of `NORMS`.
+
+    Raises:
+        ValueError: another depth or norm, or 64 x width is not a positive integer.
     """
     if depth not in BLOCKS:
         raise ValueError(f"depth must be one of {', '.join(map(str, BLOCKS))}, not {depth!r}")
@@ -52,7 +48,7 @@ def resnet(depth: int, width: float = 1, norm: str = "batchnorm") -> "ResNet":
 
 
 def parameter_count(depth: int, width: float = 1, norm: str = "batchnorm") -> int:
-    """The number of trainable parameters of `resnet(depth, width, norm)`, found without allocating them."""
+    """Count the trainable parameters of `resnet(depth, width, norm)` without allocating them."""
     with torch.device("meta"):
         return sum(parameter.numel() for parameter in resnet(depth, width, norm).parameters())
 
@@ -94,6 +90,7 @@ class Bottleneck(nn.Module):
             self.downsample = nn.Sequential(projection, norm(out_channels))
 
     def forward(self, x: Tensor) -> Tensor:
+        """Map N x in_channels x H x W to N x 4 channels x H / stride x W / stride."""
         shortcut = x if self.downsample is None else self.downsample(x)
         x = F.relu(self.bn1(self.conv1(x)), inplace=True)
         x = F.relu(self.bn2(self.conv2(x)), inplace=True)
@@ -105,8 +102,13 @@ class Bottleneck(nn.Module):
 class ResNet(nn.Module):
     """A trunk made by `resnet`. Always a 7x7 stride-2 stem and a max-pool, also for 32x32 images.
 
-    blocks: bottlenecks in each of the four stages. channels: of the stem. norm: channels -> module.
-    `out_channels` is the length C of the pooled features, 2048 x width.
+    Args:
+        blocks: bottlenecks in each of the four stages.
+        channels: of the stem.
+        norm: channels -> module.
+
+    Attributes:
+        out_channels: length C of the pooled features, 2048 x width.
     """
 
     def __init__(self, blocks: tuple[int, int, int, int], channels: int, norm: Callable[[int], nn.Module]):
@@ -120,19 +122,27 @@ class ResNet(nn.Module):
         self.out_channels = 32 * channels
 
     def blocks(self) -> list[Bottleneck]:
-        """All bottlenecks in network order."""
+        """List all bottlenecks in network order."""
         return [block for stage in (self.layer1, self.layer2, self.layer3, self.layer4) for block in stage]
 
     def forward(self, x: Tensor) -> Tensor:
-        """Pooled features, N x C, of images N x 3 x H x W (H, W of 32 or more; any floating type)."""
+        """Compute pooled features, N x C, of images N x 3 x H x W (H, W of 32 or more; any floating type)."""
         return self.forward_layers(x, ("trunk",))["trunk"]
 
     def forward_layers(self, x: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
-        """The outputs of the named layers, in network order, from one forward that ends at the last of them.
+        """Compute the outputs of the named layers in one forward that ends at the last of them.
 
-        x: N x 3 x H x W. conv1 (after norm and ReLU, before the max-pool) and res2 to res5 (each stage after
-        its last ReLU) are N x channels x height x width; res5avg is N x C x 1 x 1; flatten, trunk are N x C.
-        Raises ValueError for a name that is not in `LAYERS`.
+        Args:
+            x: N x 3 x H x W, any floating type.
+            layers: some of `LAYERS`.
+
+        Returns:
+            In network order: conv1 (after norm and ReLU, before the max-pool) and res2 to res5 (each stage
+            after its last ReLU), N x channels x height x width; res5avg, N x C x 1 x 1; flatten and trunk,
+            N x C.
+
+        Raises:
+            ValueError: a name that is not in `LAYERS`.
         """
         wanted = set(layers)
         if unknown := sorted(wanted.difference(LAYERS)):

@@ -9,15 +9,13 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from feature_diversity.base.batches import extraction_batch
 from feature_diversity.base.errors import InputError
 from feature_diversity.base.literals import literal
-from feature_diversity.base.paths import ALGORITHMS, PACKAGE
+from feature_diversity.base.paths import ALGORITHMS
+from feature_diversity.networks.depths import BLOCKS
 
 FLOAT = 4  # bytes
-EXTRACTED, EXTRACTED_PIXELS = (
-    250,
-    2**21,
-)  # most images, and most of their pixels, in a batch of evaluation.features
 PROCESS = 700e6  # bytes of a process that has imported torch, measured
 BACKWARD = 2  # backward passes cost about two forward ones: gradients of the weights and of the inputs
 
@@ -52,7 +50,7 @@ def convolutions(depth: int, width: float, size: int) -> Iterator[Convolution]:
     side = math.ceil(size / 2)
     yield Convolution(3, channels, 7, side)
     side, inputs = math.ceil(side / 2), channels
-    for stage, blocks in enumerate(_blocks(depth)):
+    for stage, blocks in enumerate(BLOCKS[depth]):
         inner = channels * 2**stage
         for block in range(blocks):
             yield Convolution(inputs, inner, 1, side)
@@ -124,7 +122,7 @@ def training_memory(
 
     Weights, gradients and momentum, what one batch keeps for the backward pass, images, process.
     """
-    batch = min(recipe["batch_size"], images)
+    batch: int = min(recipe["batch_size"], images)
     kept = sum(n * kept_values(depth, width, side) for n, side in views(algorithm, recipe, size))
     return FLOAT * (3 * parameters(depth, width) + batch * kept) + held + PROCESS
 
@@ -142,10 +140,9 @@ def feature_values(depth: int, width: float, size: int, layers: list[str]) -> in
 
 def extraction_memory(depth: int, width: float, size: int, layers: list[str]) -> float:
     """Bytes that the features of a batch need: two batches of features, and the largest maps on the way."""
-    batch = max(1, min(EXTRACTED, EXTRACTED_PIXELS // size**2))
     largest = feature_values(depth, width, size, ["conv1"])
     values = 2 * feature_values(depth, width, size, layers) + 4 * largest
-    return FLOAT * (2 * parameters(depth, width) + batch * values) + PROCESS
+    return FLOAT * (2 * parameters(depth, width) + extraction_batch(size**2) * values) + PROCESS
 
 
 def linear_evaluation_memory(depth: int, width: float, size: int, *, images: int, held: int) -> float:
@@ -158,9 +155,5 @@ def linear_evaluation_memory(depth: int, width: float, size: int, *, images: int
 
 
 def state_bytes(depth: int, width: float) -> int:
-    """Bytes in the folder `resume` of a training: two states of weights and momentum, and a snapshot."""
+    """Bytes in the store of a training under way: two states of weights and momentum, and a snapshot."""
     return FLOAT * (2 * 2 + 1) * parameters(depth, width)
-
-
-def _blocks(depth: int) -> tuple[int, ...]:
-    return literal(PACKAGE / "networks" / "resnet.py", "BLOCKS")[depth]

@@ -1,34 +1,54 @@
 """The recipe of each algorithm, read from the algorithm's own file without importing torch.
 
-Every file in `algorithms/` holds three literals: `RECIPE`, VISSL's hyper-parameters with their
-sources, `SMALL_IMAGES`, what changes for images of 32 x 32 pixels and why, and `VIEWS`, see `cost.views`.
+Every file in `algorithms/` holds literals: `RECIPE`, VISSL's hyper-parameters with their sources; `LEGAL`,
+which values keys of its own may have; `SMALL_IMAGES`, what changes for images of 32 x 32 pixels and why; and
+`VIEWS`, see `cost.views`.
 """
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from feature_diversity.base.errors import InputError
 from feature_diversity.base.literals import literal
 from feature_diversity.base.paths import ALGORITHMS
 
-# What values may be, by key or by the key's ending; of all others, numbers may not be negative.
-CHOICES = {
+# Legal values of the keys that every recipe has, see `algorithms/__init__.py`: a list of choices, or a key of
+# `KINDS`. A key without an entry, here or in its algorithm's `LEGAL`, has the kind "0 or more".
+LEGAL: dict[str, str | list[str]] = {
+    "batch_size": "above 0",
     "optimizer": ["larc", "sgd"],
+    "momentum": "0 to 1",
     "schedule": ["constant", "cosine", "multistep"],
+    "milestones": "0 to 1",
+    "factor": "0 to 1",
     "rate_update": ["epoch", "step"],
 }
-SHARES = ("probability", "momentum", "factor", "weight", "milestones")  # from 0 to 1
-POSITIVE = (
-    "batch_size",
-    "_size",
-    "_sizes",
-    "temperature",
-    "permutations",
-    "prototypes",
-    "negatives",
-    "width",
-)
-RANGES = ("scale", "radius", "scales")  # [low, high], above 0 and, unless pixels, at most 1
+
+
+def _each(fits: Callable[[float], bool]) -> Callable[[Any], bool]:
+    """The check of a number, or of each in a list."""
+    return lambda value: all(map(fits, value if isinstance(value, list) else [value]))
+
+
+def _range(highest: float) -> Callable[[Any], bool]:
+    """The check of [low, high], or of each in a list of such."""
+
+    def check(value: list[Any]) -> bool:
+        pairs = value if value and isinstance(value[0], list) else [value]
+        return all(len(pair) == 2 and 0 < pair[0] <= pair[1] <= highest for pair in pairs)
+
+    return check
+
+
+# What `LEGAL` says of numbers and lists of them, in the words of the message -> the check
+KINDS: dict[str, Callable[[Any], bool]] = {
+    "0 or more": _each(lambda number: 0 <= number < math.inf),
+    "above 0": _each(lambda number: 0 < number < math.inf),
+    "0 to 1": _each(lambda number: 0 <= number <= 1),
+    "[low, high] above 0": _range(math.inf),
+    "[low, high] above 0 and at most 1": _range(1),
+}
 
 
 def algorithms() -> list[str]:
@@ -41,8 +61,17 @@ def recipe(
 ) -> dict[str, Any]:
     """The algorithm's hyper-parameters: its `RECIPE`, then `SMALL_IMAGES` if asked, then `changes`.
 
-    Raises InputError for an unknown algorithm, for a key that the recipe does not have, and for a
-    value of another type than the recipe's or outside of what makes sense.
+    Args:
+        algorithm: the name of a file in `algorithms/`.
+        small_images: whether what is meant for images of 32 x 32 pixels is put in.
+        changes: hyper-parameter -> value, as a study gives them.
+
+    Returns:
+        A dictionary of its own, with the keys of the algorithm's `RECIPE`.
+
+    Raises:
+        InputError: for an unknown algorithm, for a key that the recipe does not have, and for a value of
+            another type than the recipe's or outside of what makes sense.
     """
     if algorithm not in algorithms():
         raise InputError(f"algorithm is {algorithm!r}, expected one of {', '.join(algorithms())}")
@@ -57,7 +86,7 @@ def recipe(
             raise InputError(
                 f"recipes: {algorithm}: {key} is {value!r}, expected something like {values[key]!r}"
             )
-        if expected := _expectation(key, value):
+        if expected := _expectation(legal(algorithm).get(key), value):
             raise InputError(f"recipes: {algorithm}: {key} is {value!r}, expected {expected}")
         values[key] = value
     if values["nesterov"] and not values["momentum"]:
@@ -65,22 +94,25 @@ def recipe(
     return values
 
 
-def _expectation(key: str, value: Any) -> str | None:
+def legal(algorithm: str) -> dict[str, str | list[str]]:
+    """Key of the algorithm's recipe -> its choices, or a key of `KINDS`; InputError for another kind."""
+    of_its_own: dict[str, str | list[str]] = literal(ALGORITHMS / f"{algorithm}.py", "LEGAL", default={})
+    for key, kind in of_its_own.items():
+        if isinstance(kind, str) and kind not in KINDS:
+            raise InputError(
+                f"{algorithm}.py: LEGAL: {key} is {kind!r}, expected a list or one of {', '.join(KINDS)}"
+            )
+    return LEGAL | of_its_own
+
+
+def _expectation(kind: str | list[str] | None, value: Any) -> str | None:
     """What was expected of a value, None if it is as expected."""
+    if isinstance(kind, list):
+        return None if value in kind else f"one of {', '.join(kind)}"
     if isinstance(value, str):
-        allowed = CHOICES.get(key, [value])
-        return None if value in allowed else f"one of {', '.join(allowed)}"
-    if key.endswith(RANGES):
-        highest = math.inf if key.endswith("radius") else 1
-        pairs = value if value and isinstance(value[0], list) else [value]
-        fine = all(len(pair) == 2 and 0 < pair[0] <= pair[1] <= highest for pair in pairs)
-        return None if fine else f"[low, high] above 0{'' if highest > 1 else ' and at most 1'}"
-    numbers = value if isinstance(value, list) else [value]
-    if key.endswith(SHARES):
-        return None if all(0 <= number <= 1 for number in numbers) else "0 to 1"
-    if key.endswith(POSITIVE):
-        return None if all(0 < number < math.inf for number in numbers) else "above 0"
-    return None if all(0 <= number < math.inf for number in numbers) else "0 or more"
+        return None
+    kind = kind or "0 or more"
+    return None if KINDS[kind](value) else kind
 
 
 def _same_kind(default: Any, value: Any) -> bool:

@@ -1,7 +1,7 @@
 """Digests of meaning: what a module of this package does, and what an environment holds.
 
 They are parameters of the workflow's rules, so a result is made anew when the code or the
-libraries behind it changed, and not when a comment, a docstring or a file's time did.
+libraries behind it changed, and not when a comment, a message, a module's place or a file's time did.
 """
 
 import ast
@@ -9,30 +9,86 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
+from feature_diversity.base.stages import STAGES
+from feature_diversity.records.meaning import MARK, MARKED, origins, parse, reduced
+
 PACKAGE = Path(__file__).parents[1]
+
+# Modules and rooms that make no numbers: a digest leaves them out, and what they alone import.
+SILENT = (
+    "base.errors",  # the name of the error for bad input
+    "base.files",  # how a file is written
+    "base.lock",  # who may write it
+    "base.paths",  # where it lies
+    "base.stages",  # what stages are called
+    "base.timing",  # how long a start took
+    "compute.interruption",  # how processes end
+    "compute.launch",  # how they begin
+    "records",  # what is noted of a computation
+    "stages.options",  # what command lines share
+    "training.job",  # when a state is saved and what is shown
+    "training.monitor",  # what is shown of it
+    "training.saves",  # how its state is kept
+    "training.store",  # where trainings are kept
+)
 
 
 @cache
 def code_digest(*modules: str) -> str:
-    """Digest of the named modules and of all they import from this package, directly or not.
+    """Digest of what the named modules do, and all they import from this package, directly or not.
 
-    modules: names inside the package, such as "pretrain" or "algorithms.simclr". Docstrings,
-    comments and layout do not count. Returns 16 hexadecimal digits. Modules imported by a name
-    computed at run time are invisible here; name them as well.
+    What does not count: comments, docstrings, layout; annotations of arguments, results and variables;
+    import statements, and the names that they give to what they import; the texts of errors, of what is
+    printed and of the help; the names of modules; the literals of an algorithm that planning alone reads, as
+    its recipe; and the modules in `SILENT` that are not named here.
+
+    Args:
+        modules: names inside the package, such as "stages.energy" or "algorithms.simclr". A module that is
+            imported by a name computed at run time is invisible here; name it as well.
+
+    Returns:
+        16 hexadecimal digits.
+
+    Raises:
+        ValueError: for a module that does not exist, a relative import, and an import from the package
+            itself and not from one of its modules.
     """
-    text = "\n".join(f"{name} {_meaning(name)}" for name in sorted(import_closure(*modules)))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    meanings = {_meaning(name) for name in import_closure(*modules, silent=False)}
+    return _digest("\0".join(sorted(meanings)))
 
 
-def import_closure(*modules: str) -> set[str]:
-    """Names of the given modules and of every module of this package they import, transitively."""
+def stage_digest(stage: str, *named: str) -> str:
+    """Digest of a stage's or command's code: 16 hexadecimal digits.
+
+    Args:
+        stage: Its name, as in `base.stages`.
+        named: Modules that it imports by a name known at run time, such as "algorithms.simclr" or
+            "data.sources.digits".
+    """
+    modules = STAGES[stage].code if stage in STAGES else (f"commands.{stage}",)
+    return code_digest(*modules, *named)
+
+
+def import_closure(*modules: str, silent: bool = True) -> set[str]:
+    """Names of the given modules and of every module of this package they import, transitively.
+
+    Args:
+        modules: names inside the package.
+        silent: False leaves out the imported modules in `SILENT`.
+
+    Returns:
+        The names, with those of the folders whose `__init__.py` is run.
+
+    Raises:
+        ValueError: as `code_digest`.
+    """
     found: set[str] = set()
     waiting = list(modules)
     while waiting:
         name = waiting.pop()
         if name not in found:
             found.add(name)
-            waiting.extend(_imports(name))
+            waiting.extend(other for other in _imports(name) if silent or not _is_silent(other))
     return found
 
 
@@ -40,7 +96,7 @@ def lock_digest(path: str | Path) -> str:
     """Digest of a lock file's packages, versions and hashes; comments and blank lines do not count."""
     lines = [line.split(" #")[0].strip() for line in Path(path).read_text().splitlines()]
     kept = [line for line in lines if line and not line.startswith("#")]
-    return hashlib.sha256("\n".join(kept).encode()).hexdigest()[:16]
+    return _digest("\n".join(kept))
 
 
 def files_digest(*paths: Path) -> str:
@@ -48,53 +104,78 @@ def files_digest(*paths: Path) -> str:
     return hashlib.sha256(b"\0".join(path.read_bytes() for path in paths)).hexdigest()[:16]
 
 
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _is_silent(name: str) -> bool:
+    return any(name == silent or name.startswith(f"{silent}.") for silent in SILENT)
+
+
+@cache
 def _source(name: str) -> Path | None:
     base = PACKAGE.joinpath(*name.split("."))
     return next((path for path in (base.with_suffix(".py"), base / "__init__.py") if path.exists()), None)
 
 
-@cache
 def _tree(name: str) -> ast.Module:
     path = _source(name)
     if path is None:
         raise ValueError(f"no module feature_diversity.{name} in {PACKAGE}")
-    return ast.parse(path.read_text(), filename=str(path))
+    return parse(path.read_text(encoding="utf-8"), str(path))
 
 
 @cache
 def _imports(name: str) -> frozenset[str]:
     """Modules of this package named in the import statements of module `name`, wherever they stand."""
-    found = set()
+    found: set[str] = set()
     for node in ast.walk(_tree(name)):
-        if isinstance(node, ast.Import):
-            candidates = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.level == 0:
-            candidates = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        elif isinstance(node, ast.ImportFrom):
+        if not isinstance(node, ast.Import | ast.ImportFrom):
+            continue
+        if isinstance(node, ast.ImportFrom) and node.level:
             raise ValueError(
                 f"feature_diversity.{name}: write absolute imports, relative ones are not followed"
             )
-        else:
-            continue
-        for candidate in candidates:
-            inside = candidate.removeprefix("feature_diversity.")
-            if inside != candidate and _source(inside):
+        for origin in origins(node).values():
+            module, attribute = _split(origin)
+            if module:
                 # importing a.b runs a/__init__.py first
-                found.update(inside.rsplit(".", depth)[0] for depth in range(inside.count(".") + 1))
+                found.update(module.rsplit(".", depth)[0] for depth in range(module.count(".") + 1))
+            elif attribute and not attribute.startswith("__"):
+                raise ValueError(
+                    f"feature_diversity.{name}: import {attribute} from its module, not from the package"
+                )
     return frozenset(found)
 
 
 @cache
+def _split(origin: str) -> tuple[str, str]:
+    """A full name as (module of this package, what in it); the module is empty if there is none."""
+    package, *parts = origin.split(".")
+    if package != "feature_diversity":
+        return "", ""
+    for count in range(len(parts), 0, -1):
+        if _source(".".join(parts[:count])):
+            return ".".join(parts[:count]), ".".join(parts[count:])
+    return "", ".".join(parts)
+
+
 def _meaning(name: str) -> str:
-    """The module's syntax tree without docstrings and positions, as text."""
-    tree = ast.parse(ast.unparse(_tree(name)))
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if (
-            isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
-            and isinstance(body[0] if body else None, ast.Expr)
-            and isinstance(getattr(body[0], "value", None), ast.Constant)
-            and isinstance(body[0].value.value, str)
-        ):
-            node.body = body[1:] or [ast.Pass()]
-    return ast.dump(tree, include_attributes=False)
+    """What the module does, as text. A name from another module stands with a digest of that module."""
+    return MARK.sub(lambda mark: f":{_digest(_unmarked(mark[1]))}", _marked(name))
+
+
+@cache
+def _unmarked(name: str) -> str:
+    return MARK.sub("", _marked(name))
+
+
+@cache
+def _marked(name: str) -> str:
+    return reduced(_tree(name), _own_name)
+
+
+def _own_name(origin: str) -> str:
+    """The name that something has in its module, with the mark of that; a full name of other packages'."""
+    module, attribute = _split(origin)
+    return attribute + MARKED.format(module) if module and not _is_silent(module) else attribute or origin

@@ -14,9 +14,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from feature_diversity.base import paths
 from feature_diversity.base.files import WRITTEN
+from feature_diversity.base.paths import TRAININGS
 from feature_diversity.base.timing import STARTED
-from feature_diversity.records.digest import code_digest
+from feature_diversity.records.digest import stage_digest
 from feature_diversity.records.origin import machine, versions
 
 RECORD, TAKEN = "provenance ", "taken "  # how such lines of a log begin
@@ -28,15 +30,15 @@ PACKAGES = [
 IMPORTED_AS = {"pillow": "PIL", "scikit-learn": "sklearn", "vl-convert-python": "vl_convert"}
 
 
-def say_record(stage: str, module: str, arguments: list[str]) -> None:
+def say_record(stage: str, arguments: list[str]) -> None:
     """Write this process's record to standard error, which the workflow keeps as the job's log."""
-    print(RECORD + json.dumps(record(stage, module, arguments)), file=sys.stderr)
+    print(RECORD + json.dumps(record(stage, arguments)), file=sys.stderr)
 
 
-def record(stage: str, module: str, arguments: list[str]) -> dict[str, Any]:
-    """What this process has done so far: a stage, which is in that module, with these arguments.
+def record(stage: str, arguments: list[str]) -> dict[str, Any]:
+    """What this process has done so far: a stage or command, with these arguments.
 
-    `code` is the digest that the workflow has for it: of the module, and of the algorithm or the data set
+    `code` is the digest that the workflow has for it: of the stage, and of the algorithm or the data set
     that was imported by its name. `packages` are those that were loaded, `memory` is the most that was
     needed, in GiB.
     """
@@ -54,7 +56,7 @@ def record(stage: str, module: str, arguments: list[str]) -> dict[str, Any]:
         # the workflow's own digest, where it is told: a training that is taken imports no algorithm
         "code": arguments[arguments.index("--code") + 1]
         if "--code" in arguments
-        else code_digest(module, *by_name),
+        else stage_digest(stage, *by_name),
         "packages": versions("feature-diversity", *used),
         "machine": machine(),
         "started": datetime.fromtimestamp(time.time() - seconds, UTC).isoformat(timespec="seconds"),
@@ -64,8 +66,8 @@ def record(stage: str, module: str, arguments: list[str]) -> dict[str, Any]:
 
 
 def is_result(path: Path) -> bool:
-    """Whether a written file is there to stay; the folder of a training's state is not."""
-    return path.exists() and "resume" not in path.parts[-3:]
+    """Whether a written file is one of the results; what is in the store of trainings is not."""
+    return path.exists() and TRAININGS not in path.parts
 
 
 def read_records(logs: Path) -> list[dict[str, Any]]:
@@ -95,7 +97,7 @@ def provenance_of(
     numbers. `files` tells the number of the job that made each file.
     """
     machines, packages, jobs, files = [], [], [], {}
-    for job in [*read_records(folder / "logs"), own]:
+    for job in [*read_records(folder / paths.LOGS), own]:
         for name, known in (("machine", machines), ("packages", packages)):
             if job[name] not in known:
                 known.append(job[name])

@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from feature_diversity.base.layers import PAPERS_LAYERS, in_order
 from feature_diversity.base.run import CELL, RUN
-from feature_diversity.figures.style import NAMES, PAPERS_LAYERS, in_order
+from feature_diversity.figures.style import NAMES
 from feature_diversity.results.table import reading, shown_in
 
 FIGURES = ["figure1", "figure2", "figure3", "figure4"]

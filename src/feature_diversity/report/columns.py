@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from feature_diversity.base.layers import in_order
+from feature_diversity.base.paths import RESULTS_CSV
+from feature_diversity.base.reading import HEADLINE, READING, in_words
 from feature_diversity.base.run import RUN
-from feature_diversity.figures.style import ALGORITHMS, NAMES, in_order
-from feature_diversity.results.table import HEADLINE, reading
+from feature_diversity.figures.style import ALGORITHMS, NAMES
+from feature_diversity.results.table import reading
 
 MOST = 1_600_000  # numbers on a page: 8.5 MB
-READING = ["vector", "centred", "s"]
 OF_RUNS = ["test_error", "val_error", "knn_test_error", "n_params"]
 OF_LAYERS = [
     *(
@@ -66,13 +68,13 @@ def columns_of(table: pd.DataFrame, runs: pd.DataFrame) -> tuple[dict[str, Any],
             if left < len(runs) and (vector, centred, s) != tuple(HEADLINE.values()):
                 absent += 1
                 continue
-            diversity[layer][name_of(vector, centred, s)] = many(spread(mine, "diversity", len(runs)))
+            diversity[layer][in_words(vector, centred, s)] = many(spread(mine, "diversity", len(runs)))
             left -= len(runs)
     sentences = []
     if absent:
         sentences.append(
             f"{absent:,} combinations of layer and reading are not in the chart, to keep the page small; "
-            "results.csv has them."
+            f"{RESULTS_CSV} has them."
         )
     order = in_order(set(diversity))
     return {
@@ -87,11 +89,6 @@ def columns_of(table: pd.DataFrame, runs: pd.DataFrame) -> tuple[dict[str, Any],
         "layers": {layer: layers.get(layer, {}) for layer in order},
         "diversity": {layer: diversity[layer] for layer in order},
     }, sentences
-
-
-def name_of(vector: str, centred: bool, s: float) -> str:
-    """A reading in words, such as "flatten, not centred, s = 1"."""
-    return f"{vector}, {'centred' if centred else 'not centred'}, s = {s:g}"
 
 
 def spread(rows: pd.DataFrame, column: str, n: int) -> np.ndarray:

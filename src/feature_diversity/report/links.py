@@ -7,27 +7,29 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from feature_diversity.base.paths import ENERGY, HISTORY, LINEAR, LOGS, MEASURES
 from feature_diversity.base.run import RUN, Run
+from feature_diversity.base.stages import STAGES
 
-FILES = ["history.csv", "linear.json", "energy.csv", "measures.csv"]
-LOGS = ["pretrain", "fetch", "extract", "energy", "linear_eval"]
+FILES = [HISTORY, LINEAR, ENERGY, MEASURES]
 
 
 def links_of(runs: pd.DataFrame, folder: Path) -> dict[str, Any]:
     """The folder of each run, what could be linked, and which of that there is.
 
     Returns `folders`, a path relative to the page for each run; `templates`, name -> path with {run} or, for
-    files that all snapshots of a training share, {training} in it; `there`, uint16 in base64 whose bit i says
+    files that all snapshots of a training share, {training} in it; `there`, uint32 in base64 whose bit i says
     that a run has the i-th of them.
     """
     folders = [folder_of(run) for run in runs[RUN].itertuples(index=False)]
     templates = {name: "{run}/" + name for name in FILES}
-    for stage in LOGS:
-        templates[f"log of {stage}"] = f"logs/{stage}/{{run}}.log"
-        templates[f"log of {stage} of the training"] = f"logs/{stage}/{{training}}.log"
+    # a stage whose jobs are of single runs or trainings has a folder of logs
+    for stage in [stage for stage in STAGES if (folder / LOGS / stage).is_dir()]:
+        templates[f"log of {stage}"] = f"{LOGS}/{stage}/{{run}}.log"
+        templates[f"log of {stage} of the training"] = f"{LOGS}/{stage}/{{training}}.log"
     # looked up once: 10,000 runs would be 140,000 questions to the disk
-    files = {path.relative_to(folder).as_posix() for path in (folder / "logs").rglob("*.log")}
-    there = np.zeros(len(runs), dtype="<u2")
+    files = {path.relative_to(folder).as_posix() for path in (folder / LOGS).rglob("*.log")}
+    there = np.zeros(len(runs), dtype="<u4")
     for place, (run, training) in enumerate(folders):
         if not run:
             continue

@@ -5,8 +5,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from feature_diversity.base.layers import PAPERS_LAYERS
+from feature_diversity.base.paths import HISTORY
+from feature_diversity.base.reading import HEADLINE, in_words
 from feature_diversity.base.run import CELL, RUN, Run, expand
-from feature_diversity.figures.style import PAPERS_LAYERS
 from feature_diversity.results.table import reading
 
 ENOUGH = 5  # seeds from which a permutation test over the seeds of one network can reach p = 0.05
@@ -31,7 +33,7 @@ def what_is_missing(
         )
     headline = reading(table)
     if headline.empty:
-        found.append("The table has no row in the headline reading (flatten, not centred, s = 1).")
+        found.append(f"The table has no row in the headline reading ({in_words(**HEADLINE)}).")
     found += holes(table, runs)
     if absent := [layer for layer in PAPERS_LAYERS if layer not in set(table["layer"].dropna())]:
         found.append(f"Layers of the paper that were not recorded: {', '.join(absent)}.")
@@ -52,7 +54,7 @@ def what_is_missing(
         titles = [figure["title"] for figure in figures if figure["remark"] == remark]
         found.append(f"{', '.join(titles)}: {remark}")
     if count := links["without_history"]:
-        found.append(f"{count:,} of {len(runs):,} runs have no history.csv beside this page to link to.")
+        found.append(f"{count:,} of {len(runs):,} runs have no {HISTORY} beside this page to link to.")
     return found
 
 

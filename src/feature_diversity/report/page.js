@@ -250,7 +250,7 @@ function explore() {
 
 const PAGE = 50;
 const templates = Object.entries(data.links.templates);
-const there = new Uint16Array(bytes(data.links.there));
+const there = new Uint32Array(bytes(data.links.there));
 const last = Object.keys(data.diversity).at(-1);
 const columns = [
   ...["algorithm", "depth", "width", "norm", "epochs", "seed"].map((name) => [name, (run) => shown(names[name](run))]),

@@ -10,6 +10,7 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
+from feature_diversity.base import paths
 from feature_diversity.claims.paper import FIGURES
 from feature_diversity.figures.captions import CAPTIONS, TITLES
 from feature_diversity.figures.style import NAMES
@@ -34,6 +35,7 @@ def render(**content: Any) -> str:
     environment.filters["slug"] = lambda text: text.split()[0]
     return environment.get_template("page.html").render(
         **content,
+        paths=paths,
         about=about(content["runs"], content["study"]),
         counts=Counter(claim["verdict"] for claim in content["claims"]),
         verdicts=VERDICTS,
@@ -62,7 +64,7 @@ def about(runs: pd.DataFrame, study: dict[str, Any]) -> dict[str, Any]:
 
 def figures_in(folder: Path, claims: pd.DataFrame) -> list[dict[str, Any]]:
     """Every figure: title, caption, picture as a data address, remarks, the claims that speak of it."""
-    path = folder / "notes.json"
+    path = folder / paths.NOTES
     notes = json.loads(path.read_text()) if path.exists() else {}
     headline = claims[claims["headline"].eq(True)]
     families = {figure[0]: family for family, figure in FIGURES.items() if len(figure) == 1}

@@ -6,8 +6,8 @@ from typing import Any
 import pandas as pd
 
 from feature_diversity.base.errors import InputError
+from feature_diversity.base.reading import in_words
 from feature_diversity.claims.paper import FIGURES, claims
-from feature_diversity.report.columns import name_of
 
 NEEDED = [
     *("claim", "family", "kind", "text", "where", "vector", "centred", "s", "headline", "verdict"),
@@ -53,7 +53,7 @@ def readings_of(rows: pd.DataFrame) -> list[dict[str, Any]]:
     places = 50 + numbers.div(numbers.abs().max(axis=1).replace(0, 1), axis=0) * 50
     readings = []
     for index, row in rows.iterrows():
-        name = name_of(row["vector"], row["centred"] in (True, "True"), row["s"])
+        name = in_words(row["vector"], row["centred"] in (True, "True"), row["s"])
         readings.append(plain(row) | {"reading": name, "places": plain(places.loc[index])})
     return readings
 

@@ -1,6 +1,5 @@
-"""The stage `tabulate`: every run of a study in one tidy table."""
+"""Every run of a study in one tidy table."""
 
-import argparse
 import json
 import math
 from collections.abc import Callable, Iterable
@@ -11,47 +10,48 @@ from typing import Any
 import pandas as pd
 from safetensors import SafetensorError, safe_open
 
+from feature_diversity.base import paths
 from feature_diversity.base.errors import InputError
-from feature_diversity.base.files import atomic_write
-from feature_diversity.base.run import Run, expand
-from feature_diversity.base.timing import announce_ready
+from feature_diversity.base.run import Network, Run, expand
 from feature_diversity.results.early_stopping import stop_early
 
 LINEAR = ("test_error", "val_error", "test_top1", "test_top5", "val_top1", "val_top5", "protocol", "penalty")
 
 
-def main(argv: list[str]) -> None:
-    """Command line of the stage; see --help."""
-    parser = argparse.ArgumentParser(prog="feature_diversity tabulate", description=__doc__)
-    parser.add_argument("--results", type=Path, required=True, help="folder of the study's results")
-    parser.add_argument("--figures", type=json.loads, required=True, help="figure: its grids (JSON)")
-    parser.add_argument("--runs", type=json.loads, required=True, help="grids of all runs to collect (JSON)")
-    parser.add_argument("--error-source", choices=["measured", "published"], required=True)
-    parser.add_argument(
-        "--early-stopping", type=json.loads, required=True, help="a study's block `early_stopping` (JSON)"
-    )
-    parser.add_argument("--csv", type=Path, required=True)
-    parser.add_argument("--parquet", type=Path, required=True)
-    arguments = parser.parse_args(argv)
+def collect(
+    results: Path,
+    grids: list[dict[str, Any]],
+    figures: dict[str, list[dict[str, Any]]],
+    *,
+    error_source: str,
+    early_stopping: dict[str, Any],
+) -> tuple[pd.DataFrame, int]:
+    """Collect the runs of a study.
 
-    announce_ready()
-    rule = arguments.early_stopping
+    Args:
+        results: Folder of the study's results.
+        grids: Of all runs to collect.
+        figures: Figure -> grids of the runs that it shows.
+        error_source: "measured" by the stage `linear_eval`, or "published" with released checkpoints.
+        early_stopping: `rule` and `patience`, as `stop_early` takes them.
+
+    Returns:
+        The table, a row for each run x layer x vector x centred x power, and the number of runs.
+
+    Raises:
+        InputError: A file of a run that is missing, damaged or incomplete; the message names it.
+    """
     shown: dict[Run, list[str]] = {}
-    for figure, grids in arguments.figures.items():
-        for run in sorted({run for grid in grids for run in expand(grid)}):
+    for figure, of_figure in figures.items():
+        for run in sorted({run for grid in of_figure for run in expand(grid)}):
             shown.setdefault(run, []).append(figure)
-    runs = sorted({run for grid in arguments.runs for run in expand(grid)})
-    table = joined(
-        read_run(arguments.results, run, shown.get(run, []), arguments.error_source) for run in runs
-    )
-    place = table.columns.get_loc("layer")
-    table.insert(place, "early_stopped", stop_early(table, rule["rule"], rule["patience"]))
-    table.insert(place + 1, "stopping_rule", rule_text(**rule))
-    with atomic_write(arguments.csv) as path:
-        table.to_csv(path, index=False)
-    with atomic_write(arguments.parquet) as path:
-        table.to_parquet(path, index=False)
-    print(f"{len(runs):,} runs, {len(table):,} rows in {arguments.csv}")
+    runs = sorted({run for grid in grids for run in expand(grid)})
+    table = joined(read_run(results, run, shown.get(run, []), error_source) for run in runs)
+    place = list(table.columns).index("layer")
+    stopped = stop_early(table, early_stopping["rule"], early_stopping["patience"])
+    table.insert(place, "early_stopped", stopped)
+    table.insert(place + 1, "stopping_rule", rule_text(**early_stopping))
+    return table, len(runs)
 
 
 @dataclass(frozen=True)
@@ -94,20 +94,20 @@ def read_run(results: Path, run: Run, figures: list[str], error_source: str) -> 
     Raises InputError naming the file that is missing, damaged or incomplete.
     """
     folder = results / run.folder
-    facts = model_facts(folder / "model.safetensors")
-    found = Run(**facts["run"], epochs=facts["epochs"]).folder
+    facts = model_facts(folder / paths.MODEL)
+    found = Network(**facts["network"]).after(facts["epochs"]).folder
     if found != run.folder:
         raise InputError(f"{folder / 'model.safetensors'} is a model of {found}, expected {run.folder}")
     if error_source == "published":
         linear = published(facts)
     else:
-        linear = read_part(folder / "linear.json", lambda path: json.loads(path.read_text()))
+        linear = read_part(folder / paths.LINEAR, lambda path: json.loads(path.read_text()))
     if missing := [name for name in LINEAR if name not in linear]:
         raise InputError(
             f"{folder / 'linear.json'} has no {', '.join(missing)}; delete it, and the workflow makes it anew"
         )
-    energy = read_part(folder / "energy.csv", pd.read_csv)
-    measures = read_part(folder / "measures.csv", pd.read_csv)
+    energy = read_part(folder / paths.ENERGY, pd.read_csv)
+    measures = read_part(folder / paths.MEASURES, pd.read_csv)
     check_complete(folder, energy, measures)
     about = {"dataset": facts["dataset"]["name"]} | asdict(run)
     about |= {"engine": facts["engine"], "n_params": facts["n_params"], "figures": " ".join(figures)}
@@ -131,7 +131,7 @@ def check_complete(folder: Path, energy: pd.DataFrame, measures: pd.DataFrame) -
     """InputError naming the file if energy.csv or measures.csv lacks columns or rows, as when cut off."""
     again = "delete it, and the workflow makes it anew"
     needed = ["layer", "vector", "centred", "s", "energy"]
-    for name, table, columns in (("energy.csv", energy, needed), ("measures.csv", measures, needed[:2])):
+    for name, table, columns in ((paths.ENERGY, energy, needed), (paths.MEASURES, measures, needed[:2])):
         if missing := [column for column in columns if column not in table]:
             raise InputError(f"{folder / name} has no column {', '.join(missing)}; {again}")
     of_energy, of_measures = (
@@ -140,8 +140,8 @@ def check_complete(folder: Path, energy: pd.DataFrame, measures: pd.DataFrame) -
     each = energy["centred"].nunique() * energy["s"].nunique()
     readings = max(len(of_energy | of_measures), 1)
     for name, table, expected in (
-        ("energy.csv", energy, readings * max(each, 1)),
-        ("measures.csv", measures, readings),
+        (paths.ENERGY, energy, readings * max(each, 1)),
+        (paths.MEASURES, measures, readings),
     ):
         if len(table) != expected:
             raise InputError(f"{folder / name} has {len(table)} rows, expected {expected}; {again}")
@@ -172,7 +172,7 @@ def model_facts(path: Path) -> dict[str, Any]:
             sizes = [file.get_slice(key).get_shape() for key in trunk if not key.endswith(statistics)]
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path} is not a model of this package: {error}") from None
-    needed = {"dataset", "engine", "epochs", "run"}
+    needed = {"dataset", "engine", "epochs", "network"}
     if missing := sorted(needed - set(facts)):
         raise InputError(f"{path} is not a model of this package: its metadata have no {', '.join(missing)}")
     return facts | {"n_params": sum(math.prod(shape) for shape in sizes)}

@@ -2,9 +2,10 @@
 
 import pandas as pd
 
+from feature_diversity.base.reading import HEADLINE
 from feature_diversity.base.run import NETWORK
 
-LABEL_FREE = {"layer": "trunk", "vector": "flatten", "centred": False, "s": 1}
+LABEL_FREE = {"layer": "trunk"} | HEADLINE
 
 
 def stop_early(table: pd.DataFrame, rule: str, patience: int = 1) -> pd.Series:
@@ -32,7 +33,7 @@ def stop_early(table: pd.DataFrame, rule: str, patience: int = 1) -> pd.Series:
         if rule == "patience":
             candidates = candidates.iloc[: _patient(candidates["badness"].tolist(), patience)]
         if candidates["badness"].notna().any():
-            chosen.add((*training, candidates.loc[candidates["badness"].idxmin(), "epochs"]))
+            chosen.add((*training, candidates["epochs"].iloc[candidates["badness"].argmin()]))
     keys = table[[*NETWORK, "epochs"]].itertuples(index=False, name=None)
     return pd.Series([key in chosen for key in keys], index=table.index)
 

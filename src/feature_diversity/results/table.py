@@ -5,9 +5,9 @@ from pathlib import Path
 import pandas as pd
 
 from feature_diversity.base.errors import InputError
+from feature_diversity.base.reading import HEADLINE
 from feature_diversity.base.run import NETWORK, RUN
 
-HEADLINE = {"vector": "flatten", "centred": False, "s": 1}
 NEEDED = ["dataset", *RUN, "layer", *HEADLINE, "diversity", "test_error"]
 
 
@@ -61,6 +61,6 @@ def early_stopped(table: pd.DataFrame) -> pd.DataFrame:
             "epochs": trained["epochs"].where(error.notna(), -trained["epochs"]),
         }
     )
-    best = order.sort_values(list(order), kind="stable").index
+    best = order.sort_values(["unmarked", "error", "epochs"], kind="stable").index
     trained = trained.assign(stop_unknown=order["unmarked"] & order["error"].isna()).loc[best]
     return trained.drop_duplicates([*NETWORK, "layer"])

@@ -1,35 +1,15 @@
-"""The stage `summary`: what a study found, in a few lines, and where to look."""
+"""What a study found, in a few lines, and where to look."""
 
-import argparse
 import textwrap
 from pathlib import Path
 
 import pandas as pd
 
-from feature_diversity.base.files import atomic_write
+from feature_diversity.base import paths
 from feature_diversity.base.run import CONFIGURATION, RUN
-from feature_diversity.base.timing import announce_ready
 
 VERDICTS = ["supported", "contradicted", "undecided", "not testable here"]
 LINE = 100  # characters
-
-
-def main(argv: list[str]) -> None:
-    """Command line of the stage; see --help."""
-    parser = argparse.ArgumentParser(prog="feature_diversity summary", description=__doc__)
-    parser.add_argument("--table", type=Path, required=True, help="results.csv of a study")
-    parser.add_argument("--figures", type=Path, required=True, help="folder of the figures")
-    parser.add_argument("--claims", type=Path, required=True, help="claims.csv of the study")
-    parser.add_argument("--output", type=Path, help="text file; else it is printed")
-    arguments = parser.parse_args(argv)
-    announce_ready()
-    text = summarise(pd.read_csv(arguments.table), arguments.table, arguments.figures)
-    text += "\n" + verdicts(pd.read_csv(arguments.claims), arguments.claims)
-    if arguments.output:
-        with atomic_write(arguments.output) as path:
-            path.write_text(text)
-    else:
-        print(text)
 
 
 def summarise(table: pd.DataFrame, path: Path, figures: Path) -> str:
@@ -51,7 +31,7 @@ def summarise(table: pd.DataFrame, path: Path, figures: Path) -> str:
         "",
         f"table    {path}",
         f"figures  {figures}",
-        f"report   {path.with_name('report.html')}",
+        f"report   {path.with_name(paths.REPORT)}",
     ]
     return "\n".join(lines) + "\n"
 

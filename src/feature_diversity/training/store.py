@@ -1,127 +1,223 @@
-"""Finished trainings in a folder that studies, checkouts and users share, so that each is done once.
+"""The store of trainings: each is done once, and found again by all that its bits depend on.
 
-A training is found by all that its bits depend on, as the metadata of its models say it: the run, the
-recipe, the last epoch, digests of the training images and of the code, the packages, the precision. The
-name of a study and paths are not among them. Networks are copied to and fro, so that a study stays whole
-when the folder is emptied, and nothing that happens to a study's files reaches the folder.
+A store is a folder: a study's own, or one that studies, checkouts and users share. Each training has a folder
+in it, named by the key of its settings, with
+
+    lock               held by the process that trains
+    settings.json      what the bits depend on, for people and for the command `stale`
+    state_*.pt         from where to go on, until the training is finished
+    snapshot_000010/   model.safetensors and history.csv after 10 epochs
+    finished.json      written last: the machine, the time, and the SHA-256 of each snapshot's files
+
+A study's results are hard links into its own store, so they take no disk. From a shared store they are
+copies: links would share their times, which Snakemake sets, and what happens to a study's files must not
+reach the others'.
 """
 
 import hashlib
 import json
+import os
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
-from functools import partial
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from feature_diversity.base.errors import InputError
 from feature_diversity.base.files import atomic_write
 from feature_diversity.base.lock import locked
+from feature_diversity.base.paths import HISTORY, MODEL
 from feature_diversity.base.timing import announce_ready
 from feature_diversity.compute.ranks import agree, rank, say, world_size
 from feature_diversity.records.origin import machine, now
-from feature_diversity.training.finished import FILES, Outputs, snapshot
+from feature_diversity.training.settings import Settings
 
-ORIGIN = "origin.json"
+LOCK, SETTINGS, NOTE = "lock", "settings.json", "finished.json"
+FILES = (MODEL, HISTORY)  # of a snapshot
+RECORDS = "records"  # folder of what else a training leaves to be read
+Outputs = dict[int, tuple[Path, Path]]  # number of epochs: model.safetensors, history.csv
 
 
-@contextmanager
-def claimed(folder: str, facts: dict[str, Any], outputs: Outputs) -> Iterator[Callable[[Path], None] | None]:
-    """Copy a training to `outputs` from the shared folder and yield None, or hold its place there.
+def snapshot_folder(epochs: int) -> str:
+    """Name of the folder of a snapshot in that of its training."""
+    return f"snapshot_{epochs:06d}"
 
-    Then it is for the caller to train, and to call what is yielded with the folder of the snapshots. A
-    process waits for another that trains the same; several that train together, and would keep several
-    devices waiting, raise InputError. folder: empty for none. facts: metadata that all the models have.
+
+def obtain(
+    folder: Path,
+    settings: Settings,
+    outputs: Outputs,
+    train: Callable[[list[int]], None],
+    *,
+    shared: bool = False,
+) -> None:
+    """Put a training's snapshots where they are wanted, and train for those that the store does not have.
+
+    All ranks call this together; the first takes care of the files.
+
+    Args:
+        folder: the training's in the store, named by `settings.key`.
+        settings: what the bits depend on.
+        outputs: where the snapshots are wanted.
+        train: given numbers of epochs, ascending, leaves those snapshots in `folder`.
+        shared: whether others use the store. Then the outputs are copies, a process waits for another that
+            trains the same, and a training that cannot be noted as finished is only warned of. Several
+            processes that train together do not wait, which would keep several devices waiting.
+
+    Raises:
+        InputError: if another process trains the same, and where the store cannot be read or written.
     """
-    if not folder:
-        yield lambda snapshots: None
+    if shared and not missing(folder, outputs):  # without the lock: the store may be another's to write
+        take(folder, outputs, shared=shared)
         return
-    text = json.dumps(facts, sort_keys=True)
-    place = Path(folder) / hashlib.sha256(text.encode()).hexdigest()[:32]
-    if take(place, outputs):
-        yield None
-        return
-    with locked(place / "lock", wait=world_size() == 1) if rank() == 0 else nullcontext():
-        yield None if take(place, outputs) else partial(give, place, outputs)
+    with locked(folder / LOCK, wait=shared and world_size() == 1) if rank() == 0 else nullcontext():
+        wanted = missing(folder, outputs)
+        if not wanted:
+            take(folder, outputs, shared=shared)
+        else:
+            if rank() == 0:
+                begin(folder, settings, wanted)
+            train(wanted)
+            if rank() == 0:
+                finish(folder, wanted, shared=shared)
+                publish(folder, outputs, copies=shared)
+        if rank() == 0 and (folder / NOTE).exists():
+            clear(folder)
 
 
-def take(place: Path, outputs: Outputs) -> bool:
-    """Copy the snapshots, if all are there and whole, to the outputs on rank 0."""
-    found = bool(agree(int(rank() == 0 and whole(place, outputs)))[0])
-    if found and rank() == 0:
-        announce_ready()
-        copy(place, outputs)
-        origin = origin_of(place)
-        del origin["files"]  # they are checked; what is left is where the training comes from
-        say("taken " + json.dumps(origin))
-    return found
+def missing(folder: Path, outputs: Iterable[int]) -> list[int]:
+    """Those of the snapshots that the store does not have as they were trained, ascending; on all ranks.
 
-
-def whole(place: Path, outputs: Outputs) -> bool:
-    """Are the snapshots all there, as they were given? A damaged one is reported.
-
-    Raises InputError for a folder or file that may not be read.
+    A damaged one is reported. Raises InputError for a file that may not be read.
     """
+    epochs = sorted(outputs)
+    whole = known_files(folder) if rank() == 0 else {}
+    flags = [int(rank() == 0 and not is_whole(folder, number, whole)) for number in epochs]
+    return [number for number, flag in zip(epochs, agree(*flags), strict=True) if flag]
+
+
+def known_files(folder: Path) -> dict[str, str]:
+    """SHA-256 of the files of all finished snapshots, by their paths in `folder`; none if it is damaged."""
     try:
-        known = origin_of(place)["files"]
-        for name in names(outputs):
-            if name not in known:
-                return False
-            with open(place / name, "rb") as file:
-                if hashlib.file_digest(file, "sha256").hexdigest() != known[name]:
-                    raise ValueError(f"{name} is not what was put there")
-    except FileNotFoundError as error:
-        if (place / ORIGIN).exists():
-            say(f"warning: {place} is damaged ({error.filename} is missing); training anew")
-        return False
+        return dict(read_note(folder)["files"])
+    except FileNotFoundError:
+        return {}
     except OSError as error:
-        raise InputError(f"{error.filename or place} cannot be read: {error.strerror}") from None
+        raise InputError(f"{folder / NOTE} cannot be read: {error.strerror}") from None
     except (ValueError, KeyError, TypeError) as error:
-        say(f"warning: {place} is damaged ({error}); training anew")
+        say(f"warning: {folder} is damaged ({NOTE}: {error}); training anew")
+        return {}
+
+
+def read_note(folder: Path) -> dict[str, Any]:
+    """What finished a training: machine, processes, time, and its files' checksums."""
+    return json.loads((folder / NOTE).read_text())
+
+
+def is_whole(folder: Path, epochs: int, known: dict[str, str]) -> bool:
+    """Whether a snapshot is there as it was trained; if it is damaged, that is said."""
+    for name in FILES:
+        path = folder / snapshot_folder(epochs) / name
+        checksum = known.get(f"{snapshot_folder(epochs)}/{name}")
+        if checksum is None:
+            return False
+        try:
+            if sha256(path) == checksum:
+                continue
+            why = "it is not what was trained"
+        except FileNotFoundError:
+            why = "it is missing"
+        except OSError as error:
+            raise InputError(f"{path} cannot be read: {error.strerror}") from None
+        say(f"warning: {path} is damaged ({why}); training anew")
         return False
     return True
 
 
-def origin_of(place: Path) -> dict[str, Any]:
-    """What trained the snapshots in a place, and the SHA-256 of each of its files."""
-    return json.loads((place / ORIGIN).read_text())
+def sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def names(outputs: Outputs) -> list[str]:
-    """The files of the snapshots, below their place."""
-    return [f"{snapshot(epochs)}/{name}" for epochs in outputs for name in FILES]
+def take(folder: Path, outputs: Outputs, *, shared: bool) -> None:
+    """Publish a finished training and say when and where it was trained."""
+    if rank() == 0:
+        announce_ready()
+        publish(folder, outputs, copies=shared)
+        origin = {"from": str(folder)} | read_note(folder)
+        del origin["files"]  # they are checked; what is left is where the training comes from
+        say("taken " + json.dumps(origin))
+        say("this training is finished already: nothing is trained again")
 
 
-def give(place: Path, outputs: Outputs, snapshots: Path) -> None:
-    """Copy the snapshots, from a folder that has them, to their place; then say what they are.
+def begin(folder: Path, settings: Settings, wanted: list[int]) -> None:
+    """Say in the training's folder what it is, and remove what is damaged of the snapshots."""
+    known = known_files(folder)
+    for epochs in wanted:
+        if any(name.startswith(snapshot_folder(epochs)) for name in known):
+            shutil.rmtree(folder / snapshot_folder(epochs), ignore_errors=True)
+    if not (folder / SETTINGS).exists():
+        with atomic_write(folder / SETTINGS) as path:
+            path.write_text(json.dumps(settings.metadata(), indent=2))
 
-    Where that cannot be done, the training itself is as good as ever: a warning says so.
-    """
+
+def finish(folder: Path, epochs: list[int], *, shared: bool) -> None:
+    """Note snapshots as finished. If a shared store is full, a warning: the training is as good as ever."""
     try:
-        copy(
-            snapshots,
-            {epochs: tuple(place / snapshot(epochs) / name for name in FILES) for epochs in outputs},
-        )
-        try:
-            files = origin_of(place)["files"]
-        except (OSError, ValueError, KeyError, TypeError):
-            files = {}
-        for name in names(outputs):
-            with open(place / name, "rb") as file:
-                files[name] = hashlib.file_digest(file, "sha256").hexdigest()
-        origin = {"from": str(place), "machine": machine(), "processes": world_size()}
-        origin |= {"finished": now(), "files": files}
-        with atomic_write(place / ORIGIN) as path:
-            path.write_text(json.dumps(origin))
+        names = [f"{snapshot_folder(number)}/{name}" for number in epochs for name in FILES]
+        files = known_files(folder) | {name: sha256(folder / name) for name in names}
+        note = {"machine": machine(), "processes": world_size(), "finished": now(), "files": files}
+        with atomic_write(folder / NOTE) as path:
+            path.write_text(json.dumps(note, indent=2))
     except (InputError, OSError) as error:
+        if not shared:
+            raise
         say(f"warning: the training is not shared: {error}")
 
 
-def copy(snapshots: Path, outputs: Outputs) -> None:
-    """Copy snapshots from a folder that has them; each model last, so that where it is, all of it is."""
-    for epochs, (model, history) in outputs.items():
-        source = snapshots / snapshot(epochs)
-        for name, path in (("history.csv", history), ("model.safetensors", model)):
+def publish(folder: Path, outputs: Outputs, *, copies: bool) -> None:
+    """Give the snapshots the names of the outputs: further names of the same files, or copies.
+
+    Each model comes last, so that where it is, all of its snapshot is.
+    """
+    for epochs, paths in outputs.items():
+        for name, path in reversed(list(zip(FILES, paths, strict=True))):
+            source = folder / snapshot_folder(epochs) / name
             with atomic_write(path) as temporary:
-                shutil.copyfile(source / name, temporary)
+                if copies or not link(source, temporary):
+                    copy(source, temporary)
+
+
+def link(source: Path, path: Path) -> bool:
+    """Make `path` a second name of a file, new as of now; False where the disk has no links.
+
+    It must be newer than what it was made from, as Snakemake expects.
+    """
+    path.unlink()
+    try:
+        os.link(source, path)
+        os.utime(path)
+    except OSError:
+        path.unlink(missing_ok=True)
+        return False
+    return True
+
+
+def copy(source: Path, path: Path) -> None:
+    """Copy a file's bytes; on a disk that can, both share them until one changes."""
+    with open(source, "rb") as old, open(path, "wb") as new:
+        try:
+            while os.copy_file_range(old.fileno(), new.fileno(), 2**30):
+                pass
+        except OSError:  # between two disks, or on one that cannot
+            old.seek(0)
+            new.seek(0)
+            shutil.copyfileobj(old, new)
+
+
+def clear(folder: Path) -> None:
+    """Remove all from a training's folder but what a finished one needs."""
+    for path in folder.iterdir():
+        if path.name not in (LOCK, SETTINGS, NOTE, RECORDS) and not path.name.startswith("snapshot_"):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -1,4 +1,4 @@
-"""A run as a configuration of VISSL 0.1.6: the recipe's hyper-parameters under VISSL's names.
+"""A network as a configuration of VISSL 0.1.6: the recipe's hyper-parameters under VISSL's names.
 
 What a recipe says is said to VISSL in full, so that none of its defaults takes part. Two things differ from
 VISSL's own configurations: the learning rate is given as it is after scaling (VISSL would drop the warm-up on
@@ -8,23 +8,24 @@ one machine), and incomplete batches are always left out, as in the native train
 from typing import Any
 
 from feature_diversity.base.errors import InputError
+from feature_diversity.base.run import Network
+from feature_diversity.networks.depths import OF_VISSL
 from feature_diversity.vissl.methods import METHODS, Method, Recipe, Setting
 
-DEPTHS = (50, 101, 152, 200)
 NORMS = {"batchnorm": "BatchNorm", "layernorm": "LayerNorm"}
 PIRL_GAP = 21  # pixels that VISSL leaves of each cell of PIRL's grid, whatever the sizes
 
 
-def check(run: dict[str, Any], recipe: Recipe) -> None:
-    """InputError, naming the key, where VISSL cannot train this run (algorithm, depth, width ...)."""
-    name = run["algorithm"]
+def check(network: Network, recipe: Recipe) -> None:
+    """InputError, naming the key, where VISSL cannot train this network."""
+    name = network.algorithm
     if name not in METHODS:
         raise InputError(f"algorithm is {name!r}, expected with engine 'vissl' one of {', '.join(METHODS)}")
-    if run["depth"] not in DEPTHS:
-        known = ", ".join(map(str, DEPTHS))
-        raise InputError(f"depth is {run['depth']}, expected with engine 'vissl' one of {known}")
-    if run["width"] < 1 or not float(run["width"]).is_integer():
-        raise InputError(f"width is {run['width']:g}, expected with engine 'vissl' a whole number")
+    if network.depth not in OF_VISSL:
+        known = ", ".join(map(str, OF_VISSL))
+        raise InputError(f"depth is {network.depth}, expected with engine 'vissl' one of {known}")
+    if network.width < 1 or not network.width.is_integer():
+        raise InputError(f"width is {network.width:g}, expected with engine 'vissl' a whole number")
     if name in ("jigsaw", "pirl"):
         cell = recipe["puzzle_size"] // recipe["grid"]
         gap = cell - recipe["patch_size"]
@@ -36,17 +37,15 @@ def check(run: dict[str, Any], recipe: Recipe) -> None:
             )
 
 
-def configuration(
-    run: dict[str, Any], recipe: Recipe, snapshots: list[int], setting: Setting
-) -> dict[str, Any]:
+def configuration(network: Network, recipe: Recipe, snapshots: list[int], setting: Setting) -> dict[str, Any]:
     """The block `config` of VISSL's configuration; what is not in it stays as VISSL has it.
 
     snapshots: numbers of epochs after which the network is wanted; the largest ends the training. They stand
     under the key SNAPSHOTS, which VISSL does not read.
     """
-    method = METHODS[run["algorithm"]](recipe, setting)
+    method = METHODS[network.algorithm](recipe, setting)
     return {
-        "SEED_VALUE": run["seed"],
+        "SEED_VALUE": network.seed,
         "SNAPSHOTS": snapshots,
         "TEST_MODEL": False,
         "HOOKS": {"LOG_GPU_STATS": setting.gpu, "MEMORY_SUMMARY": {"PRINT_MEMORY_SUMMARY": setting.gpu}},
@@ -57,7 +56,7 @@ def configuration(
             "TRAIN": training_data(recipe, method, setting),
         },
         "METERS": {"name": ""},
-        "MODEL": model(run, method, setting),
+        "MODEL": model(network, method, setting),
         "LOSS": {"name": method.loss, method.loss: method.loss_options},
         "OPTIMIZER": optimizer(recipe, max(snapshots)),
         "DISTRIBUTED": {
@@ -90,11 +89,11 @@ def training_data(recipe: Recipe, method: Method, setting: Setting) -> dict[str,
     }
 
 
-def model(run: dict[str, Any], method: Method, setting: Setting) -> dict[str, Any]:
+def model(network: Network, method: Method, setting: Setting) -> dict[str, Any]:
     """Trunk and heads. BatchNorm's statistics are those of the whole batch, however many share it."""
     several = [[name, ["flatten"]] for name in method.inputs] if len(method.inputs) > 1 else []
-    trunk = {"DEPTH": run["depth"], "WIDTH_MULTIPLIER": int(run["width"]), "NORM": NORMS[run["norm"]]}
-    synchronised = setting.processes > 1 and run["norm"] == "batchnorm"
+    trunk = {"DEPTH": network.depth, "WIDTH_MULTIPLIER": int(network.width), "NORM": NORMS[network.norm]}
+    synchronised = setting.processes > 1 and network.norm == "batchnorm"
     return {
         "TRUNK": {"NAME": "resnet", "RESNETS": trunk},
         "HEAD": {"PARAMS": method.head},

@@ -29,7 +29,6 @@ from vissl.utils.distributed_launcher import launch_distributed  # noqa: E402
 from vissl.utils.hydra_config import convert_to_attrdict  # noqa: E402
 
 KEPT = 2  # the newest checkpoint, and the one before it in case the newest is damaged
-COLUMNS = ("epoch", "loss", "learning_rate", "images_per_second")
 
 
 class Untrained(ClassyHook):
@@ -38,6 +37,7 @@ class Untrained(ClassyHook):
     on_phase_start = on_step = on_phase_end = on_end = ClassyHook._noop
 
     def on_start(self, task) -> None:
+        """Write the untrained network where it is wanted and VISSL does not go on from a checkpoint."""
         wanted = task.config["SNAPSHOTS"]
         if 0 in wanted and task.train_phase_idx < 0 and is_primary():
             path = Path(task.checkpoint_folder) / "untrained.pt"
@@ -49,17 +49,20 @@ class Untrained(ClassyHook):
 
 
 class History(ClassyHook):
-    """Writes a row an epoch: mean loss, last learning rate, images a second."""
+    """Writes a row an epoch: mean loss, last learning rate, images a second; columns as in base.history."""
 
     on_start = on_end = ClassyHook._noop
 
     def on_phase_start(self, task) -> None:
+        """Note when the epoch began."""
         self.started, self.losses = time.perf_counter(), []
 
     def on_step(self, task) -> None:
+        """Note the loss of the step."""
         self.losses.append(task.last_batch.loss.item())
 
     def on_phase_end(self, task) -> None:
+        """Write the epoch's row in the place of an earlier one of its number."""
         if not is_primary():
             return
         path = Path(task.checkpoint_folder) / "history.csv"
@@ -79,7 +82,7 @@ class History(ClassyHook):
         )
         part = path.with_suffix(".part")
         with open(part, "w", newline="") as file:
-            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+            writer = csv.DictWriter(file, list(rows[-1]), lineterminator="\n")
             writer.writeheader()
             writer.writerows(rows)
         os.replace(part, path)
@@ -91,6 +94,7 @@ class Tidy(ClassyHook):
     on_start = on_phase_start = on_step = on_end = ClassyHook._noop
 
     def on_phase_end(self, task) -> None:
+        """Remove them after an epoch."""
         if is_primary():
             wanted = {f"model_phase{epoch - 1}.torch" for epoch in task.config["SNAPSHOTS"]}
             for path in checkpoints(Path(task.checkpoint_folder))[KEPT:]:

@@ -6,10 +6,10 @@ from support.golden_weights import GOLDEN, golden_json
 
 from feature_diversity.base.errors import InputError
 from feature_diversity.networks import model
-from feature_diversity.networks.released import convert as fetch
 from feature_diversity.networks.released import download
 from feature_diversity.networks.released import table as released
 from feature_diversity.networks.released.table import by_name
+from feature_diversity.stages import zoo
 
 CHECKPOINTS = GOLDEN / "checkpoints"
 FILES = {  # rows of the table, each served as the file of its layout
@@ -38,7 +38,7 @@ def run(server, tmp_path):
     def run(name, *arguments):
         path = tmp_path / "model.safetensors"
         cache = ("--cache", str(tmp_path / "cache"), "--mirror", server.url)
-        fetch.main(["fetch", name, *cache, "--model", str(path), *arguments])
+        zoo.main(["fetch", name, *cache, "--model", str(path), *arguments])
         return path
 
     return run
@@ -65,7 +65,7 @@ def test_the_model_says_where_it_comes_from(run, tmp_path):
         "url": row.url, "sha256": recorded, "layout": "SwAV repository", "test_error": 0.2999,
     }  # fmt: skip
     assert expected.items() <= facts["released"].items()
-    assert facts["run"] == {
+    assert facts["network"] == {
         "algorithm": "deepclusterv2", "depth": 50, "width": 1.0, "norm": "batchnorm", "seed": 0,
     }  # fmt: skip
     assert (facts["epochs"], facts["engine"], facts["code"]) == (400, "zoo", "abc")
@@ -119,16 +119,16 @@ def test_a_known_sum_that_differs_is_refused(run, server):
 
 def test_several_checkpoints_fill_a_cache_without_writing_models(server, tmp_path, capsys):
     names = ["simclr_rn50_w1_ep100", "jigsaw_rn50_w1_ep105"]
-    fetch.main(["fetch", *names, "--cache", str(tmp_path), "--mirror", server.url])
+    zoo.main(["fetch", *names, "--cache", str(tmp_path), "--mirror", server.url])
     assert {path.name for path in tmp_path.glob("*.torch")} == {f"{name}.torch" for name in names}
     assert capsys.readouterr().out.count("SHA-256") == 2
 
 
 def test_the_list_shows_every_row(capsys):
-    fetch.main(["list"])
+    zoo.main(["list"])
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines[1:]] == [row.name for row in released.released()]
-    fetch.main(["list", "barlow"])
+    zoo.main(["list", "barlow"])
     assert len(capsys.readouterr().out.splitlines()) == 3
 
 

@@ -171,7 +171,8 @@ def test_offline_what_is_there_is_used_and_what_is_not_is_named(server, path):
 
 def test_processes_that_want_one_file_download_it_once(server, path):
     code = (
-        "import sys; from pathlib import Path; from feature_diversity.download import cached;"
+        "import sys; from pathlib import Path;"
+        "from feature_diversity.networks.released.download import cached;"
         "print(cached(sys.argv[1], Path(sys.argv[2]), check=lambda _: None))"
     )
     command = [sys.executable, "-c", code, f"{server.url}/x.torch", str(path)]

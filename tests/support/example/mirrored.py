@@ -1,8 +1,8 @@
 """An example of an algorithm of one's own: tell whether an image was mirrored.
 
 To add an algorithm, put such a file into src/feature_diversity/algorithms. Its name is the
-algorithm's name in studies; nothing else has to be changed. The file must hold RECIPE and
-SMALL_IMAGES (plain literals), a subclass of Algorithm, and ALGORITHM.
+algorithm's name in studies; nothing else has to be changed. The file must hold RECIPE,
+SMALL_IMAGES and VIEWS (plain literals; LEGAL may be left out), a subclass of Algorithm, and ALGORITHM.
 """
 
 import torch
@@ -32,6 +32,10 @@ RECIPE = {
     "rate_update": "step",
     # what the class below reads: any names; a study can change every value
     "mirror_probability": 0.5,
+}
+
+LEGAL = {  # see planning/recipe.py; a key that is not here may be any number from 0 on
+    "mirror_probability": "0 to 1",
 }
 
 SMALL_IMAGES = {

@@ -21,9 +21,12 @@ from feature_diversity.base.errors import InputError
 class Source:
     """A data set as it was published.
 
-    images: uint8, N x C x H x W, C = 1 (grey) or 3, or names of files below the data folder.
-    labels: int64, N, from 0. is_test: bool, N; all False where the data set comes without a test set.
-    spans: where images lie in those files, int64, N x 3 as in `ImageFiles`; None where each is one image.
+    Attributes:
+        images: uint8, N x C x H x W, C = 1 (grey) or 3, or names of files below the data folder.
+        labels: int64, N, from 0.
+        is_test: bool, N; all False where the data set comes without a test set.
+        class_names: in the order of the labels.
+        spans: where images lie in those files, int64, N x 3 as in `ImageFiles`; None where each file is one.
     """
 
     images: np.ndarray | list[str]
@@ -34,9 +37,15 @@ class Source:
 
 
 def load(name: str, folder: Path, path: str = "") -> Source:
-    """The data set of that name; InputError if it cannot be had or is damaged.
+    """Load the data set of that name.
 
-    path: where it lies in `folder`, for data sets that may lie anywhere; empty for its usual place.
+    Args:
+        name: of a file in this folder.
+        folder: where the user keeps data sets.
+        path: where it lies in `folder`, for data sets that may lie anywhere; empty for its usual place.
+
+    Raises:
+        InputError: it cannot be had or is damaged, has a label that is no class, or has no `path`.
     """
     module = importlib.import_module(f"feature_diversity.data.sources.{name}")
     if path and "path" not in inspect.signature(module.load).parameters:

@@ -19,9 +19,16 @@ PIXELS = 3 * 32 * 32
 
 @dataclass(frozen=True)
 class Archive:
-    """One of the two archives: its name, its MD5 sum, and what lies in its folder.
+    """One of the two archives.
 
-    label_bytes: of each record, before its pixels; the last of them is the label.
+    Attributes:
+        name: of the file.
+        md5: its MD5 sum.
+        folder: in the archive.
+        train: files of training images in that folder.
+        test: file of test images.
+        class_names: file of the classes' names.
+        label_bytes: of each record, before its pixels; the last of them is the label.
     """
 
     name: str
@@ -34,9 +41,10 @@ class Archive:
 
 
 def read(archive: Archive, folder: Path) -> Source:
-    """The data set in `folder/archive.name`, downloaded if it is not there.
+    """Read the data set in `folder/archive.name`, downloaded if it is not there.
 
-    Raises InputError that says where to get it and where to put it, or that it is damaged.
+    Raises:
+        InputError: it cannot be had (the message says where to get it and where to put it) or is damaged.
     """
     path = folder / archive.name
     if not path.exists():

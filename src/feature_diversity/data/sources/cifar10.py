@@ -18,5 +18,9 @@ ARCHIVE = Archive(
 
 
 def load(folder: Path) -> Source:
-    """60,000 colour images, 32 x 32 pixels, of 10 classes (Krizhevsky 2009)."""
+    """Load 60,000 colour images, 32 x 32 pixels, of 10 classes (Krizhevsky 2009).
+
+    Raises:
+        InputError: the archive cannot be had or is damaged.
+    """
     return read(ARCHIVE, folder)

@@ -15,11 +15,17 @@ TEST = ("test", "val")  # names of the folder of test images beside `train`; Ima
 
 
 def load(folder: Path, path: str = "") -> Source:
-    """Images in `path/CLASS/`, or in `path/train/CLASS/` and `path/test/CLASS/` (or `path/val/CLASS/`).
+    """List images in `path/CLASS/`, or in `path/train/CLASS/` and `path/test/CLASS/` (or `path/val/CLASS/`).
 
-    path: below `folder`, or absolute. Classes are numbered in the order of their names. Raises InputError
-    for a folder that is missing, fewer than two classes, a class without images, and test images of a
-    class that has no training images.
+    Classes are numbered in the order of their names.
+
+    Args:
+        folder: of the data.
+        path: below `folder`, or absolute.
+
+    Raises:
+        InputError: a folder that is missing, fewer than two classes, a class without images, or test images
+            of a class that has no training images.
     """
     root = folder / path
     if not path or not root.is_dir():
@@ -43,9 +49,13 @@ def load(folder: Path, path: str = "") -> Source:
 
 
 def list_classes(root: Path, part: str) -> tuple[list[str], list[str], list[int]]:
-    """Names of the classes in root/part, the images' paths below root, and the labels of those.
+    """List the classes in root/part and their images.
 
-    Raises InputError for fewer than two classes and for a class without images.
+    Returns:
+        Names of the classes, the images' paths below root, and the labels of those.
+
+    Raises:
+        InputError: fewer than two classes, or a class without images.
     """
     folder = root / part
     names = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir() and entry.name[0] != ".")

@@ -11,7 +11,7 @@ IMAGES = (1797, 0)  # in its training set and in its test set
 
 
 def load(folder: Path) -> Source:
-    """1,797 handwritten digits, 8 x 8 pixels, which scikit-learn brings along (Alpaydin & Kaynak 1998)."""
+    """Load 1,797 handwritten digits, 8 x 8 pixels, from scikit-learn (Alpaydin & Kaynak 1998)."""
     bunch = load_digits()
     images = np.rint(bunch.images * (255 / 16)).astype(np.uint8)[:, None]
     return Source(

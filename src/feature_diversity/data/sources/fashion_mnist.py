@@ -33,10 +33,13 @@ IMAGES = (60_000, 10_000)  # in its training set and in its test set
 
 
 def load(folder: Path) -> Source:
-    """70,000 grey images of clothes, 28 x 28 pixels (Xiao et al. 2017).
+    """Load 70,000 grey images of clothes, 28 x 28 pixels (Xiao et al. 2017).
 
-    The four files are looked for in `folder/FashionMNIST/raw`, then where Debian's package puts
-    them, and else downloaded by torchvision. Raises InputError if they cannot be had or are damaged.
+    The four files are looked for in `folder/FashionMNIST/raw`, then where Debian's package puts them, and
+    else downloaded by torchvision.
+
+    Raises:
+        InputError: they cannot be had or are damaged.
     """
     raw = folder / "FashionMNIST" / "raw"
     if not all((raw / name).exists() for name in FILES):

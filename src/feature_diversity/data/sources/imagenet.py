@@ -19,11 +19,18 @@ TRUTH = "ILSVRC2012_validation_ground_truth.txt"
 
 
 def load(folder: Path, path: str = "imagenet") -> Source:
-    """Training images in `path/train/n.../`, if there are any, and test images in `path/val`.
+    """List training images in `path/train/n.../`, if there are any, and test images in `path/val`.
 
-    path: below `folder`, or absolute. val holds either folders `n...` or the images as they are published,
-    all in one place, with the devkit's folder (unpacked from ILSVRC2012_devkit_t12.tar.gz) beside val.
-    Classes are numbered in the order of their WordNet ids. Raises InputError with what is missing.
+    val holds either folders `n...` or the images as they are published, all in one place, with the devkit's
+    folder (unpacked from ILSVRC2012_devkit_t12.tar.gz) beside val. Classes are numbered in the order of their
+    WordNet ids.
+
+    Args:
+        folder: of the data.
+        path: below `folder`, or absolute.
+
+    Raises:
+        InputError: something is missing; the message says what, and where to get it.
     """
     val = folder / path / "val"
     if not val.is_dir():

@@ -13,11 +13,17 @@ IN_FILES = True
 
 
 def load(folder: Path, path: str = "") -> Source:
-    """Images of the uncompressed shards `path/*train*.tar` and, if there are any, `path/*test*.tar` (or val).
+    """List images of the shards `path/*train*.tar` and, if there are any, `path/*test*.tar` (or val).
 
-    path: below `folder`, or absolute; shards may lie in folders below it, `train/0000.tar`. Names of classes
-    are the lines of `path/classes.txt` or else the labels. Images are read in place, nothing is unpacked.
-    Raises InputError for shards that are missing or compressed, and images without label.
+    Shards are not compressed: images are read in place, nothing is unpacked. Names of classes are the lines
+    of `path/classes.txt`, or else the labels.
+
+    Args:
+        folder: of the data.
+        path: below `folder`, or absolute; shards may lie in folders below it, `train/0000.tar`.
+
+    Raises:
+        InputError: shards that are missing or compressed, or images without label.
     """
     root = folder / path
     shards = sorted(root.rglob("*.tar")) if path and root.is_dir() else []

@@ -33,16 +33,26 @@ def cached(
     mirror: str = "",
     offline: bool = False,
 ) -> str:
-    """See that `path` holds the file of `url`; returns its SHA-256.
+    """See that `path` holds the file of `url`.
 
-    A new file comes from `mirror`, a folder or base URL that has it under the same name, or else from
-    `url`. Before it gets its name it must begin with `sha256`, the digits that are known, and pass `check`,
-    which raises InputError. Its sum is then recorded in `path` + ".sha256" and verified whenever the file
-    is asked for again. With `offline` the network is not used. Processes that want one file wait for each
-    other.
+    Before a new file gets its name it must begin with `sha256` and pass `check`. Its sum is then recorded in
+    `path` + ".sha256" and verified whenever the file is asked for again. Processes that want one file wait
+    for each other.
 
-    Raises InputError for a file that cannot be had or is not what it should be. Nothing is left behind
-    then but the part of a broken download, with which the next one goes on.
+    Args:
+        url: where the file is published.
+        path: where it is kept.
+        check: raises InputError for a file that is not what it should be.
+        sha256: the sum's first digits, as far as they are known.
+        mirror: a folder or base URL that has the file under the same name, asked instead of `url`.
+        offline: whether the network is not used.
+
+    Returns:
+        SHA-256, 64 hexadecimal digits.
+
+    Raises:
+        InputError: the file cannot be had or is not what it should be. Nothing is left behind then but the
+            part of a broken download, with which the next one goes on.
     """
     record = path.with_name(f"{path.name}.sha256")
     with locked(path.with_name(f".{path.name}.lock"), wait=True):
@@ -73,7 +83,7 @@ def cached(
 
 
 def sha256_of(path: Path) -> str:
-    """SHA-256 of a file, 64 hexadecimal digits."""
+    """Compute the SHA-256 of a file, 64 hexadecimal digits."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -93,7 +103,11 @@ def _obtain(source: str, part: Path, path: Path, offline: bool) -> None:
 
 
 def download(url: str, part: Path) -> None:
-    """Download `url` to `part`, going on with what is there; InputError when all attempts have failed."""
+    """Download `url` to `part`, going on with what is there.
+
+    Raises:
+        InputError: all attempts have failed.
+    """
     for attempt in range(ATTEMPTS):
         if attempt:
             time.sleep(WAIT * 2 ** (attempt - 1))

@@ -21,8 +21,9 @@ import torch
 from torch import Tensor, nn
 
 from feature_diversity.base.errors import InputError
+from feature_diversity.networks.depths import BLOCKS
 from feature_diversity.networks.model import build_head
-from feature_diversity.networks.resnet import BLOCKS, ResNet, resnet
+from feature_diversity.networks.resnet import ResNet, resnet
 
 SHOWN = 20  # keys named in a message
 COUNTER = "num_batches_tracked"  # of BatchNorm: not used here, and not written before PyTorch 0.4.1
@@ -39,9 +40,15 @@ UNUSED = re.compile(r"(^|\.)(prototypes|channel_bn|clf\.clf)")  # no part of wha
 class Checkpoint:
     """A released network.
 
-    layout: a row of the table above. depth, width, norm: of the trunk, as its keys and shapes tell.
-    trunk: state for `resnet(depth, width, norm)`. head: state for `model.build_head(head_layers)`.
-    head_layers: None if the file has no pretext head. unused: keys of the heads that were left out.
+    Attributes:
+        layout: a row of the table above.
+        depth: of the trunk, as its keys and shapes tell; likewise width and norm.
+        width: of the trunk.
+        norm: of the trunk.
+        trunk: state for `resnet(depth, width, norm)`.
+        head: state for `build_head(head_layers)`.
+        head_layers: None if the file has no pretext head.
+        unused: keys of the heads that were left out.
     """
 
     layout: str
@@ -55,9 +62,10 @@ class Checkpoint:
 
 
 def load_released(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """State of the trunk, with torchvision's keys, and of the head, keys as in `nn.Sequential`.
+    """Read the state of the trunk, with torchvision's keys, and of the head, keys as in `nn.Sequential`.
 
-    Errors as `read_checkpoint`.
+    Raises:
+        InputError: as `read_checkpoint`.
     """
     checkpoint = read_checkpoint(path)
     return checkpoint.trunk, checkpoint.head
@@ -66,8 +74,9 @@ def load_released(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Tensor
 def read_checkpoint(path: str | Path) -> Checkpoint:
     """Read a checkpoint of any layout; nothing in the file is ever executed.
 
-    Raises InputError for a file that is damaged, or holds anything but tensors and plain values, or has
-    another layout, and for missing, surplus and misshapen keys, which are listed.
+    Raises:
+        InputError: a file that is damaged, holds anything but tensors and plain values, or has another
+            layout; missing, surplus and misshapen keys, which are listed.
     """
     content = _load(Path(path))
     try:
@@ -85,7 +94,7 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
 
 
 def networks(checkpoint: Checkpoint) -> tuple[ResNet, nn.Module | None]:
-    """Trunk and head with the checkpoint's tensors; the head is None if it has none."""
+    """Make trunk and head with the checkpoint's tensors; the head is None if it has none."""
     trunk = resnet(checkpoint.depth, checkpoint.width, checkpoint.norm)
     trunk.load_state_dict(checkpoint.trunk)
     head = checkpoint.head_layers and build_head(checkpoint.head_layers)

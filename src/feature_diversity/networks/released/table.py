@@ -24,7 +24,21 @@ NEAREST = 5  # rows named beside one that does not exist
 
 @dataclass(frozen=True)
 class Released:
-    """A row of the table. epochs: None where nobody states them. sha256: the first digits, or empty."""
+    """A row of the table.
+
+    Attributes:
+        name: which is its own.
+        algorithm: by which a study asks for it, as by depth, width and epochs.
+        depth: of the trunk.
+        width: of the trunk.
+        epochs: None where nobody states them.
+        pretrain_data: what it was trained on.
+        top1_percent: published accuracy of a linear classifier.
+        head: whether the file holds the pretext head.
+        url: of the file.
+        sha256: its first digits, or empty.
+        model: VISSL's title.
+    """
 
     name: str
     algorithm: str
@@ -66,7 +80,11 @@ def released() -> tuple[Released, ...]:
 
 
 def by_name(name: str) -> Released:
-    """The row of that name; InputError with the nearest names if there is none."""
+    """Find the row of that name.
+
+    Raises:
+        InputError: there is none; the message has the nearest names.
+    """
     rows = {row.name: row for row in released()}
     if name not in rows:
         near = difflib.get_close_matches(name, rows, NEAREST, cutoff=0)
@@ -75,10 +93,11 @@ def by_name(name: str) -> Released:
 
 
 def of_run(run: Run) -> Released:
-    """The row that is this run. Where the table does not know the epochs, the run's stand.
+    """Find the row that is this run. Where the table does not know the epochs, the run's stand.
 
-    Raises InputError naming the nearest rows if there is none, for another norm than BatchNorm, and for
-    another seed than 0, by which released checkpoints go.
+    Raises:
+        InputError: there is none (the message names the nearest rows), the norm is not BatchNorm, or the seed
+            is not 0, by which released checkpoints go.
     """
     for row in released():
         if (row.algorithm, row.depth, row.width, row.epochs or run.epochs) == (
@@ -95,7 +114,7 @@ def of_run(run: Run) -> Released:
 
 
 def nearest(run: Run) -> list[Released]:
-    """The rows most like a run: of the algorithm with the likest name, then by size and epochs."""
+    """List the rows most like a run: of the algorithm with the likest name, then by size and epochs."""
 
     def distance(row: Released) -> tuple[float, float]:
         likeness = difflib.SequenceMatcher(None, row.algorithm, run.algorithm).ratio()

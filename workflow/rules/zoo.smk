@@ -1,37 +1,39 @@
 # A released checkpoint instead of a training. Downloads are kept for all studies in the data folder.
 
 
-import json
 from dataclasses import asdict
+from shlex import quote
 
 from feature_diversity.networks.released.table import of_run
-from feature_diversity.base.run import Run
 
 
 def released(wildcards):
     """The run's row of the table of released checkpoints."""
-    return of_run(Run(**json.loads(network(wildcards)), epochs=int(wildcards.epochs)))
+    return of_run(network_of(wildcards).after(int(wildcards.epochs)))
 
 
-rule fetch:
+rule zoo:
     output:
-        f"{RUN}/model.safetensors",
+        f"{RUN}/{paths.MODEL}",
     log:
-        f"{RESULTS}/logs/fetch/{RUN_FOLDER}.log",
+        f"{LOGS}/zoo/{RUN_FOLDER}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/fetch/{RUN_FOLDER}.tsv"
+        f"{BENCHMARKS}/zoo/{RUN_FOLDER}.tsv"
     conda:
         "../../envs/train.yaml"
     resources:
         mem_mb=8000,
         runtime=240,
     params:
+        cache=untracked(f"{config['data']}/zoo"),
+        mirror=untracked(f"--mirror {quote(config['mirror'])}" if config["mirror"] else ""),
+        offline=untracked("--offline" if config["offline"] else ""),
         name=lambda wildcards: released(wildcards).name,
         row=lambda wildcards: as_json(asdict(released(wildcards))),  # not read, but a changed row is fetched anew
         epochs=lambda wildcards: wildcards.epochs,
-        code=code_digest("networks.released.convert"),
+        code=code("zoo"),
         environment=environment("train"),
     shell:
-        'python -m feature_diversity zoo fetch {params.name:q} --cache "$DATA_FOLDER/zoo" '
-        '--mirror "$ZOO_MIRROR" $ZOO_OFFLINE --epochs {params.epochs:q} --model {output:q} '
+        "python -m feature_diversity zoo fetch {params.name:q} --cache {params.cache:q} "
+        "{params.mirror} {params.offline} --epochs {params.epochs:q} --model {output:q} "
         "--code {params.code:q} > {log:q} 2>&1"

@@ -1,0 +1,106 @@
+"""Checks of what a study asks for, and of the machine that shall do it, before anything is computed."""
+
+from typing import TYPE_CHECKING, Any
+
+from feature_diversity.base.batches import check_batch_size
+from feature_diversity.base.errors import InputError
+from feature_diversity.base.paths import SOURCES
+from feature_diversity.networks.released.table import of_run
+from feature_diversity.vissl import config as vissl_config
+
+if TYPE_CHECKING:
+    from feature_diversity.planning.study import Study
+
+
+def check_study(study: "Study") -> None:
+    """InputError for whatever of a study can be known to be wrong before its data set is loaded."""
+    _check_dataset(study)
+    _check_errors(study)
+    if study.engine == "zoo":
+        _check_released(study)
+    else:
+        _check_recipes(study)
+    if study.engine == "vissl":
+        _check_vissl(study)
+
+
+def check_machine(study: "Study", config: dict[str, Any]) -> None:
+    """InputError where the machines that config.yaml names cannot train what the study asks for."""
+    processes = max(1, config["gpus"])
+    if processes % config["nodes"]:
+        raise InputError(f"gpus is {config['gpus']}, expected a multiple of nodes, {config['nodes']}")
+    trained = [] if study.engine == "zoo" else study.runs()
+    for algorithm in sorted({run.algorithm for run in trained}):
+        batch_size = study.recipe_of(algorithm)["batch_size"]
+        if batch_size % processes:
+            raise InputError(
+                f"gpus is {processes}, which cannot share out the batch of {algorithm}, {batch_size} images, "
+                "evenly"
+            )
+    # VISSL takes no such options
+    mixed = study.engine == "native" and any(run.norm == "batchnorm" for run in trained)
+    if mixed and "--micro-batch" in config["training_options"]:
+        raise InputError(
+            f"training_options: --micro-batch is not for networks with batchnorm, and {study.name} has some; "
+            "use --recompute or more gpus"
+        )
+
+
+def data_sets() -> list[str]:
+    """Names of all data sets: one for each file in `data/sources`."""
+    return sorted(path.stem for path in SOURCES.glob("*.py") if not path.stem.startswith("_"))
+
+
+def _check_dataset(study: "Study") -> None:
+    """InputError for an unknown data set and impossible splits.
+
+    Of a data set whose size is not known before it is loaded, what can be known is checked.
+    """
+    dataset = study.dataset
+    if dataset["name"] not in data_sets():
+        raise InputError(f"dataset.name is {dataset['name']!r}, expected one of {', '.join(data_sets())}")
+    _ = study.train_images  # raises where splits are impossible
+    held_out = dataset["held_out"] + dataset["held_out_2"]
+    if 0 < dataset["test"] < held_out:
+        raise InputError(
+            f"dataset.held_out and held_out_2 are {held_out}, expected at most {dataset['test']}, "
+            "the test images"
+        )
+
+
+def _check_recipes(study: "Study") -> None:
+    """InputError for an unknown algorithm, a bad recipe, and a batch that the training set cannot fill."""
+    for algorithm in sorted({run.algorithm for run in study.runs()} | set(study.recipes), key=str):
+        study.recipe_of(algorithm)
+    if study.train_images is not None:
+        for algorithm in sorted({run.algorithm for run in study.runs() if run.epochs}):
+            check_batch_size(algorithm, study.recipe_of(algorithm)["batch_size"], study.train_images)
+
+
+def _check_vissl(study: "Study") -> None:
+    """InputError for a run that VISSL cannot train."""
+    for run in study.runs():
+        vissl_config.check(run.network, study.recipe_of(run.algorithm))
+
+
+def _check_errors(study: "Study") -> None:
+    """InputError for published errors of networks trained here, and for measured ones without validation."""
+    if study.error_source == "published" and study.engine != "zoo":
+        raise InputError(
+            f"error_source is 'published', expected 'measured': with engine {study.engine!r} there is no "
+            "publication"
+        )
+    if study.error_source == "measured" and not study.dataset["validation"]:
+        raise InputError("dataset.validation is 0, expected at least 1 image, by which errors are measured")
+
+
+def _check_released(study: "Study") -> None:
+    """InputError where the table of released checkpoints does not have what the study asks for."""
+    if study.schedule != "budget" or study.recipes:
+        key = "schedule" if study.schedule != "budget" else "recipes"
+        raise InputError(f"{key}: with engine 'zoo' nothing is trained, so leave it out")
+    headless = [row.name for row in map(of_run, study.runs()) if not row.head]
+    if headless and "head" in study.layers:
+        raise InputError(
+            f"layers: {', '.join(headless)} were released without their heads; leave head out of the layers"
+        )

@@ -1,0 +1,37 @@
+"""The stage `extract`: features of the held-out images at the recorded layers, beside each run's model."""
+
+import torch
+
+from feature_diversity.base import paths
+from feature_diversity.base.errors import InputError
+from feature_diversity.base.timing import announce_ready
+from feature_diversity.data import store
+from feature_diversity.data.loader import evaluation_images
+from feature_diversity.evaluation.features import extract
+from feature_diversity.networks import model
+from feature_diversity.stages.options import add_data, add_layers, add_models, add_threads, command_line
+
+
+def main(argv: list[str]) -> None:
+    """Run the stage; see --help."""
+    parser = command_line("extract", __doc__)
+    add_data(parser)
+    add_models(parser)
+    add_layers(parser)
+    add_threads(parser)
+    arguments = parser.parse_args(argv)
+    torch.set_num_threads(arguments.threads)
+
+    facts, (held_out, second) = store.read(arguments.data, "held_out", "held_out_2", folder=arguments.folder)
+    images = evaluation_images(held_out, facts.image_size)
+    announce_ready()
+    for path in arguments.models:
+        network = model.read_for_features(path)
+        if network.head is None and "head" in arguments.layers:
+            raise InputError(f"{path} was released without its head; leave head out of the study's layers")
+        folder = path.parent / paths.FEATURES
+        extract(network, images, facts, arguments.layers, folder)
+        if len(second.labels):
+            others = evaluation_images(second, facts.image_size)
+            extract(network, others, facts, arguments.layers, folder / paths.SECOND)
+        print(f"{path.parent.name}: {len(images)} images, layers {', '.join(arguments.layers)}")

@@ -1,0 +1,40 @@
+"""The stage `figures`: the paper's four figures and further ones, drawn from the table of results.
+
+Beside the pictures it leaves `notes.json`: for each figure the number of points, those left out and why, and
+what is missing.
+"""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import matplotlib as mpl
+
+from feature_diversity.base import paths
+from feature_diversity.base.files import atomic_write
+from feature_diversity.base.timing import announce_ready
+from feature_diversity.figures.draw import FURTHER, OF_THE_PAPER, draw, headline, save
+from feature_diversity.figures.style import MATPLOTLIB
+from feature_diversity.results.table import read_results
+from feature_diversity.stages.options import add_table, command_line
+
+
+def main(argv: list[str]) -> None:
+    """Run the stage; see --help."""
+    parser = command_line("figures", __doc__)
+    add_table(parser)
+    parser.add_argument("--figures", nargs="+", choices=[*OF_THE_PAPER, *FURTHER], required=True)
+    parser.add_argument("--folder", type=Path, required=True, help="where the pictures go")
+    arguments = parser.parse_args(argv)
+    announce_ready()
+    table = headline(read_results(arguments.table))
+    notes = {}
+    with mpl.rc_context(MATPLOTLIB):
+        for name in arguments.figures:
+            figure, notes[name] = draw(name, table)
+            save(figure, arguments.folder / name)
+            print(f"{name}: {notes[name].points:,} points. {notes[name].text()}")
+    with atomic_write(arguments.folder / paths.NOTES) as path:
+        path.write_text(
+            json.dumps({name: asdict(note) | {"text": note.text()} for name, note in notes.items()})
+        )

@@ -1,0 +1,92 @@
+"""The stage `pretrain`: train one network, from scratch or from where it was interrupted.
+
+With --gpus or --nodes above 1 it starts itself as several processes, by torchrun or, on several machines, by
+srun; started by one of these it is one of them.
+"""
+
+import argparse
+import os
+from functools import partial
+from pathlib import Path
+
+from feature_diversity.compute import launch
+from feature_diversity.compute.machine import machine, prepare
+from feature_diversity.data import store
+from feature_diversity.stages.options import add_training, check_digest, command_line, training_outputs
+from feature_diversity.training import job
+from feature_diversity.training.settings import Settings
+from feature_diversity.training.store import Outputs, obtain
+
+PACKAGES = ("numpy", "pillow", "simplejpeg", "torch", "torchvision")  # that the bits of a network depend on
+
+
+def main(argv: list[str]) -> None:
+    """Run the stage; see --help."""
+    parser = command_line("pretrain", __doc__)
+    add_training(parser)
+    add_machine(parser)
+    arguments = parser.parse_args(argv)
+    outputs = training_outputs(parser, arguments)
+    if max(arguments.gpus, arguments.nodes) > 1 and not launch.is_one_of_several(os.environ):
+        launch.start("pretrain", argv, processes=arguments.gpus, nodes=arguments.nodes)
+    with launch.joined():
+        run(arguments, outputs)
+
+
+def add_machine(parser: argparse.ArgumentParser) -> None:
+    """Options that say how to compute, not what."""
+    group = parser.add_argument_group("the machine; nothing here is part of a study")
+    group.add_argument("--gpus", type=int, default=0, help="that train together, a process for each")
+    group.add_argument("--nodes", type=int, default=1, help="machines that those are on; above 1 needs SLURM")
+    group.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    group.add_argument(
+        "--precision",
+        choices=["auto", "float32", "bfloat16"],
+        default="auto",
+        help="of the trunk's products; auto is bfloat16 on a GPU",
+    )
+    group.add_argument("--compile", action="store_true", help="let torch.compile make kernels for the trunk")
+    group.add_argument(
+        "--micro-batch",
+        type=int,
+        help="images that pass through the trunk at a time: less memory, more arithmetic; not with batchnorm",
+    )
+    group.add_argument(
+        "--recompute",
+        action="store_true",
+        help="activation checkpointing: less memory, a third more arithmetic, the same bits",
+    )
+    minutes = "save the state this often within an epoch (default 10); always after one"
+    group.add_argument("--save-minutes", type=float, default=10, help=minutes)
+    group.add_argument("--tensorboard", type=Path, help="folder of all trainings' TensorBoard files")
+
+
+def run(arguments: argparse.Namespace, outputs: Outputs) -> None:
+    """Take the training's networks from the store, or train them."""
+    network, names = arguments.network, ("device", "precision", "compile", "micro_batch", "recompute")
+    how = machine(norm=network.norm, **{name: getattr(arguments, name) for name in names})
+    prepare(how.device, arguments.threads)
+    facts, (data,) = store.read(arguments.data, "train", folder=arguments.folder)
+    check_digest(arguments, facts.digest)
+    settings = Settings.of(
+        network,
+        arguments.recipe,
+        facts,
+        epochs=max(outputs),
+        images=len(data.labels),
+        engine="native",
+        precision=how.precision,
+        code=arguments.code,
+        packages=PACKAGES,
+    )
+    folder = arguments.store / settings.key
+    train = partial(
+        job.train,
+        settings=settings,
+        data=data,
+        folder=folder,
+        machine=how,
+        save_minutes=arguments.save_minutes,
+        tensorboard=arguments.tensorboard and arguments.tensorboard / network.after(max(outputs)).folder,
+    )
+    obtain(folder, settings, outputs, train, shared=arguments.shared)

@@ -1,0 +1,37 @@
+"""The stage `tabulate`: every run of a study in one tidy table."""
+
+from pathlib import Path
+
+from feature_diversity.base.files import atomic_write
+from feature_diversity.base.timing import announce_ready
+from feature_diversity.results.collect import collect
+from feature_diversity.stages.options import command_line, from_json
+
+
+def main(argv: list[str]) -> None:
+    """Run the stage; see --help."""
+    parser = command_line("tabulate", __doc__)
+    parser.add_argument("--results", type=Path, required=True, help="folder of the study's results")
+    parser.add_argument("--figures", type=from_json, required=True, help="figure: its grids (JSON)")
+    parser.add_argument("--runs", type=from_json, required=True, help="grids of all runs to collect (JSON)")
+    parser.add_argument("--error-source", choices=["measured", "published"], required=True)
+    parser.add_argument(
+        "--early-stopping", type=from_json, required=True, help="a study's block `early_stopping` (JSON)"
+    )
+    parser.add_argument("--csv", type=Path, required=True)
+    parser.add_argument("--parquet", type=Path, required=True)
+    arguments = parser.parse_args(argv)
+
+    announce_ready()
+    table, runs = collect(
+        arguments.results,
+        arguments.runs,
+        arguments.figures,
+        error_source=arguments.error_source,
+        early_stopping=arguments.early_stopping,
+    )
+    with atomic_write(arguments.csv) as path:
+        table.to_csv(path, index=False)
+    with atomic_write(arguments.parquet) as path:
+        table.to_parquet(path, index=False)
+    print(f"{runs:,} runs, {len(table):,} rows in {arguments.csv}")
