@@ -41,6 +41,6 @@ CAPTIONS = {
     "energy lies below the line; on it, the energy says nothing that the mean cosine does not.",
     "prediction": "Share of pairs of networks that a measure orders as their test errors are, by the one "
     "axis in which the two differ. Left: networks that differ in nothing but their seed, the only pairs "
-    "whose order is not the doing of something that was chosen. Right: along the axes of the study, where the axis "
-    "may move measure and error alike. Below the line: what needs no features. 50 % is a coin.",
+    "whose order is not the doing of something that was chosen. Right: along the axes of the study, where "
+    "the axis may move measure and error alike. Below the line: what needs no features. 50 % is a coin.",
 }

@@ -1,20 +1,21 @@
 """The stage `predict`: which measure tells the error, along which axis, and how sure that is."""
 
-import argparse
 from pathlib import Path
 
+from feature_diversity.base import paths
 from feature_diversity.base.files import atomic_write
 from feature_diversity.base.timing import announce_ready
 from feature_diversity.prediction.answer import answer_of
 from feature_diversity.prediction.predict import prediction_of
 from feature_diversity.results.table import read_results
+from feature_diversity.stages.options import add_table, command_line
 
 
 def main(argv: list[str]) -> None:
-    """Command line of the stage; see --help."""
-    parser = argparse.ArgumentParser(prog="feature_diversity predict", description=__doc__)
-    parser.add_argument("--table", type=Path, required=True, help="results.csv or .parquet of a study")
-    parser.add_argument("--output", type=Path, required=True, help="prediction.csv")
+    """Run the stage; see --help."""
+    parser = command_line("predict", __doc__)
+    add_table(parser)
+    parser.add_argument("--output", type=Path, required=True, help=paths.PREDICTION)
     arguments = parser.parse_args(argv)
     announce_ready()
     prediction = prediction_of(read_results(arguments.table))
