@@ -26,7 +26,8 @@ def grid(seeds: int = 5, **axes: list) -> pd.DataFrame:
 
 def results(runs: pd.DataFrame, error: np.ndarray, diversity: np.ndarray) -> pd.DataFrame:
     """The table of results: one layer, the headline reading."""
-    return runs.assign(test_error=error, val_error=error, diversity=diversity, **HEADLINE)
+    facts = {"test_error": error, "val_error": error, "diversity": diversity, "energy": -diversity}
+    return runs.assign(**facts, **HEADLINE)
 
 
 def levels(values: pd.Series) -> np.ndarray:

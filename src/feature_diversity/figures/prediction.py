@@ -6,10 +6,11 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
+from feature_diversity.base.layers import in_order
 from feature_diversity.figures.captions import TITLES
 from feature_diversity.figures.drawing import Notes, finish, nothing
 from feature_diversity.figures.relations import MEASURES
-from feature_diversity.figures.style import DIVERGING, PAGE, in_order
+from feature_diversity.figures.style import DIVERGING, PAGE
 from feature_diversity.results.table import HEADLINE, name_of
 
 AXES = ["algorithm", "depth", "width", "norm", "epochs"]
@@ -39,7 +40,7 @@ def measures_and_axes(prediction: pd.DataFrame) -> tuple[Figure, Notes]:
     present = set(rows["axis"]) - {"seed"}
     axes = [*(axis for axis in AXES if axis in present), *sorted(present - set(AXES))]
     shown = [right(rows, key) for key in chosen.values()]
-    notes = Notes(points=int(sum(mine.notna().to_numpy().sum() for mine in shown)))
+    notes = Notes(points=int(sum(mine["share"].notna().sum() for mine in shown)))
     notes.remarks.append(
         "50 % is a coin. Bold and filled: beyond chance (p ≤ 0.05, corrected for all that was asked). "
         "Only where nothing but the seed differs does an order tell what a measure itself knows"
