@@ -7,11 +7,11 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from feature_diversity.base.layers import in_order
+from feature_diversity.base.reading import HEADLINE, in_words
 from feature_diversity.figures.captions import TITLES
 from feature_diversity.figures.drawing import Notes, finish, nothing
 from feature_diversity.figures.relations import MEASURES
 from feature_diversity.figures.style import DIVERGING, PAGE
-from feature_diversity.results.table import HEADLINE, name_of
 
 AXES = ["algorithm", "depth", "width", "norm", "epochs"]
 LAYERS = ["trunk", "head"]  # of companions the first of these that there is
@@ -65,7 +65,7 @@ def measures_and_axes(prediction: pd.DataFrame) -> tuple[Figure, Notes]:
 
 def rows_shown(rows: pd.DataFrame) -> dict[str, tuple[str, str, str]]:
     """Name of each row of the figure -> measure, layer, reading; the diversity of every layer first."""
-    headline = name_of(**HEADLINE)
+    headline = in_words(**HEADLINE)
     diversity = rows[(rows["measure"] == "diversity") & (rows["reading"] == headline)]
     shown = {
         f"diversity, {layer}": ("diversity", layer, headline) for layer in in_order(set(diversity["layer"]))

@@ -65,7 +65,7 @@ def agreement(pairs: Pairs, outcome: Outcome, ranks: np.ndarray, drawn: np.ndarr
     draws = np.full((len(drawn), k), np.nan, dtype=np.float32)
     blocks = np.zeros((len(pairs.block_starts), k), dtype=np.float32)
     for chosen in _chunks(k) if len(order) else ():
-        signs, known = signs_of(pairs, ranks[:, chosen])
+        signs, known = signs_of(pairs.first, pairs.second, ranks[:, chosen])
         signs *= order[:, None]
         total[chosen], count[chosen] = signs.sum(axis=0, dtype=float), known.sum(axis=0)
         varies[chosen] = (signs != 0).any(axis=0)
@@ -74,16 +74,16 @@ def agreement(pairs: Pairs, outcome: Outcome, ranks: np.ndarray, drawn: np.ndarr
     return Agreement(pairs, total, count, varies, draws, blocks)
 
 
-def signs_of(pairs: Pairs, ranks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def signs_of(first: np.ndarray, second: np.ndarray, ranks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Sign of each measure's difference in each pair, int8 (pairs, k), and whether it is known.
 
     The latter has one column where no measure is missing.
     """
-    signs = np.empty((len(pairs.first), ranks.shape[1]), dtype=np.int8)
+    signs = np.empty((len(first), ranks.shape[1]), dtype=np.int8)
     missing = (ranks < 0).any()
     known = np.ones(signs.shape if missing else (len(signs), 1), dtype=bool)
     for column, values in enumerate(np.ascontiguousarray(ranks.T)):
-        one, other = values[pairs.first], values[pairs.second]
+        one, other = values[first], values[second]
         signs[:, column] = np.sign(one - other)
         if missing:
             known[:, column] = (one >= 0) & (other >= 0)
@@ -125,7 +125,7 @@ def permuted(pairs: Pairs, outcome: Outcome, ranks: np.ndarray, places: np.ndarr
         difference -= angle[places[:, second]]
         order = np.sign(difference)
         order[~(np.abs(difference) >= apart)] = 0  # also where an error is missing
-        signs, _ = signs_of(Pairs("seed", first, second, *[first] * 3, 0), ranks)
+        signs, _ = signs_of(first, second, ranks)
         statistics += order @ signs.astype(np.float32)
     return statistics
 
@@ -179,7 +179,7 @@ def worst_environment(
     by_environment = np.argsort(environment, kind="stable")
     starts = np.flatnonzero(np.diff(environment[by_environment], prepend=-1))
     for chosen in _chunks(k) if len(order) else ():
-        signs, known = signs_of(pairs, ranks[:, chosen])
+        signs, known = signs_of(pairs.first, pairs.second, ranks[:, chosen])
         signs *= order[:, None] * better[chosen].astype(np.int8)
         sums = np.add.reduceat(signs[by_environment], starts, axis=0, dtype=float)
         counts = np.add.reduceat(known[by_environment], starts, axis=0, dtype=float)

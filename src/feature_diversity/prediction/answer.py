@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from feature_diversity.base.errors import InputError
+from feature_diversity.base.reading import HEADLINE, in_words
 from feature_diversity.prediction.result import COLUMNS
-from feature_diversity.results.table import HEADLINE, name_of
 
 QUESTION = "Does the diversity of what a network learns tell how well it will generalise?"
 YES, NO, OPEN = "yes", "no", "open"
@@ -47,7 +47,7 @@ def answer_of(prediction: pd.DataFrame) -> Answer:
     lie within 40 and 60 % of pairs in every layer, or an opposite order. All else is open.
     """
     rows = prediction[(prediction["outcome"] == "test_error") & (prediction["statistic"] == "psi")]
-    diversity = rows[(rows["measure"] == "diversity") & (rows["reading"] == name_of(**HEADLINE))]
+    diversity = rows[(rows["measure"] == "diversity") & (rows["reading"] == in_words(**HEADLINE))]
     seeds = diversity[diversity["axis"] == "seed"]
     known = seeds[seeds["estimate"].notna()]
     if known.empty:
@@ -106,7 +106,7 @@ def _other_layers(known: pd.DataFrame, best: pd.Series) -> list[str]:
 
 def _flip(rows: pd.DataFrame, best: pd.Series) -> list[str]:
     """What centred features say, if they clearly say the opposite."""
-    centred = name_of(**HEADLINE | {"centred": True})
+    centred = in_words(**HEADLINE | {"centred": True})
     same = (rows["measure"] == "diversity") & (rows["layer"] == best["layer"]) & (rows["axis"] == "seed")
     other = rows[same & (rows["reading"] == centred)]
     opposite = other[(other["p_max_t"] <= ALPHA) & (other["estimate"] * best["estimate"] < 0)]

@@ -31,6 +31,7 @@ ALL = "all"  # axes together
 FEWEST_RUNS = 5  # from which regressions are fitted
 UNRESOLVED = "no two errors differ by more than the test set can tell"
 MISSING = "not testable: the measure is missing in these runs"
+UNKNOWN_TEST_SET = "the number of test images is unknown: only equal errors are left out"
 TIED = "the measure does not vary along the axis"
 
 
@@ -295,17 +296,8 @@ def _unresolved(study: Study) -> Iterator[pd.DataFrame]:
             if len(pairs.first) == 0:
                 continue
             order = outcome.order(outcome.angle[pairs.first], outcome.angle[pairs.second])
-            note = (
-                ""
-                if outcome.apart
-                else "the number of test images is unknown: only equal errors are left out"
-            )
-            row = {
-                "measure": "",
-                "layer": "",
-                "reading": "",
-                "outcome": outcome.name,
-                "statistic": "unresolved",
-            }
-            row |= {"axis": axis, "estimate": float((order == 0).mean()), "pairs": len(order), "note": note}
+            note = "" if outcome.apart else UNKNOWN_TEST_SET
+            row: dict[str, object] = dict.fromkeys(["measure", "layer", "reading"], "")
+            row |= {"outcome": outcome.name, "statistic": "unresolved", "axis": axis, "note": note}
+            row |= {"estimate": float((order == 0).mean()), "pairs": len(order)}
             yield pd.DataFrame([row | {"trainings": len(np.unique(pairs.trainings))}], columns=COLUMNS)

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from feature_diversity.base.errors import InputError
+from feature_diversity.base.reading import HEADLINE, READING, in_words
 from feature_diversity.base.run import CONFIGURATION, NETWORK, RUN
 from feature_diversity.prediction.measures import (
     BASELINES,
@@ -14,13 +15,11 @@ from feature_diversity.prediction.measures import (
     OF_THE_HEADLINE,
     OUTCOMES,
     RANDOM,
-    READING,
 )
-from feature_diversity.results.table import HEADLINE, name_of
 from feature_diversity.statistics.bootstrap import codes
 
 STANDARD_ERRORS = 2  # of the test set, by which two errors must differ for their order to count
-HEADLINE_NAME = name_of(**HEADLINE)
+HEADLINE_NAME = in_words(**HEADLINE)
 SAME = 1e-9  # relative difference below which two readings are the same data
 
 
@@ -127,11 +126,11 @@ def _measured(rows: pd.DataFrame, n: int) -> tuple[list[dict], np.ndarray]:
 
     measured = rows.dropna(subset=["layer", *READING])
     readings = dict(iter(measured.groupby(READING)))
-    order = sorted(readings, key=lambda key: (name_of(*key) != HEADLINE_NAME, key[1], key[2] != 1, key))
+    order = sorted(readings, key=lambda key: (in_words(*key) != HEADLINE_NAME, key[1], key[2] != 1, key))
     for key in order:
         for layer, mine in readings[key].groupby("layer", sort=False):
-            add(mine, "diversity", layer, name_of(*key), +1)
-            if name_of(*key) == HEADLINE_NAME:
+            add(mine, "diversity", layer, in_words(*key), +1)
+            if in_words(*key) == HEADLINE_NAME:
                 for column, better in OF_THE_HEADLINE.items():
                     if column in mine:
                         add(mine, column, layer, HEADLINE_NAME, better)

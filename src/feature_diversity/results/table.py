@@ -31,11 +31,6 @@ def reading(table: pd.DataFrame, **changes: object) -> pd.DataFrame:
     return table[chosen]
 
 
-def name_of(vector: str, centred: bool, s: float) -> str:
-    """A reading in words, such as "flatten, not centred, s = 1"."""
-    return f"{vector}, {'centred' if centred else 'not centred'}, s = {s:g}"
-
-
 def shown_in(table: pd.DataFrame, figure: str) -> pd.DataFrame:
     """Rows of the runs that belong to a figure of the study."""
     if "figures" not in table:
