@@ -56,7 +56,14 @@ class Agreement:
 def agreement(pairs: Pairs, outcome: Outcome, ranks: np.ndarray, drawn: np.ndarray) -> Agreement:
     """Sums over pairs along one axis.
 
-    ranks: int32 (runs, k), -1 where a measure is missing. drawn: weights of trainings, (draws, trainings).
+    Args:
+        pairs: all pairs along it.
+        outcome: whose errors are ordered.
+        ranks: of the measures, int32 (runs, k), -1 where one is missing.
+        drawn: weights of trainings, (draws, trainings).
+
+    Returns:
+        The sums; with no pair whose errors differ, zeros and NaN.
     """
     order = outcome.order(outcome.angle[pairs.first], outcome.angle[pairs.second])
     pairs, order = pairs.where(order != 0), order[order != 0]
@@ -93,9 +100,16 @@ def signs_of(first: np.ndarray, second: np.ndarray, ranks: np.ndarray) -> tuple[
 
 
 def resampled(pairs: Pairs, signs: np.ndarray, known: np.ndarray, drawn: np.ndarray) -> np.ndarray:
-    """Sum of signs over number of pairs in each draw, (draws, k).
+    """Sum of signs over number of pairs in each draw: quadratic in the trainings' weights.
 
-    A pair of two trainings weighs the product of their weights, a pair within one training its weight.
+    Args:
+        pairs: a pair of two trainings weighs the product of their weights, a pair within one its weight.
+        signs: (pairs, k).
+        known: (pairs, k) or (pairs, 1).
+        drawn: (draws, trainings).
+
+    Returns:
+        (draws, k); NaN where a draw has no pair.
     """
     of_trainings = np.add.reduceat(signs, pairs.starts, axis=0, dtype=np.float32)
     counts = np.add.reduceat(known, pairs.starts, axis=0, dtype=np.float32)
@@ -111,9 +125,16 @@ def resampled(pairs: Pairs, signs: np.ndarray, known: np.ndarray, drawn: np.ndar
 
 
 def permuted(pairs: Pairs, outcome: Outcome, ranks: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """Agreements minus disagreements along `seed` for each arrangement of errors, (arrangements, k).
+    """Agreements minus disagreements along `seed` when errors change places.
 
-    places: (arrangements, runs), the run whose error each run takes, the first as they are.
+    Args:
+        pairs: along `seed`.
+        outcome: whose errors change places.
+        ranks: int32 (runs, k), -1 where missing.
+        places: (arrangements, runs), the run whose error each run takes, the first row as they are.
+
+    Returns:
+        float32 (arrangements, k).
     """
     angle = outcome.angle.astype(np.float32)
     apart = np.float32(outcome.apart)
@@ -168,9 +189,17 @@ def worst_environment(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Greatest share of wrongly ordered pairs over environments of FEWEST pairs or more; ties are half wrong.
 
-    pairs: whose errors differ. better: (k,), +1 where more of the measure should go with less error. Returns
-    the share, the ends of its interval with that environment held fixed, its number of pairs, and the place
-    of one of its pairs; NaN and -1 where there is no such environment.
+    Args:
+        pairs: whose errors differ.
+        environment: (pairs,), see `environments`.
+        outcome: whose errors are ordered.
+        ranks: int32 (runs, k), -1 where missing.
+        better: (k,), +1 where more of the measure should go with less error, else -1.
+        drawn: weights of trainings, (draws, trainings).
+
+    Returns:
+        The share, the ends of its interval with that environment held fixed, its number of pairs, and the
+        place of one of its pairs, (k,) each; NaN and -1 where there is no such environment.
     """
     k = ranks.shape[1]
     share, count, place = np.full(k, np.nan), np.zeros(k), np.full(k, -1)

@@ -28,7 +28,17 @@ class Answer:
 
 
 def read_prediction(path: Path) -> pd.DataFrame:
-    """The table prediction.csv; InputError for a file that is none, naming what it lacks."""
+    """The table prediction.csv, with empty texts where it has nothing.
+
+    Args:
+        path: the file.
+
+    Returns:
+        The table.
+
+    Raises:
+        InputError: the file is none, or lacks columns, which are named.
+    """
     try:
         table = pd.read_csv(path, low_memory=False)
     except (OSError, ValueError) as error:
@@ -42,9 +52,15 @@ def read_prediction(path: Path) -> pd.DataFrame:
 def answer_of(prediction: pd.DataFrame) -> Answer:
     """What the study says about pairs of networks that differ in nothing but their seed, and what it cannot.
 
-    prediction: the table of predictions. Yes needs p <= 0.05 after correction over all measures, layers and
-    readings, and no opposite finding in another layer or when features are centred. No needs intervals that
-    lie within 40 and 60 % of pairs in every layer, or an opposite order. All else is open.
+    Yes needs p <= 0.05 after correction over all measures, layers and readings, and no opposite finding in
+    another layer or when features are centred. No needs intervals that lie within 40 and 60 % of pairs in
+    every layer, or an opposite order. All else is open.
+
+    Args:
+        prediction: the table of predictions.
+
+    Returns:
+        The answer.
     """
     rows = prediction[(prediction["outcome"] == "test_error") & (prediction["statistic"] == "psi")]
     diversity = rows[(rows["measure"] == "diversity") & (rows["reading"] == in_words(**HEADLINE))]

@@ -27,8 +27,16 @@ def conditional_information(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, list[str]]:
     """I(measure's sign; error's sign | axes) / H(error's sign | axes), least over sets of axes, bias removed.
 
-    ranks: int32 (runs, k), -1 where missing. Returns the estimate, the ends of its bootstrap interval with
-    that set held fixed, the number of pairs, and the set in words; NaN where no set leaves anything to tell.
+    Args:
+        outcome: whose errors are ordered.
+        axes: (runs, RUN), a number for each value.
+        ranks: int32 (runs, k), -1 where missing.
+        training: (runs,) numbers from 0.
+        drawn: weights of trainings, (draws, trainings).
+
+    Returns:
+        The estimate, the ends of its bootstrap interval with that set held fixed, the number of pairs,
+        (k,) each, and the sets in words; NaN where no set leaves anything to tell.
     """
     first, second = some_pairs(len(axes))
     angle = outcome.angle
@@ -102,10 +110,18 @@ def information(
     group: np.ndarray,
     weight: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Conditional mutual information over conditional entropy, of each measure, from counts of ordered pairs.
+    """Conditional mutual information over conditional entropy, from counts of ordered pairs.
 
-    The measure's sign has three values: ties tell something as well. NaN where the group decides the error's
-    sign, or nothing is known.
+    Args:
+        ranks: int32 (runs, k), -1 where missing. The sign of a difference has three values: ties tell
+            something.
+        pairs: (2, pairs), places of runs.
+        higher: (pairs,), whether the first has the larger error.
+        group: (pairs,) numbers from 0 of the condition.
+        weight: (pairs,), else each pair counts once.
+
+    Returns:
+        (k,); NaN where the group decides the error's sign, or nothing is known.
     """
     found = np.full(ranks.shape[1], np.nan)
     for column, values in enumerate(np.ascontiguousarray(ranks.T)):

@@ -66,7 +66,13 @@ class Pairs:
 def pairs_along(axis: str, axes: pd.DataFrame, training: np.ndarray) -> Pairs:
     """All pairs of runs that differ in `axis` and in no other; a sample of MOST where there are more.
 
-    axes: (runs, RUN), a number for each value. training: (runs,).
+    Args:
+        axis: one of RUN.
+        axes: (runs, RUN), a number for each value.
+        training: (runs,) numbers from 0.
+
+    Returns:
+        The pairs, perhaps none.
     """
     group = codes(axes, [other for other in RUN if other != axis])
     block = codes(axes, [other for other in NETWORK if other != axis])

@@ -15,11 +15,18 @@ from feature_diversity.prediction.runs import Outcome
 def pooled_tau(
     outcome: Outcome, ranks: np.ndarray, training: np.ndarray, drawn: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Agreements minus disagreements over pairs whose errors differ, of each measure.
+    """Agreements minus disagreements over all pairs whose errors differ, as a share.
 
-    ranks: int32 (runs, k), -1 where missing. Returns tau, the ends of its interval, the number of pairs, and
-    each training's contribution, (trainings, k), twice whose sum makes the numerator. The interval is the
-    bootstrap's to first order in the trainings' weights (Hájek's projection): N² weights would be too many.
+    Args:
+        outcome: whose errors are ordered.
+        ranks: int32 (runs, k), -1 where missing.
+        training: (runs,) numbers from 0.
+        drawn: weights of trainings, (draws, trainings).
+
+    Returns:
+        tau, the ends of its interval, the number of pairs, (k,) each, and each training's contribution,
+        (trainings, k), half of whose sum is the numerator. The interval is the bootstrap's to first order
+        in the weights (Hájek's projection): N² products of weights would be too many.
     """
     k, trainings = ranks.shape[1], training.max() + 1
     agreed, counted = np.zeros((trainings, k)), np.zeros((trainings, k))

@@ -36,9 +36,16 @@ TIED = "the measure does not vary along the axis"
 
 
 def prediction_of(table: pd.DataFrame) -> pd.DataFrame:
-    """The table of predictions of a table of results: a row for each measure, outcome, statistic and axis.
+    """The table of predictions: a row for each measure, outcome, statistic and axis.
 
-    Raises InputError for a table without a trained run or of several data sets.
+    Args:
+        table: a table of results.
+
+    Returns:
+        The rows, in the columns of `result.COLUMNS`; docs/prediction.md defines each statistic.
+
+    Raises:
+        InputError: the table has no trained run, or several data sets.
     """
     runs = runs_of(table)
     study = Study(runs)

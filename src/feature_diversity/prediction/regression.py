@@ -16,10 +16,20 @@ def partial_correlation(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Spearman's correlation of each measure with the error, given parameters, epochs and algorithm.
 
-    Ranks are regressed on the ranks of `n_params` and `epochs` and on the algorithms; correlated is what is
-    left (Kendall & Stuart). error: (n,), values: (n, k), both without NaN; runs: (n,) rows. Returns the
-    estimate, the ends of its interval, with ranks kept as they are in draws, and each training's contribution
-    to the numerator, (trainings, k). NaN where the controls explain a measure, or the error, entirely.
+    Ranks are regressed on the ranks of `n_params` and `epochs` and on the algorithms; correlated is what
+    is left.
+
+    Args:
+        error: (n,), no NaN.
+        values: (n, k), no NaN.
+        runs: (n,) rows.
+        training: (n,) numbers from 0.
+        drawn: weights of trainings, (draws, trainings).
+
+    Returns:
+        The estimate, the ends of its interval, with ranks kept as they are in draws, (k,) each, and each
+        training's contribution to the numerator, (trainings, k). NaN where the controls explain a measure,
+        or the error.
     """
     controls = control_matrix(runs)
     x = stats.rankdata(values, axis=0)
@@ -77,9 +87,19 @@ def left_out(
 ) -> tuple[np.ndarray, ...]:
     """R² of predicting the errors of each level of an axis from all other levels, and the measure's gain.
 
-    The error is regressed on ranks of parameters and epochs (the baselines) and of each measure in turn. R²
-    is 1 minus the squared errors over those of predicting the other levels' mean. level: (n,) numbers from 0;
-    the rest as above. Returns R², the ends of its interval, the gain, the ends of its interval, (k,) each.
+    The error is regressed on ranks of parameters and epochs (the baselines) and of each measure in turn.
+    R² is 1 minus the squared errors over those of predicting the other levels' mean.
+
+    Args:
+        error: (n,), no NaN.
+        values: (n, k), no NaN.
+        runs: (n,) rows.
+        level: (n,) numbers from 0 of the axis' values.
+        training: (n,) numbers from 0.
+        drawn: weights of trainings, (draws, trainings).
+
+    Returns:
+        R², the ends of its interval, the gain over the baselines, the ends of its interval, (k,) each.
     """
     numbers = runs.assign(algorithm="")  # an algorithm left out has no coefficient
     base = control_matrix(numbers)

@@ -7,10 +7,15 @@ from feature_diversity.prediction.resampling import LEVEL
 
 
 def intraclass_correlation(values: np.ndarray, network: np.ndarray) -> tuple[float, float, float]:
-    """ICC(1) of trainings of the same network and its 95 % interval (Shrout & Fleiss 1979), of ranks.
+    """ICC(1) of trainings of the same network (Shrout & Fleiss 1979), of ranks.
 
-    values: (trainings,), one number each, no NaN; infinite ones rank last. network: (trainings,). 1: seeds do
-    not matter; 0: networks do not. NaN with one network, no network of two seeds, or no variation.
+    Args:
+        values: (trainings,), no NaN; infinite ones rank last.
+        network: (trainings,) numbers.
+
+    Returns:
+        The estimate and the ends of its 95 % interval. 1: seeds do not matter; 0: networks do not. NaN
+        with one network, no network of two seeds, or no variation.
     """
     ranks = stats.rankdata(values)
     network = np.unique(network, return_inverse=True)[1]

@@ -15,8 +15,13 @@ TOLERANCE = 1e-4  # of a standardised statistic: rounding must not make equal st
 def weights(training: np.ndarray, network: np.ndarray, draws: int = DRAWS) -> np.ndarray:
     """How often each training is drawn, from its network's trainings with replacement.
 
-    training, network: (runs,) numbers from 0. Returns float32 (draws, trainings); ones for networks of one
-    seed, which no resampling moves.
+    Args:
+        training: (runs,) numbers from 0.
+        network: (runs,) numbers from 0.
+        draws: how many.
+
+    Returns:
+        float32 (draws, trainings); ones for networks of one seed, which no resampling moves.
     """
     rng = np.random.default_rng(0)
     network_of = np.zeros(training.max() + 1, dtype=np.int64)
@@ -65,9 +70,15 @@ def bounds_of_perfect_order(units: int) -> tuple[float, float]:
 def max_t(statistics: np.ndarray, family: np.ndarray) -> np.ndarray:
     """Two-sided p of each column, corrected for the number of columns of its family.
 
-    statistics: (arrangements, columns), the first row as observed, each column symmetric about 0 under the
-    null. Columns are scaled to equal spread; p is the share of arrangements whose largest of the family is as
-    large (Westfall & Young 1993, single step). family: (columns,) numbers. 1 where nothing ever moves.
+    Columns are scaled to equal spread; p is the share of arrangements whose largest of the family is as
+    large as the column (Westfall & Young 1993, single step).
+
+    Args:
+        statistics: (arrangements, columns), the first row as observed, symmetric about 0 under the null.
+        family: (columns,) numbers.
+
+    Returns:
+        (columns,); 1 where nothing ever moves.
     """
     p = np.ones(statistics.shape[1])
     spread = np.sqrt((statistics.astype(float) ** 2).mean(axis=0))

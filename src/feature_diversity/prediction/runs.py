@@ -71,7 +71,14 @@ class Runs:
 def runs_of(table: pd.DataFrame) -> Runs:
     """The runs of the table of results, the untrained ones apart.
 
-    Raises InputError for a table without a trained run or of several data sets.
+    Args:
+        table: as written by the stage `tabulate`.
+
+    Returns:
+        The trained runs with all that may predict their errors.
+
+    Raises:
+        InputError: the table has no trained run, or several data sets.
     """
     if (names := sorted(map(str, table["dataset"].unique())))[1:]:
         raise InputError(f"the table mixes data sets ({', '.join(names)}); give the table of one study")

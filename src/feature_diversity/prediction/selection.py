@@ -26,10 +26,16 @@ def regret(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Error of the candidate with the largest value minus the least error of its group, mean over groups.
 
-    error: (runs,), in percent. values: (runs, k), larger is chosen; of ties the mean error counts, so that a
-    constant is a random choice. NaN in either: no candidate for that measure. Only groups with two candidates
-    or more count. In a draw the candidates are the trainings that were drawn. Returns regret in points, the
-    ends of its interval, and the number of groups; (k,) each.
+    Args:
+        error: (runs,), in percent.
+        values: (runs, k), larger is chosen; of ties the mean error counts, so that a constant chooses at
+            random. NaN in either: no candidate for that measure.
+        group: (runs,), who competes with whom; groups of one do not count.
+        training: (runs,) numbers from 0.
+        drawn: weights of trainings, (draws, trainings); in a draw the candidates are those drawn.
+
+    Returns:
+        Regret in points, the ends of its interval, and the number of groups, (k,) each.
     """
     weights = np.concatenate([np.ones((1, drawn.shape[1]), dtype=np.float32), drawn[:DRAWS]])
     found = np.full((len(weights), values.shape[1]), np.nan)
