@@ -6,6 +6,7 @@ pair of axes explains. Estimates from few pairs are too large; what permuted mea
 """
 
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import combinations
 
 import numpy as np
@@ -118,21 +119,21 @@ def information(
         pairs: (2, pairs), places of runs.
         higher: (pairs,), whether the first has the larger error.
         group: (pairs,) numbers from 0 of the condition.
-        weight: (pairs,), else each pair counts once.
+        weight: (pairs,) whole numbers, else each pair counts once.
 
     Returns:
         (k,); NaN where the group decides the error's sign, or nothing is known.
     """
     found = np.full(ranks.shape[1], np.nan)
+    middle = group * 6 + 3 * higher + 1  # of the three categories of the measure's sign
     for column, values in enumerate(np.ascontiguousarray(ranks.T)):
         one, other = values[pairs[0]], values[pairs[1]]
-        category = group * 6 + np.sign(one - other) + 1 + 3 * higher
         weights = weight
         if values.min() < 0:
             known = (one >= 0) & (other >= 0)
             weights = known * (1.0 if weight is None else weight)
         size = (int(group.max()) + 1) * 6 if len(group) else 0
-        counts = np.bincount(category, weights, size).reshape(-1, 2, 3).astype(float)
+        counts = np.bincount(middle + np.sign(one - other), weights, size).astype(np.int64).reshape(-1, 2, 3)
         entropy = _plogp(counts.sum(axis=(1, 2))) - _plogp(counts.sum(axis=2))
         shared = _plogp(counts) - _plogp(counts.sum(axis=1)) + entropy
         if entropy > 1e-9 * counts.sum():
@@ -141,8 +142,14 @@ def information(
 
 
 def _plogp(counts: np.ndarray) -> float:
-    positive = counts[counts > 0]
-    return float((positive * np.log(positive)).sum())
+    return float(_n_log_n(1 << int(counts.max(initial=0) + 1).bit_length())[counts].sum())
+
+
+@lru_cache
+def _n_log_n(size: int) -> np.ndarray:
+    """n log n of 0, 1, ..., size - 1: counts are whole, and logarithms dear."""
+    n = np.arange(size, dtype=float)
+    return n * np.log(np.maximum(n, 1))
 
 
 def _permutation(strata: np.ndarray, rng: np.random.Generator) -> np.ndarray:
