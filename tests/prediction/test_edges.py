@@ -10,6 +10,7 @@ from support.prediction_tables import grid, results, study
 from support.report_study import study_table
 
 from feature_diversity.base.errors import InputError
+from feature_diversity.prediction.answer import answer_of
 from feature_diversity.prediction.measures import INITIAL
 from feature_diversity.prediction.predict import prediction_of
 from feature_diversity.prediction.reliability import intraclass_correlation
@@ -237,3 +238,11 @@ def test_axes_that_are_crossed_in_part_only_are_found():
     assert row(found, "psi", "algorithm")["note"] == "not testable: no two runs differ in algorithm alone"
     expected = len(list(itertools.combinations(range(5), 2))) * 7
     assert row(found, "psi", "seed")["pairs"] == expected
+
+
+def test_a_table_without_energies_still_tells_about_the_baselines():
+    some = study(0).assign(layer=None, vector=None, centred=None, s=np.nan, diversity=np.nan)
+    found = prediction_of(some)
+    every_row_has_a_number_or_a_reason(found)
+    assert set(found["measure"]) == {"", "random", "n_params", "epochs", "val_error"}
+    assert answer_of(found).text.startswith("Open: this study cannot decide it (the table has no energies)")
