@@ -31,6 +31,7 @@ include: "workflow/rules/energy.smk"
 include: "workflow/rules/linear_eval.smk"
 include: "workflow/rules/tabulate.smk"
 include: "workflow/rules/claims.smk"
+include: "workflow/rules/predict.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
 
@@ -40,6 +41,7 @@ rule all:
     input:
         rules.figures.output,
         rules.claims.output,
+        rules.predict.output,
         rules.report.output,
         rules.summary.output,
         # named here as well, so that one that was lost is made anew, and what hangs on it with it

@@ -86,6 +86,7 @@ OF_STAGE: dict[str, Callable[[Path], bool]] = {
     "linear_eval": lambda path: path.name == paths.LINEAR,
     "tabulate": lambda path: path.name in (paths.RESULTS_CSV, paths.RESULTS_PARQUET),
     "claims": lambda path: path.name == paths.CLAIMS,
+    "predict": lambda path: path.name == paths.PREDICTION,
     "figures": lambda path: path.parts[0] == paths.FIGURES,
     "summary": lambda path: path.name == paths.SUMMARY,
     "report": lambda path: path.name == paths.REPORT,

@@ -14,7 +14,7 @@ from support.paths import SUPPORT
 
 pytestmark = pytest.mark.workflow
 EXAMPLE = SUPPORT / "example" / "mirrored.py"
-TABLES = {"tabulate": 1, "claims": 1, "figures": 1, "report": 1, "summary": 1}
+TABLES = {"tabulate": 1, "claims": 1, "predict": 1, "figures": 1, "report": 1, "summary": 1}
 
 
 @pytest.fixture(scope="module")

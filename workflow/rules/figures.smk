@@ -7,12 +7,13 @@ localrules:
 
 
 PICTURES = f"{RESULTS}/{paths.FIGURES}"
-FIGURES = [*study.figures, "layers", "untrained", "measures", "cosine"]
+FIGURES = [*study.figures, "layers", "untrained", "measures", "cosine", "prediction"]
 
 
 rule figures:
     input:
-        TABLE,
+        table=TABLE,
+        prediction=f"{RESULTS}/{paths.PREDICTION}",
     output:
         [
             report(
@@ -41,8 +42,8 @@ rule figures:
         code=settings.digest_of(study, "figures"),
         environment=environment("analysis"),
     shell:
-        "python -m feature_diversity figures --table {input:q} --figures {params.figures:q} "
-        "--folder {params.folder:q} > {log:q} 2>&1"
+        "python -m feature_diversity figures --table {input.table:q} --prediction {input.prediction:q} "
+        "--figures {params.figures:q} --folder {params.folder:q} > {log:q} 2>&1"
 
 
 rule summary:

@@ -11,6 +11,7 @@ rule report:
     input:
         table=f"{RESULTS}/{paths.RESULTS_PARQUET}",
         claims=f"{RESULTS}/{paths.CLAIMS}",
+        prediction=f"{RESULTS}/{paths.PREDICTION}",
         pictures=expand(f"{PICTURES}/{{figure}}.svg", figure=FIGURES),
         notes=f"{PICTURES}/{paths.NOTES}",
         summary=f"{RESULTS}/{paths.SUMMARY}",  # not read, but the job that made it is told
@@ -35,5 +36,5 @@ rule report:
         environment=environment("analysis"),
     shell:
         "python -m feature_diversity report --table {input.table:q} --claims {input.claims:q} "
-        "--figures {params.figures:q} --study {params.study:q} --code {params.stages:q} --output {output.page:q} "
-        "--provenance {output.provenance:q} > {log:q} 2>&1"
+        "--prediction {input.prediction:q} --figures {params.figures:q} --study {params.study:q} "
+        "--code {params.stages:q} --output {output.page:q} --provenance {output.provenance:q} > {log:q} 2>&1"

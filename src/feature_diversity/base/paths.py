@@ -16,6 +16,7 @@ DATA = "data.safetensors"
 HELD_OUT = "held_out.csv"
 RESULTS_CSV, RESULTS_PARQUET = "results.csv", "results.parquet"
 CLAIMS = "claims.csv"
+PREDICTION = "prediction.csv"
 FIGURES = "figures"
 NOTES = "notes.json"  # in the folder of the figures
 SUMMARY = "summary.txt"

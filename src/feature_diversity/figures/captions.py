@@ -19,6 +19,7 @@ TITLES = {
     "untrained": "What training changes",
     "measures": "Label-free measures and test error",
     "cosine": "Energy and mean cosine similarity",
+    "prediction": "Does a measure tell which of two networks has the lower error?",
 }
 
 CAPTIONS = {
@@ -38,4 +39,8 @@ CAPTIONS = {
     "less error.",
     "cosine": "Energy against one minus the mean cosine similarity of pairs. By Jensen's inequality no "
     "energy lies below the line; on it, the energy says nothing that the mean cosine does not.",
+    "prediction": "Share of pairs of networks that a measure orders as their test errors are, by the one "
+    "axis in which the two differ. Left: networks that differ in nothing but their seed, the only pairs "
+    "whose order is not the doing of something that was chosen. Right: along the axes of the study, where "
+    "the axis may move measure and error alike. Below the line: what needs no features. 50 % is a coin.",
 }

@@ -11,6 +11,7 @@ from feature_diversity.figures.captions import TITLES
 from feature_diversity.figures.drawing import Notes, nothing
 from feature_diversity.figures.further import layers_over_epochs, untrained_control
 from feature_diversity.figures.paper import figure1, figure3, figure4
+from feature_diversity.figures.prediction import measures_and_axes
 from feature_diversity.figures.relations import energy_and_cosine, measures_and_error
 from feature_diversity.figures.size import figure2
 from feature_diversity.results.table import reading, shown_in
@@ -23,6 +24,9 @@ FURTHER: dict[str, Callable[[pd.DataFrame], tuple[Figure, Notes]]] = {
     "layers": layers_over_epochs, "untrained": untrained_control,
     "measures": measures_and_error, "cosine": energy_and_cosine,
 }  # fmt: skip
+
+
+OF_PREDICTIONS: dict[str, Callable[[pd.DataFrame], tuple[Figure, Notes]]] = {"prediction": measures_and_axes}
 
 
 def headline(table: pd.DataFrame) -> pd.DataFrame:

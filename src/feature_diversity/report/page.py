@@ -14,6 +14,7 @@ from feature_diversity.base import paths
 from feature_diversity.claims.paper import FIGURES
 from feature_diversity.figures.captions import CAPTIONS, TITLES
 from feature_diversity.figures.style import NAMES
+from feature_diversity.prediction.answer import QUESTION
 from feature_diversity.report.chart import library, scatter
 from feature_diversity.report.verdicts import VERDICTS
 
@@ -36,6 +37,7 @@ def render(**content: Any) -> str:
     return environment.get_template("page.html").render(
         **content,
         paths=paths,
+        question=QUESTION,
         about=about(content["runs"], content["study"]),
         counts=Counter(claim["verdict"] for claim in content["claims"]),
         verdicts=VERDICTS,

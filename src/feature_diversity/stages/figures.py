@@ -13,8 +13,9 @@ import matplotlib as mpl
 from feature_diversity.base import paths
 from feature_diversity.base.files import atomic_write
 from feature_diversity.base.timing import announce_ready
-from feature_diversity.figures.draw import FURTHER, OF_THE_PAPER, draw, headline, save
+from feature_diversity.figures.draw import FURTHER, OF_PREDICTIONS, OF_THE_PAPER, draw, headline, save
 from feature_diversity.figures.style import MATPLOTLIB
+from feature_diversity.prediction.answer import read_prediction
 from feature_diversity.results.table import read_results
 from feature_diversity.stages.options import add_table, command_line
 
@@ -23,15 +24,24 @@ def main(argv: list[str]) -> None:
     """Run the stage; see --help."""
     parser = command_line("figures", __doc__)
     add_table(parser)
-    parser.add_argument("--figures", nargs="+", choices=[*OF_THE_PAPER, *FURTHER], required=True)
+    parser.add_argument(
+        "--figures", nargs="+", choices=[*OF_THE_PAPER, *FURTHER, *OF_PREDICTIONS], required=True
+    )
+    parser.add_argument("--prediction", type=Path, help=f"{paths.PREDICTION}, for the figure of that name")
     parser.add_argument("--folder", type=Path, required=True, help="where the pictures go")
     arguments = parser.parse_args(argv)
+    if OF_PREDICTIONS.keys() & set(arguments.figures) and arguments.prediction is None:
+        parser.error(f"--figures prediction is drawn from --prediction, {paths.PREDICTION}")
     announce_ready()
+    prediction = read_prediction(arguments.prediction) if arguments.prediction else None
     table = headline(read_results(arguments.table))
     notes = {}
     with mpl.rc_context(MATPLOTLIB):
         for name in arguments.figures:
-            figure, notes[name] = draw(name, table)
+            if name in OF_PREDICTIONS:
+                figure, notes[name] = OF_PREDICTIONS[name](prediction)
+            else:
+                figure, notes[name] = draw(name, table)
             save(figure, arguments.folder / name)
             print(f"{name}: {notes[name].points:,} points. {notes[name].text()}")
     with atomic_write(arguments.folder / paths.NOTES) as path:

@@ -9,6 +9,7 @@ from pathlib import Path
 from feature_diversity.base import paths
 from feature_diversity.base.files import atomic_write
 from feature_diversity.base.timing import announce_ready
+from feature_diversity.prediction.answer import answer_of, read_prediction
 from feature_diversity.records.provenance import by_stage, provenance_of, record
 from feature_diversity.report.content import content_of
 from feature_diversity.report.page import render
@@ -24,6 +25,9 @@ def main(argv: list[str]) -> None:
         "--table", type=Path, required=True, help=f"{paths.RESULTS_CSV} or .parquet of a study"
     )
     parser.add_argument("--claims", type=Path, required=True, help=f"{paths.CLAIMS} of the study")
+    parser.add_argument(
+        "--prediction", type=Path, help=f"{paths.PREDICTION} of the study, for the first paragraph"
+    )
     parser.add_argument("--figures", type=Path, required=True, help="folder of its figures")
     parser.add_argument("--study", type=from_json, default={}, help="what the study says of itself (JSON)")
     parser.add_argument("--code", type=from_json, default={}, help="stage: digest of its code (JSON)")
@@ -37,11 +41,12 @@ def main(argv: list[str]) -> None:
     table = read_results(arguments.table)
     folder = arguments.output.parent
     content = content_of(table, claims, arguments.figures, arguments.study, folder)
+    answer = answer_of(read_prediction(arguments.prediction)) if arguments.prediction else None
     with atomic_write(arguments.output) as path, atomic_write(arguments.provenance) as facts:
         own = record("report", argv)
         own["outputs"] = [str(arguments.output), str(arguments.provenance)]
         provenance = provenance_of(folder, own, arguments.study, arguments.code)
         facts.write_text(json.dumps(provenance, indent=1), encoding="utf-8")
-        page = render(**content, provenance=provenance, stages=by_stage(provenance["jobs"]))
+        page = render(**content, answer=answer, provenance=provenance, stages=by_stage(provenance["jobs"]))
         path.write_text(page, encoding="utf-8")
     print(f"{arguments.output}: {len(page.encode()) / 1e6:.1f} MB")

@@ -1,0 +1,188 @@
+"""The question of the title, answered in plain words from prediction.csv, with how sure the answer is."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from feature_diversity.base.errors import InputError
+from feature_diversity.base.reading import HEADLINE, in_words
+from feature_diversity.prediction.result import COLUMNS
+
+QUESTION = "Does the diversity of what a network learns tell how well it will generalise?"
+YES, NO, OPEN = "yes", "no", "open"
+ALPHA = 0.05
+COIN = 0.2  # |psi| below which an order is as good as a coin's: right in 40 to 60 % of pairs
+AXES = {  # as they stand after "across"
+    "algorithm": "algorithms", "depth": "depths", "width": "widths", "norm": "norms", "epochs": "epochs",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Answer:
+    """word: yes, no or open. text: one paragraph that begins with it."""
+
+    word: str
+    text: str
+
+
+def read_prediction(path: Path) -> pd.DataFrame:
+    """The table prediction.csv, with empty texts where it has nothing.
+
+    Args:
+        path: the file.
+
+    Returns:
+        The table.
+
+    Raises:
+        InputError: the file is none, or lacks columns, which are named.
+    """
+    try:
+        table = pd.read_csv(path, low_memory=False)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read as a table of predictions: {error}") from None
+    if missing := [column for column in COLUMNS if column not in table]:
+        raise InputError(f"{path}: no column {', '.join(missing)}; expected a table of the stage `predict`")
+    words = ["measure", "layer", "reading", "outcome", "axis", "note"]
+    return table.assign(**{column: table[column].fillna("").astype(str) for column in words})
+
+
+def answer_of(prediction: pd.DataFrame) -> Answer:
+    """What the study says about pairs of networks that differ in nothing but their seed, and what it cannot.
+
+    Yes needs p <= 0.05 after correction over all measures, layers and readings, and no opposite finding in
+    another layer or when features are centred. No needs intervals that lie within 40 and 60 % of pairs in
+    every layer, or an opposite order. All else is open.
+
+    Args:
+        prediction: the table of predictions.
+
+    Returns:
+        The answer.
+    """
+    rows = prediction[(prediction["outcome"] == "test_error") & (prediction["statistic"] == "psi")]
+    diversity = rows[(rows["measure"] == "diversity") & (rows["reading"] == in_words(**HEADLINE))]
+    seeds = diversity[diversity["axis"] == "seed"]
+    known = seeds[seeds["estimate"].notna()]
+    if known.empty:
+        why = (
+            seeds["note"].iloc[0].removeprefix("not testable: ")
+            if len(seeds)
+            else "the table has no energies"
+        )
+        text = (
+            f"Open: this study cannot decide it ({why}), for only networks that differ in nothing but their "
+        )
+        text += "seed show what diversity itself tells."
+        return Answer(OPEN, " ".join([text, *_across(diversity, None)]))
+    order = known.assign(strength=-known["estimate"].abs()).sort_values(
+        ["p_max_t", "strength"], kind="stable"
+    )
+    best = order.iloc[0]
+    word, sentence = _verdict(known, best)
+    doubts = [*_other_layers(known, best), *_flip(rows, best)] if best["p_max_t"] <= ALPHA else []
+    if doubts:
+        found = sentence.split(": ", 1)[1]
+        word, sentence = OPEN, f"Open: it hangs on how diversity is read: {found} {' '.join(doubts)}"
+    parts = [sentence, *_validation(rows), *_across(diversity, best["layer"]), *_limits(prediction, best)]
+    return Answer(word, " ".join(parts))
+
+
+def _verdict(known: pd.DataFrame, best: pd.Series) -> tuple[str, str]:
+    """The word, and the first sentence."""
+    pair = "of two networks that differ in nothing but their seed, the one with the more diverse features"
+    layer = f"in {best['layer']}"
+    if best["p_max_t"] <= ALPHA:
+        word = YES if best["estimate"] < 0 else NO
+        found = int(((known["p_max_t"] <= ALPHA) & (known["estimate"] * best["estimate"] > 0)).sum())
+        start = "Yes, here" if word == YES else "No, rather the opposite"
+        text = f"{start}: {pair} {layer} has the lower test error in {share(best)} of pairs"
+        text += f" ({interval(best)}p = {best['p_max_t']:.2g} corrected for all that was asked; "
+        return word, f"{text}{found} of {len(known)} layers)."
+    inside = (known["low"] >= -COIN) & (known["high"] <= COIN)
+    if inside.all():
+        ends = f"{_percent(-known['high'].max())} to {_percent(-known['low'].min())} %"
+        text = f"No: {pair} has the lower test error in {ends} of pairs, whatever the layer"
+        return NO, f"{text}: a coin does as well."
+    text = f"Open: this study cannot decide it: {pair} has the lower test error in {share(best)} of pairs"
+    text += f" {layer}, the layer that says most ({interval(best)}p = {best['p_max_t']:.2g})"
+    return OPEN, f"{text}, which may be chance."
+
+
+def _other_layers(known: pd.DataFrame, best: pd.Series) -> list[str]:
+    """The layers that clearly say the opposite."""
+    opposite = known[(known["p_max_t"] <= ALPHA) & (known["estimate"] * best["estimate"] < 0)]
+    if opposite.empty:
+        return []
+    layers = [f"{row['layer']} {share(row)}" for _, row in opposite.iterrows()]
+    return [f"Others say the opposite: {', '.join(layers)}."]
+
+
+def _flip(rows: pd.DataFrame, best: pd.Series) -> list[str]:
+    """What centred features say, if they clearly say the opposite."""
+    centred = in_words(**HEADLINE | {"centred": True})
+    same = (rows["measure"] == "diversity") & (rows["layer"] == best["layer"]) & (rows["axis"] == "seed")
+    other = rows[same & (rows["reading"] == centred)]
+    opposite = other[(other["p_max_t"] <= ALPHA) & (other["estimate"] * best["estimate"] < 0)]
+    if opposite.empty:
+        return []
+    return [f"Centred features say the opposite: {share(opposite.iloc[0])}."]
+
+
+def _validation(rows: pd.DataFrame) -> list[str]:
+    """How well the validation error does on the same pairs."""
+    found = rows[(rows["measure"] == "val_error") & (rows["axis"] == "seed") & rows["estimate"].notna()]
+    if found.empty:
+        return []
+    return [f"The validation error, which needs labels, is right in {_percent(found['estimate'].iloc[0])} %."]
+
+
+def _across(diversity: pd.DataFrame, layer: str | None) -> list[str]:
+    """What holds along the axes that someone chose, which move error and diversity alike."""
+    parts = []
+    layers = (
+        diversity["layer"] == layer if layer is not None else diversity["layer"] == diversity["layer"].max()
+    )
+    for axis, words in AXES.items():
+        found = diversity[layers & (diversity["axis"] == axis) & diversity["estimate"].notna()]
+        if len(found):
+            parts.append(f"{share(found.iloc[0])} across {words}")
+    if not parts:
+        return []
+    text = ", ".join(parts[:-1]) + (" and " if parts[1:] else "") + parts[-1]
+    return [f"It is {text}, but there the axis itself may move both."]
+
+
+def _limits(prediction: pd.DataFrame, best: pd.Series) -> list[str]:
+    """On how much it rests, and what would have been too small to see."""
+    unresolved = prediction[(prediction["statistic"] == "unresolved") & (prediction["axis"] == "seed")]
+    unresolved = unresolved[unresolved["outcome"] == best["outcome"]]
+    text = f"This rests on {best['pairs']:,.0f} pairs of {best['trainings']:,.0f} trainings"
+    if len(unresolved) and unresolved["estimate"].iloc[0] > 0:
+        close = 100 * unresolved["estimate"].iloc[0]
+        text += (
+            f"; in {close:.0f} % of all such pairs the errors are too close to call, which count for nothing"
+        )
+    parts = [f"{text}."]
+    if np.isfinite(best["low"]) and best["p_max_t"] > ALPHA:
+        least = _percent(min((best["high"] - best["low"]) / 2, 1))
+        parts.append(f"An order that is right in fewer than about {least} % of pairs it could not have seen.")
+    return parts
+
+
+def share(row: pd.Series) -> str:
+    """In how many pairs more diversity goes with less error; a tie counts half."""
+    return f"{_percent(-row['estimate'])} %"
+
+
+def interval(row: pd.Series) -> str:
+    """The interval of that share, with what must follow it; empty where there is none."""
+    if not np.isfinite(row["low"]):
+        return ""
+    return f"95 % interval {_percent(-row['high'])} to {_percent(-row['low'])} %, "
+
+
+def _percent(psi: float) -> str:
+    return f"{50 * (1 + psi):.0f}"

@@ -1,0 +1,88 @@
+"""The paragraph that opens a report: the right word, the right numbers, nothing it cannot know."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from support.prediction_tables import PLANTED, grid, results, study
+
+from feature_diversity.base.errors import InputError
+from feature_diversity.prediction.answer import answer_of, read_prediction
+from feature_diversity.prediction.predict import prediction_of
+
+
+def text_of(table: pd.DataFrame) -> str:
+    answer = answer_of(prediction_of(table))
+    assert answer.text.lower().startswith(answer.word)
+    return answer.text
+
+
+def test_a_relation_between_seeds_is_a_yes_with_its_share_of_pairs():
+    found = prediction_of(PLANTED["seed"](0))
+    answer = answer_of(found)
+    psi = found[
+        found["measure"].eq("diversity") & found["statistic"].eq("psi") & found["axis"].eq("seed")
+    ].iloc[0]
+    assert answer.word == "yes"
+    assert f"in {50 * (1 - psi['estimate']):.0f} % of pairs" in answer.text
+    assert f"{50 * (1 - psi['high']):.0f} to {50 * (1 - psi['low']):.0f} %" in answer.text
+    assert f"{psi['pairs']} pairs of 45 trainings" in answer.text
+
+
+def test_an_opposite_relation_is_a_no():
+    assert text_of(PLANTED["algorithm against seed"](0)).startswith("No, rather the opposite")
+
+
+def test_a_relation_along_another_axis_alone_stays_open():
+    text = text_of(PLANTED["width"](1))
+    assert text.startswith("Open")
+    assert re.search(r"(9\d|100) % across widths", text)
+    assert "the axis itself may move both" in text
+
+
+def test_many_seeds_without_a_relation_are_a_no():
+    rng = np.random.default_rng(0)
+    runs = grid(seeds=40, epochs=[5])
+    error = 0.3 + 0.01 * rng.standard_normal(len(runs))
+    text = text_of(results(runs, error, rng.standard_normal(len(runs))))
+    assert text.startswith("No: ")
+    assert "a coin does as well" in text
+
+
+def test_one_seed_says_why_it_cannot_decide():
+    some = study(0, seed=1.0)
+    text = text_of(some[some["seed"] == 0])
+    assert text.startswith("Open: this study cannot decide it (all runs have one seed)")
+    assert "across widths" in text
+
+
+def test_centred_features_that_say_the_opposite_leave_it_open():
+    some = PLANTED["seed"](0)
+    both = pd.concat([some, some.assign(centred=True, diversity=-some["diversity"])])
+    text = text_of(both)
+    assert text.startswith("Open: it hangs on how diversity is read")
+    assert "Centred features say the opposite" in text
+
+
+def test_layers_that_say_the_opposite_leave_it_open():
+    some = PLANTED["seed"](0)
+    text = text_of(pd.concat([some, some.assign(layer="res2", diversity=-some["diversity"])]))
+    assert text.startswith("Open: it hangs on how diversity is read")
+    assert "Others say the opposite" in text
+
+
+def test_errors_too_close_to_call_are_counted():
+    assert "the errors are too close to call" in text_of(PLANTED["seed"](0).assign(n_test=2_000))
+
+
+def test_a_table_that_was_written_gives_the_same_answer(tmp_path):
+    found = prediction_of(PLANTED["seed"](0))
+    found.to_csv(tmp_path / "prediction.csv", index=False)
+    assert answer_of(read_prediction(tmp_path / "prediction.csv")) == answer_of(found)
+
+
+def test_a_file_that_is_no_table_of_predictions_is_named(tmp_path):
+    (tmp_path / "prediction.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(InputError, match=r"prediction.csv: no column measure"):
+        read_prediction(tmp_path / "prediction.csv")
