@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from feature_diversity.base import extraction
 from feature_diversity.base.errors import InputError
-from feature_diversity.data import store
+from feature_diversity.data import sizes, store
 from feature_diversity.evaluation import features as extract
 from feature_diversity.networks import model
 from feature_diversity.networks.resnet import resnet
@@ -101,7 +100,7 @@ def test_files_are_in_row_order(folder):
 @pytest.mark.parametrize("size", [1, 7, 30])
 def test_batches_do_not_change_the_features(digits, network, expected, monkeypatch, size, tmp_path):
     facts, (split,) = store.read(digits, "held_out")
-    monkeypatch.setattr(extraction, "EXTRACTED", size)
+    monkeypatch.setattr(sizes, "EXTRACTED", size)
     extract.extract(network, split.images, facts, LAYERS, tmp_path)
     for layer in LAYERS:
         np.testing.assert_allclose(np.load(tmp_path / f"{layer}.npy"), expected[layer], rtol=1e-4, atol=1e-5)
@@ -115,7 +114,7 @@ def test_a_batch_holds_fewer_images_the_larger_they_are(size, count):
 
 def test_an_extraction_that_fails_leaves_no_file(digits, network, tmp_path, monkeypatch):
     facts, (split,) = store.read(digits, "held_out")
-    monkeypatch.setattr(extraction, "EXTRACTED", 7)
+    monkeypatch.setattr(sizes, "EXTRACTED", 7)
     images = split.images.clone()
     count = iter(range(3))
     forward = extract.features_of

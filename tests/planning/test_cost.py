@@ -7,7 +7,7 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.flop_counter import FlopCounterMode
 
 from feature_diversity.algorithms import Batch, build
-from feature_diversity.base.extraction import extraction_batch
+from feature_diversity.data.sizes import extraction_batch
 from feature_diversity.evaluation import features as extract
 from feature_diversity.networks.resnet import resnet
 from feature_diversity.planning import cost

@@ -13,9 +13,9 @@ from feature_diversity.base.errors import InputError
 from feature_diversity.prediction.answer import answer_of
 from feature_diversity.prediction.measures import INITIAL
 from feature_diversity.prediction.predict import prediction_of
-from feature_diversity.prediction.reliability import intraclass_correlation
 from feature_diversity.prediction.result import COLUMNS
 from feature_diversity.prediction.runs import HEADLINE_NAME
+from feature_diversity.statistics.intraclass import intraclass_correlation
 
 ONE = {"algorithm": ["simclr"], "width": [1.0], "epochs": [5]}
 

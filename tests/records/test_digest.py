@@ -22,7 +22,7 @@ LOADING = (
 )
 CLOSURES = {
     "stages.data": "base data data.image_files data.inspection data.prepare data.sizes "
-    "data.sources data.splits data.store data.threads stages stages.data ",
+    "data.sources data.splits data.store data.threads stages.data ",
     "training.loop": "algorithms base base.run compute compute.draws compute.machine "
     "compute.norm_over_ranks compute.ranks compute.recompute data data.image_files "
     "data.loader data.store data.threads networks networks.convolution networks.depths "
@@ -37,32 +37,36 @@ CLOSURES = {
     "networks.depths networks.model networks.released networks.released.convert "
     "networks.released.layouts networks.released.table networks.resnet ",
     "stages.extract": f"{LOADING} "
-    "base.extraction base.run data.augment evaluation evaluation.features stages "
-    "stages.extract ",
+    "base.run data.augment data.sizes evaluation evaluation.features stages.extract ",
     "stages.energy": "base measures measures.directions measures.energy measures.gram "
     "measures.of_layers measures.readings measures.special_functions measures.spectra "
-    "measures.uniform_sphere stages stages.energy ",
+    "measures.uniform_sphere stages.energy ",
     "stages.linear_eval": f"{LOADING} "
     "base.run data.augment evaluation evaluation.knn evaluation.linear evaluation.logistic "
-    "evaluation.probes evaluation.sgd_protocol measures measures.readings stages "
-    "stages.linear_eval training training.optim ",
+    "evaluation.probes evaluation.sgd_protocol measures measures.readings stages.linear_eval "
+    "training training.optim ",
     "stages.tabulate": "base base.reading base.run results results.collect "
-    "results.early_stopping stages stages.tabulate ",
+    "results.early_stopping stages.tabulate ",
     "stages.claims": "base base.layers base.reading base.run claims claims.evidence "
     "claims.figure1 claims.figure2 claims.figure3 claims.figure4 claims.judge "
     "claims.kinds claims.kinds.contrasts claims.kinds.correlations "
     "claims.kinds.early_stopping claims.kinds.ordered claims.kinds.trends claims.overall "
-    "claims.paper claims.runs results results.table stages stages.claims statistics "
+    "claims.paper claims.runs results results.table stages.claims statistics "
     "statistics.bootstrap statistics.permutation ",
+    "stages.predict": "base base.reading base.run prediction prediction.agreement "
+    "prediction.answer prediction.information prediction.measures prediction.pairs "
+    "prediction.pooled prediction.predict prediction.regression prediction.resampling "
+    "prediction.result prediction.runs prediction.selection prediction.study results "
+    "results.table stages.predict statistics statistics.bootstrap statistics.intraclass ",
     "stages.figures": "base base.layers base.reading base.run figures figures.captions "
     "figures.draw figures.drawing figures.further figures.heat_map figures.paper "
-    "figures.relations figures.seeds figures.size figures.style results results.table "
-    "stages stages.figures ",
-    "stages.summary": "base base.run results results.text stages stages.summary ",
+    "figures.prediction figures.relations figures.seeds figures.size figures.style "
+    "prediction prediction.answer prediction.result results results.table stages.figures ",
+    "stages.summary": "base base.run results results.text stages.summary ",
     "stages.report": "base base.layers base.reading base.run claims claims.paper figures "
-    "figures.captions figures.style report report.behind report.chart report.columns "
-    "report.content report.links report.missing report.page report.verdicts results "
-    "results.table stages stages.report ",
+    "figures.captions figures.style prediction prediction.answer prediction.result report "
+    "report.behind report.chart report.columns report.content report.links report.missing "
+    "report.page report.verdicts results results.table stages.report ",
 }
 
 MODULE = '''
@@ -450,7 +454,7 @@ TRAINED = set(TRAININGS)
         # what makes no numbers
         ("base/batches.py", "batch_size < 2", "batch_size < 3", set()),
         ("training/saves.py", 'say(f"going on after', 'say(f"resumed after', set()),
-        ("stages/options.py", 'help="', 'help="say: ', set()),
+        ("base/command_line.py", 'help="', 'help="say: ', set()),
         ("algorithms/deepclusterv2.py", "expected numbers from 1 to", "expected 1 to", set()),
         ("base/lock.py", "LOCK_NB", "LOCK_UN", set()),
         ("base/files.py", "os.fsync", "os.fdatasync", set()),

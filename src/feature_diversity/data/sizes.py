@@ -1,6 +1,11 @@
-"""How many images each split gets; asked before a data set is loaded where its size is known."""
+"""How many images: of each split, asked before a data set is loaded, and of a batch of the extraction."""
 
 from feature_diversity.base.errors import InputError
+
+# Of 64 x 128 pixels or fewer, 250; 41 of 224 x 224, whose features then take 400 MB. Features do not depend
+# on it, but the draws of their views do.
+EXTRACTED = 250
+EXTRACTED_PIXELS = 2**21
 
 
 def split_sizes(
@@ -59,3 +64,8 @@ def split_sizes(
         "held_out": held_out,
         "held_out_2": held_out_2,
     }
+
+
+def extraction_batch(pixels: int) -> int:
+    """Images of so many pixels that pass through the network at a time when features are taken."""
+    return max(1, min(EXTRACTED, EXTRACTED_PIXELS // pixels))

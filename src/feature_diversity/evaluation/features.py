@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from feature_diversity.base.extraction import extraction_batch
 from feature_diversity.base.files import atomic_write
 from feature_diversity.compute.draws import generator
 from feature_diversity.data import store
 from feature_diversity.data.augment import colour_jitter, random_resized_crop
+from feature_diversity.data.sizes import extraction_batch
 from feature_diversity.networks import model
 
 POOLED = ("trunk", "head")  # layers of which two augmented views are recorded, for the alignment

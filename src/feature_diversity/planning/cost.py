@@ -10,9 +10,9 @@ from functools import cache
 from typing import Any
 
 from feature_diversity.base.errors import InputError
-from feature_diversity.base.extraction import extraction_batch
 from feature_diversity.base.literals import literal
 from feature_diversity.base.paths import ALGORITHMS
+from feature_diversity.data.sizes import extraction_batch
 from feature_diversity.networks.depths import BLOCKS
 
 FLOAT = 4  # bytes

@@ -20,12 +20,12 @@ from feature_diversity.prediction.measures import RANDOM
 from feature_diversity.prediction.pairs import Pairs
 from feature_diversity.prediction.pooled import pooled_tau
 from feature_diversity.prediction.regression import left_out, partial_correlation
-from feature_diversity.prediction.reliability import intraclass_correlation
 from feature_diversity.prediction.resampling import flipped, interval, seeds
 from feature_diversity.prediction.result import COLUMNS, Result, not_testable
 from feature_diversity.prediction.runs import Outcome, Runs, runs_of
 from feature_diversity.prediction.selection import CHOICES, groups_of, regret
 from feature_diversity.prediction.study import Study
+from feature_diversity.statistics.intraclass import intraclass_correlation
 
 ALL = "all"  # axes together
 FEWEST_RUNS = 5  # from which regressions are fitted

@@ -26,7 +26,7 @@ SILENT = (
     "compute.interruption",  # how processes end
     "compute.launch",  # how they begin
     "records",  # what is noted of a computation
-    "stages.options",  # what command lines share
+    "base.command_line",  # what command lines share
     "training.job",  # when a state is saved and what is shown
     "training.monitor",  # what is shown of it
     "training.saves",  # how its state is kept

@@ -4,10 +4,10 @@ from collections import Counter
 from pathlib import Path
 
 from feature_diversity.base import paths
+from feature_diversity.base.command_line import add_table, command_line
 from feature_diversity.base.files import atomic_write
 from feature_diversity.base.timing import announce_ready
 from feature_diversity.claims.judge import judge, read_table
-from feature_diversity.stages.options import add_table, command_line
 
 
 def main(argv: list[str]) -> None:

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
+from feature_diversity.base.command_line import add_folder, add_threads, command_line, from_json
 from feature_diversity.base.timing import announce_ready
 from feature_diversity.data.prepare import prepare
-from feature_diversity.stages.options import add_folder, add_threads, command_line, from_json
 
 
 def main(argv: list[str]) -> None:

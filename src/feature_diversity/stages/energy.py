@@ -11,6 +11,7 @@ import math
 from pathlib import Path
 
 from feature_diversity.base import paths
+from feature_diversity.base.command_line import Distinct, add_layers, command_line
 from feature_diversity.base.timing import announce_ready
 from feature_diversity.measures.of_layers import (
     VECTORS,
@@ -18,7 +19,6 @@ from feature_diversity.measures.of_layers import (
     write_energies,
     write_measures,
 )
-from feature_diversity.stages.options import Distinct, add_layers, command_line
 
 
 def main(argv: list[str]) -> None:

@@ -3,13 +3,13 @@
 import torch
 
 from feature_diversity.base import paths
+from feature_diversity.base.command_line import add_data, add_layers, add_models, add_threads, command_line
 from feature_diversity.base.errors import InputError
 from feature_diversity.base.timing import announce_ready
 from feature_diversity.data import store
 from feature_diversity.data.loader import evaluation_images
 from feature_diversity.evaluation.features import extract
 from feature_diversity.networks import model
-from feature_diversity.stages.options import add_data, add_layers, add_models, add_threads, command_line
 
 
 def main(argv: list[str]) -> None:

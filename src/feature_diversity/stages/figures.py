@@ -11,13 +11,13 @@ from pathlib import Path
 import matplotlib as mpl
 
 from feature_diversity.base import paths
+from feature_diversity.base.command_line import add_table, command_line
 from feature_diversity.base.files import atomic_write
 from feature_diversity.base.timing import announce_ready
 from feature_diversity.figures.draw import FURTHER, OF_PREDICTIONS, OF_THE_PAPER, draw, headline, save
 from feature_diversity.figures.style import MATPLOTLIB
 from feature_diversity.prediction.answer import read_prediction
 from feature_diversity.results.table import read_results
-from feature_diversity.stages.options import add_table, command_line
 
 
 def main(argv: list[str]) -> None:

@@ -6,13 +6,13 @@ from pathlib import Path
 import torch
 
 from feature_diversity.base import paths
+from feature_diversity.base.command_line import add_data, add_models, add_threads, command_line, from_json
 from feature_diversity.base.errors import InputError
 from feature_diversity.base.files import atomic_write
 from feature_diversity.base.timing import announce_ready
 from feature_diversity.data import store
 from feature_diversity.evaluation.linear import SPLITS, evaluate
 from feature_diversity.networks import model
-from feature_diversity.stages.options import add_data, add_models, add_threads, command_line, from_json
 
 
 def main(argv: list[str]) -> None:

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from feature_diversity.base import paths
+from feature_diversity.base.command_line import add_table, command_line
 from feature_diversity.base.files import atomic_write
 from feature_diversity.base.timing import announce_ready
 from feature_diversity.prediction.answer import answer_of
 from feature_diversity.prediction.predict import prediction_of
 from feature_diversity.results.table import read_results
-from feature_diversity.stages.options import add_table, command_line
 
 
 def main(argv: list[str]) -> None:

@@ -9,10 +9,10 @@ import os
 from functools import partial
 from pathlib import Path
 
+from feature_diversity.base.command_line import add_training, check_digest, command_line, training_outputs
 from feature_diversity.compute import launch
 from feature_diversity.compute.machine import machine, prepare
 from feature_diversity.data import store
-from feature_diversity.stages.options import add_training, check_digest, command_line, training_outputs
 from feature_diversity.training import job
 from feature_diversity.training.settings import Settings
 from feature_diversity.training.store import Outputs, obtain

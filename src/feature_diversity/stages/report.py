@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 from feature_diversity.base import paths
+from feature_diversity.base.command_line import command_line, from_json
 from feature_diversity.base.files import atomic_write
 from feature_diversity.base.timing import announce_ready
 from feature_diversity.prediction.answer import answer_of, read_prediction
@@ -15,7 +16,6 @@ from feature_diversity.report.content import content_of
 from feature_diversity.report.page import render
 from feature_diversity.report.verdicts import read_claims
 from feature_diversity.results.table import read_results
-from feature_diversity.stages.options import command_line, from_json
 
 
 def main(argv: list[str]) -> None:

@@ -5,10 +5,10 @@ from pathlib import Path
 import pandas as pd
 
 from feature_diversity.base import paths
+from feature_diversity.base.command_line import add_table, command_line
 from feature_diversity.base.files import atomic_write
 from feature_diversity.base.timing import announce_ready
 from feature_diversity.results.text import summarise, verdicts
-from feature_diversity.stages.options import add_table, command_line
 
 
 def main(argv: list[str]) -> None:

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
+from feature_diversity.base.command_line import command_line, from_json
 from feature_diversity.base.files import atomic_write
 from feature_diversity.base.timing import announce_ready
 from feature_diversity.results.collect import collect
-from feature_diversity.stages.options import command_line, from_json
 
 
 def main(argv: list[str]) -> None:

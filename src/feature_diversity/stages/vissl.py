@@ -5,8 +5,8 @@ from functools import partial
 import torch
 
 from feature_diversity.base.batches import check_batch_size
+from feature_diversity.base.command_line import add_training, check_digest, command_line, training_outputs
 from feature_diversity.data import store
-from feature_diversity.stages.options import add_training, check_digest, command_line, training_outputs
 from feature_diversity.training.settings import Settings
 from feature_diversity.training.store import obtain
 from feature_diversity.vissl import run

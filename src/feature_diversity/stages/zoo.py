@@ -8,11 +8,11 @@ A folder that `fetch` has filled can be the mirror of others.
 
 from pathlib import Path
 
+from feature_diversity.base.command_line import command_line
 from feature_diversity.base.timing import announce_ready
 from feature_diversity.networks.released.convert import convert, read
 from feature_diversity.networks.released.download import cached
 from feature_diversity.networks.released.table import by_name, released
-from feature_diversity.stages.options import command_line
 
 
 def main(argv: list[str]) -> None:

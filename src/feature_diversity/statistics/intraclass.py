@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import stats
 
-from feature_diversity.prediction.resampling import LEVEL
+LEVEL = 0.95  # of the interval
 
 
 def intraclass_correlation(values: np.ndarray, network: np.ndarray) -> tuple[float, float, float]:
