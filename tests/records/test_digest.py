@@ -42,11 +42,11 @@ CLOSURES = {
     "figures.draw": "base base.files base.timing figures figures.captions figures.draw figures.drawing "
     "figures.further figures.heat_map figures.paper figures.relations figures.seeds "
     "figures.size figures.style results results.table ",
-    "claims.judge": "base base.files base.timing claims claims.evidence claims.figure1 claims.figure2 "
-    "claims.figure3 claims.figure4 claims.judge claims.kinds claims.kinds.contrasts "
-    "claims.kinds.correlations claims.kinds.early_stopping claims.kinds.ordered "
-    "claims.kinds.trends claims.overall claims.paper claims.runs results results.table "
-    "statistics statistics.bootstrap statistics.permutation ",
+    "claims.judge": "base base.errors base.files base.run base.timing claims claims.cells claims.evidence "
+    "claims.figure1 claims.figure2 claims.figure3 claims.figure4 claims.judge claims.kinds "
+    "claims.kinds.comparisons claims.kinds.layers claims.kinds.relations claims.kinds.stopping "
+    "claims.kinds.trends claims.overall claims.paper claims.readings claims.runs results results.table "
+    "statistics statistics.contrasts statistics.groups statistics.rank_correlation ",
 }
 
 MODULE = '''
