@@ -27,7 +27,7 @@ HEAD = ["claim", "null", "edge", "snapshots", *NULLS, "power, 2 SD", "-2 SD", "s
 
 
 def rejections(claim: str, make: Scenario, size: float, tables: int, **options) -> tuple:
-    """Percentages of tables in which the claim, and its opposite, is found; median of the smallest effects."""
+    """Percentages of tables in which the claim, and its opposite, is found; median smallest effect."""
     found, smallest = np.ones((tables, 2)), []
     for draw in range(tables):
         try:

@@ -249,20 +249,29 @@ def walking(number: int) -> Scenario:
     return lambda size, **options: make(size, **options | {"snapshots": True})
 
 
-def unbalanced(size: float, **options) -> pd.DataFrame:
-    """Width without any effect; everything drifts along epochs, of which wide networks have few."""
-    make = drifting("figure1", FIGURE1)
-    table = make(size, **options)
-    kept = [table["width"].eq(width) & table["epochs"].isin(epochs) for width, epochs in UNBALANCED]
-    return table[np.logical_or.reduce(kept)].reset_index(drop=True)
+def unbalanced(make: Scenario) -> Scenario:
+    """Runs of which wide networks have few numbers of epochs."""
+
+    def table(size: float, **options) -> pd.DataFrame:
+        whole = make(size, **options)
+        kept = [whole["width"].eq(width) & whole["epochs"].isin(epochs) for width, epochs in UNBALANCED]
+        return whole[np.logical_or.reduce(kept)].reset_index(drop=True)
+
+    return table
 
 
-def attenuated(figure: str, axes: dict) -> Scenario:
-    """Error and diversity of cells agree perfectly, and seeds scatter as much as cells differ."""
+def alike_over_width(run: pd.DataFrame, layer: str, size: float) -> np.ndarray:
+    """C05: every layer falls with width, conv1 no more than others, but it is low at both ends."""
+    ends = at(run, 0) | at(run, -1)
+    return -3.0 * np.log2(run["width"]) - 9.0 * (layer == "conv1") * ends
+
+
+def attenuated(figure: str, axes: dict, scale: float = 1.0) -> Scenario:
+    """Error and diversity of cells agree perfectly, and differ `scale` times as much as seeds scatter."""
 
     def shared(run: pd.DataFrame) -> np.ndarray:
         cells = run.groupby(["depth", "width", "norm", "epochs"], sort=False).ngroup().to_numpy()
-        return np.random.default_rng(cells.max()).standard_normal(cells.max() + 1)[cells]
+        return scale * np.random.default_rng(cells.max()).standard_normal(cells.max() + 1)[cells]
 
     return scenario(figure, axes, lambda run, size: shared(run), any_layer(lambda run, size: shared(run)))
 
@@ -309,7 +318,8 @@ NULLS: dict[str, dict[str, Scenario]] = {
         | {"C34": walking(number)}
         for number in (5, 10, 20)
     },
-    "unbalanced": dict.fromkeys(["C04", "C05", "C07", "C12", "C33", "C34"], unbalanced),
+    "unbalanced": dict.fromkeys(["C04", "C07", "C12", "C33", "C34"], unbalanced(drifting("figure1", FIGURE1)))
+    | {"C05": unbalanced(scenario("figure1", FIGURE1, diversity=alike_over_width))},
     "attenuated": {claim: attenuated("figure1", FIGURE1) for claim in ("C07", "C08", "C12", "C34")}
     | {"C25": attenuated("figure4", FIGURE4)},
     "collapse": {"C31": collapsed(SCENARIOS["C31"])},

@@ -122,7 +122,7 @@ def between_cells(runs: Runs, layer: str, by: list[str]) -> float:
 
 
 def move_together(runs: Runs, layer: str, by: list[str]) -> bool:
-    """Whether cells of equal `by` differ in both variables (F tests at ALPHA), with rho outside +-MARGIN."""
+    """Whether cells of equal `by` differ in either variable (F tests at ALPHA), with rho outside +-MARGIN."""
     if not abs(between_cells(runs, layer, by)) > MARGIN:
         return False
     values, cell, stratum = runs.table[[layer, "error"]], runs.cell, codes(runs.table, by)
@@ -131,7 +131,7 @@ def move_together(runs: Runs, layer: str, by: list[str]) -> bool:
     within = ((values - means) ** 2).sum().to_numpy()
     cells, strata = cell.max() + 1, stratum.max() + 1
     f = (between / (cells - strata)) / (within / (len(values) - cells))
-    return bool((stats.f.sf(f, cells - strata, len(values) - cells) <= ALPHA).all())
+    return bool((stats.f.sf(f, cells - strata, len(values) - cells) <= ALPHA).any())
 
 
 def _remarks(found: dict[str, tuple[Correlation, Runs]], by: list[str]) -> list[str]:
