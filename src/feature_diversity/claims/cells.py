@@ -16,7 +16,7 @@ Chosen = Callable[[pd.DataFrame], pd.Series]
 class Cells:
     """Cells (a network after a number of epochs) of runs that have values in all of some columns.
 
-    frame: a row for each cell, with CELL, the means of `columns`, `n_params` where known, and `n`, its seeds.
+    frame: a row for each cell, with CELL, the means of `columns`, and `n_params` where known.
     Weights of contrasts have the shape (contrasts, cells, columns).
     """
 
@@ -26,9 +26,8 @@ class Cells:
         cell, network = runs.cell, runs.network
         first = np.unique(cell, return_index=True)[1]
         known = [name for name in (*columns, "n_params") if name in table]
-        self.frame = table.iloc[first][CELL].reset_index(drop=True)
-        self.frame[known] = table.groupby(cell)[known].mean()
-        self.frame["n"] = np.bincount(cell)
+        means = table[known].groupby(cell).mean()
+        self.frame = pd.concat([table.iloc[first][CELL].reset_index(drop=True), means], axis=1)
         epochs = np.unique(table["epochs"], return_inverse=True)[1]
         values = np.full((runs.training.max() + 1, len(columns), epochs.max() + 1), np.nan)
         for place, column in enumerate(columns):

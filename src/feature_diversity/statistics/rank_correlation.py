@@ -98,9 +98,8 @@ def _permuted(a: np.ndarray, b: np.ndarray, known: np.ndarray, network: np.ndarr
     """p of both directions: whole trainings of b change places among those with the same cells."""
     strata = np.unique(np.column_stack([network, known]), axis=0, return_inverse=True)[1].reshape(-1)
     places = arrangements(tuple(strata.tolist()))
-    products = a @ b.T
-    statistic = sum(products[row, places[:, row]] for row in range(len(a)))
-    slack = TOLERANCE * np.abs(products).sum()
+    statistic = sum(y[places] @ x for x, y in zip(a.T, b.T, strict=True))
+    slack = TOLERANCE * np.sqrt((a**2).sum() * (b**2).sum())
     return tuple(float(np.mean(s * statistic >= s * statistic[0] - slack)) for s in (1, -1))
 
 

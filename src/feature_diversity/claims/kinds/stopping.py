@@ -54,11 +54,9 @@ def early_stopping_is_most_diverse(runs: Runs) -> Evidence:
 
 def _gains(runs: Runs, stops: Runs, epochs: list[int]) -> pd.DataFrame:
     """The stopped runs, with a column for each layer and number of epochs: diversity gained by stopping."""
-    gains = stops.table.set_index(NETWORK)
+    stopped, gains = stops.table.set_index(NETWORK), {}
     for number in epochs:
-        other = runs.table[runs.table["epochs"] == number].set_index(NETWORK)
+        other = runs.table[runs.table["epochs"] == number].set_index(NETWORK).reindex(stopped.index)
         for layer in LAYERS:
-            gains[f"{layer} after {number}"] = gains[layer] - other[layer].reindex(gains.index)
-    complete = [f"{layer} after {number}" for layer in LAYERS for number in epochs]
-    gains = gains.dropna(subset=complete, how="all")
-    return gains.reset_index()
+            gains[f"{layer} after {number}"] = stopped[layer] - other[layer]
+    return pd.concat([stopped, pd.DataFrame(gains)], axis=1).reset_index()
