@@ -205,14 +205,14 @@ def reason(evidence: Evidence, p: float, p_opposed: float, gates: dict[str, floa
         )
     verdict = decide(p, p_opposed)
     if verdict == SUPPORTED:
-        return [*why, f"p = {p:.2g}"]
+        return [*why, f"it holds, p = {p:.2g}"]
     if verdict == CONTRADICTED:
         return [*why, f"the opposite holds, p = {p_opposed:.2g}"]
     if decide(evidence.p, evidence.p_opposed) == SUPPORTED:
         missing = ", ".join(other for other, own in gates.items() if own == p)
         return [*why, f"by itself it holds, p = {evidence.p:.2g}, but it rests on {missing}, which does not"]
-    why.append(f"p = {p:.2g}, of the opposite {p_opposed:.2g}")
-    if np.isfinite(evidence.seeds_needed):
+    why.append(f"not significant, p = {p:.2g}, of the opposite {p_opposed:.2g}")
+    if np.isfinite(evidence.seeds_needed) and np.isfinite(evidence.smallest):
         why.append(
             f"an effect as large as here would be found by about {evidence.seeds_needed:.0f} seeds, the"
             f" table has {evidence.n_seeds}"
