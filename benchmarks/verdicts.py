@@ -1,11 +1,11 @@
-"""False positives and power of every claim's test with five seeds: python benchmarks/verdicts.py [TABLES]
+"""How every claim's test errs with five seeds: python benchmarks/verdicts.py [TABLES] [CLAIMS]
 
-Synthetic tables (tests/claims_scenarios.py) whose truth is known: TABLES (500) of each kind without an
-effect, a fifth of them of snapshots, a tenth for power. Prints a row for each claim: how often p <= 0.05 for
-the claim and for its opposite where all true values are equal, or lie on the edge of the claim ("null"),
-where they lie on an edge less favourable than that, and where runs of a seed are snapshots of one training
-whose noise wanders; then the power against an effect of one and of two standard deviations between seeds, and
-of two in the opposite direction, for the claim alone and at worst after Holm's correction in its family.
+Synthetic tables (tests/support/claims_scenarios.py) whose truth is known, TABLES (500) of each kind. Prints a
+row for each claim: how often, in percent, p <= 0.05 for the claim / for its opposite where all true values
+are equal or lie on the edge of the claim ("null"), where they lie on a less favourable edge, where runs of
+a seed are snapshots of one training whose noise wanders, and in each of NULLS; then the power in percent
+against two standard deviations between seeds, for the claim and for its opposite, and the smallest effect,
+in standard deviations, that the test says it finds with a power of 80 %.
 """
 
 import sys
@@ -16,56 +16,56 @@ import numpy as np
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests")]
 
-from support.claims_scenarios import EDGES, SCENARIOS, Scenario  # noqa: E402
+from support.claims_scenarios import EDGES, NULLS, SCENARIOS, Scenario  # noqa: E402
 
-from feature_diversity.claims import figure1 as epochs  # noqa: E402
-from feature_diversity.claims import figure2 as parameters  # noqa: E402
-from feature_diversity.claims import figure3 as algorithms  # noqa: E402
-from feature_diversity.claims import figure4 as small_scale  # noqa: E402
-from feature_diversity.claims import overall  # noqa: E402
-from feature_diversity.claims.kinds import correlations  # noqa: E402
+from feature_diversity.claims.evidence import NotTestable  # noqa: E402
+from feature_diversity.claims.judge import JUDGES  # noqa: E402
 from feature_diversity.claims.paper import ALPHA, claims  # noqa: E402
 from feature_diversity.claims.runs import Runs  # noqa: E402
-from feature_diversity.statistics import bootstrap  # noqa: E402
 
-JUDGES = epochs.CLAIMS | parameters.CLAIMS | algorithms.CLAIMS | small_scale.CLAIMS | overall.CLAIMS
-BY_BOOTSTRAP = {"C08", "C09", "C13", "C15", "C17", "C22", "C25"}  # else it gives intervals alone
+HEAD = ["claim", "null", "edge", "snapshots", *NULLS, "power, 2 SD", "-2 SD", "smallest"]
 
 
-def rejections(claim: str, scenario: Scenario, size: float, tables: int, **options) -> list[str]:
-    """Percentages of tables in which the claim, and its opposite, is found: alone, and at worst with Holm."""
-    bootstrap.DRAWS = 2_000 if claim in BY_BOOTSTRAP else 20
-    correlations.DRAWS = parameters.DRAWS = algorithms.DRAWS = bootstrap.DRAWS
-    bootstrap._weights.cache_clear()
-    found = [
-        JUDGES[claim](Runs(scenario(size, draw=draw, **options), headline=False)) for draw in range(tables)
-    ]
-    p = np.array([[evidence.p, evidence.p_opposed] for evidence in found])
-    rates = [100 * np.mean(p <= ALPHA, axis=0), 100 * np.mean(p <= ALPHA / of_family(claim), axis=0)]
-    return [f"{stated:.1f} / {opposed:.1f}" for stated, opposed in rates]
+def rejections(claim: str, make: Scenario, size: float, tables: int, **options) -> tuple:
+    """Percentages of tables in which the claim, and its opposite, is found; median smallest effect."""
+    found, smallest = np.ones((tables, 2)), []
+    for draw in range(tables):
+        try:
+            evidence = JUDGES[claim](Runs(make(size, draw=draw, **options)))
+        except NotTestable:
+            continue
+        found[draw] = evidence.p, evidence.p_opposed
+        smallest.append(evidence.smallest_sd)
+    stated, opposed = 100 * np.mean(found <= ALPHA, axis=0)
+    return stated, opposed, float(np.median(smallest)) if smallest else np.nan
 
 
-def of_family(claim: str) -> int:
-    """Number of tests in the claim's family, Holm's largest factor."""
-    return sum(claims()[other]["family"] == claims()[claim]["family"] for other in JUDGES.keys() & SCENARIOS)
+def row(claim: str, tables: int) -> list[str]:
+    """The cells of a claim's row."""
+
+    def both(scenario: Scenario | None, **options) -> str:
+        if scenario is None:
+            return ""
+        stated, opposed, _ = rejections(claim, scenario, 0, tables, **options)
+        return f"{stated:.1f} / {opposed:.1f}"
+
+    true = SCENARIOS[claim]
+    cells = [claim, both(true), both(EDGES.get(claim))]
+    several = claims()[claim]["family"] == "epochs"
+    cells.append(both(true, snapshots=True) if several else "")
+    cells += [both(scenarios.get(claim)) for scenarios in NULLS.values()]
+    stated, _, smallest = rejections(claim, true, 2, tables)
+    _, opposed, _ = rejections(claim, true, -2, tables)
+    return [*cells, f"{stated:.0f}", f"{opposed:.0f}", f"{smallest:.1f}" if np.isfinite(smallest) else ""]
 
 
 def main() -> None:
     """Print the table; the claims named after TABLES alone, if any."""
     tables = int(sys.argv[1]) if len(sys.argv) > 1 else 500
-    print("| claim | null | edge | snapshots | 1 SD | 2 SD | 2 SD, Holm | -2 SD | -2 SD, Holm |")
-    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
+    print("| " + " | ".join(HEAD) + " |")
+    print("|" + " --- |" * len(HEAD))
     for claim in sys.argv[2:] or SCENARIOS:
-        true = SCENARIOS[claim]
-        null = rejections(claim, true, 0, tables)[0]
-        edge = rejections(claim, EDGES[claim], 0, tables)[0] if claim in EDGES else ""
-        several = claims()[claim]["family"] == "epochs"
-        snapshots = rejections(claim, true, 0, tables // 5, snapshots=True)[0] if several else ""
-        one = rejections(claim, true, 1, tables // 10)[0].split(" / ")[0]
-        two = [text.split(" / ")[0] for text in rejections(claim, true, 2, tables // 10)]
-        opposite = [text.split(" / ")[1] for text in rejections(claim, true, -2, tables // 10)]
-        row = [claim, null, edge, snapshots, one, *two, *opposite]
-        print("| " + " | ".join(row) + " |", flush=True)
+        print("| " + " | ".join(row(claim, tables)) + " |", flush=True)
 
 
 if __name__ == "__main__":

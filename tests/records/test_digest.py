@@ -47,17 +47,17 @@ CLOSURES = {
     "training training.optim ",
     "stages.tabulate": "base base.reading base.run results results.collect "
     "results.early_stopping stages.tabulate ",
-    "stages.claims": "base base.layers base.reading base.run claims claims.evidence "
-    "claims.figure1 claims.figure2 claims.figure3 claims.figure4 claims.judge "
-    "claims.kinds claims.kinds.contrasts claims.kinds.correlations "
-    "claims.kinds.early_stopping claims.kinds.ordered claims.kinds.trends claims.overall "
-    "claims.paper claims.runs results results.table stages.claims statistics "
-    "statistics.bootstrap statistics.permutation ",
+    "stages.claims": "base base.layers base.reading base.run claims claims.cells "
+    "claims.evidence claims.figure1 claims.figure2 claims.figure3 claims.figure4 "
+    "claims.judge claims.kinds claims.kinds.comparisons claims.kinds.layers "
+    "claims.kinds.relations claims.kinds.stopping claims.kinds.trends claims.overall "
+    "claims.paper claims.readings claims.runs results results.table stages.claims "
+    "statistics statistics.contrasts statistics.groups statistics.rank_correlation ",
     "stages.predict": "base base.reading base.run prediction prediction.agreement "
     "prediction.answer prediction.information prediction.measures prediction.pairs "
     "prediction.pooled prediction.predict prediction.regression prediction.resampling "
     "prediction.result prediction.runs prediction.selection prediction.study results "
-    "results.table stages.predict statistics statistics.bootstrap statistics.intraclass ",
+    "results.table stages.predict statistics statistics.groups statistics.intraclass ",
     "stages.figures": "base base.layers base.reading base.run figures figures.captions "
     "figures.draw figures.drawing figures.further figures.heat_map figures.paper "
     "figures.prediction figures.relations figures.seeds figures.size figures.style "
@@ -477,7 +477,7 @@ TRAINED = set(TRAININGS)
         ("networks/resnet.py", "width: float = 1", "width: float = 2", "networks.resnet"),
         ("data/augment.py", "/ 255", "/ 256", "data.augment"),
         ("measures/energy.py", '"chordal"', '"chord"', {"stages.energy"}),
-        ("statistics/permutation.py", "def holm(", "def holmes(", {"stages.claims"}),
+        ("statistics/rank_correlation.py", "DRAWS = ", "DRAWS = 1 + ", {"stages.claims"}),
     ],
 )
 def test_a_change_makes_anew_what_depends_on_it_and_nothing_else(known, copied, file, before, after, changed):

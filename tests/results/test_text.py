@@ -38,9 +38,15 @@ def test_the_summary_says_where_to_look(csv):
 
 @pytest.fixture
 def claims(tmp_path):
-    """Verdicts on two claims, the first in two readings."""
-    rows = [("C01", "supported", True), ("C01", "undecided", False), ("C02", "not testable here", True)]
-    table = pd.DataFrame(rows, columns=["claim", "verdict", "headline"])
+    """Verdicts on three claims, the first in two readings and one that has the numbers of another."""
+    rows = [
+        ("C01", "supported", "test", True, False, None),
+        ("C01", "undecided", "test", False, None, None),
+        ("C01", "undecided", "test", False, None, "flatten, centred, s = 1"),
+        ("C02", "not testable", "none", True, None, None),
+        ("C35", "by definition", "definition", True, None, None),
+    ]
+    table = pd.DataFrame(rows, columns=["claim", "verdict", "basis", "headline", "robust", "same_as"])
     table.assign(text="A sentence of the paper " * 6).to_csv(tmp_path / "claims.csv", index=False)
     return tmp_path / "claims.csv"
 
@@ -55,9 +61,14 @@ def test_the_summary_is_written_or_printed(csv, claims, tmp_path, capsys):
 
 def test_verdicts_are_counted_and_each_claim_has_a_line(claims):
     lines = summary.verdicts(pd.read_csv(claims), claims).splitlines()
-    assert lines[0] == "The paper's 2 claims: 1 supported, 1 not testable here"
+    assert lines[:4] == [
+        "The paper's 3 claims:",
+        "  by tests: 1 supported",
+        "  by definition: 1 by definition",
+        "  not testable: 1 not testable",
+    ]
     first, second = (line for line in lines if line.startswith("C0"))
-    assert first.split()[:3] == ["C01", "supported", "1/2"]  # in one of two readings
-    assert second.split()[:5] == ["C02", "not", "testable", "here", "A"]
+    assert first.split()[:3] == ["C01", "supported", "1/2!"]  # in one of two readings, and not robust
+    assert second.split()[:4] == ["C02", "not", "testable", "A"]
     assert max(map(len, lines)) <= 100
     assert str(claims) in lines[-1]

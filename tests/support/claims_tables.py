@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-LAYERS = ["conv1", "res2", "res4", "head"]
+LAYERS = ["conv1", "res2", "res4", "head", "trunk"]
 HEADLINE = {"vector": "flatten", "centred": False, "s": 1}
 AXES = {
     "algorithm": ["simclr"],
@@ -27,25 +27,31 @@ def runs(
     noise: float = 1.0,
     draw: int = 0,
     snapshots: bool = False,
+    relation: float = 0.0,
     **axes: list,
 ) -> pd.DataFrame:
     """A row for each run: `error` in percent and a column of diversity for each layer, plus normal noise.
 
     error, diversity: the true means, given the runs (and the layer). noise: its standard deviation.
-    snapshots: runs of one seed at several numbers of epochs are one training, whose noise wanders.
+    snapshots: runs of one seed at several numbers of epochs are one training, whose noise wanders. relation:
+    by how many of its standard deviations the noise of every diversity follows that of the error; rho over
+    seeds is then relation / sqrt(1 + relation^2).
     """
     grid = pd.DataFrame(itertools.product(*(AXES | axes).values()), columns=list(AXES))
     grid = grid.assign(n_params=1e6 * grid["depth"] * grid["width"] ** 2)
     rng = np.random.default_rng(draw)
 
-    def noisy(mean: np.ndarray | float) -> np.ndarray:
-        drawn = rng.standard_normal(len(grid))
+    def drawn() -> np.ndarray:
+        values = rng.standard_normal(len(grid))
         if snapshots:
             training = [grid[axis] for axis in AXES if axis != "epochs"]
-            drawn = pd.Series(drawn).groupby(training).cumsum().to_numpy()
-        return np.broadcast_to(mean, len(grid)) + noise * drawn
+            values = pd.Series(values).groupby(training).cumsum().to_numpy()
+        return noise * values
 
-    columns = {"error": noisy(error(grid))} | {layer: noisy(diversity(grid, layer)) for layer in LAYERS}
+    of_error = drawn()
+    columns = {"error": error(grid) + of_error}
+    for layer in LAYERS:
+        columns[layer] = diversity(grid, layer) + relation * of_error + drawn()
     facts = {"dataset": "digits", "figures": figures, "published": False}
     return grid.assign(**facts, **columns, val_error=columns["error"] / 100)
 

@@ -1,18 +1,29 @@
 """What a claim's function returns, and what of it is a verdict."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from feature_diversity.claims.paper import ALPHA
 
 SUPPORTED = "supported"
 CONTRADICTED = "contradicted"
 UNDECIDED = "undecided"
-NOT_TESTABLE = "not testable here"
+NOT_TESTABLE = "not testable"
+AS_PUBLISHED = "as published"
+NOT_AS_PUBLISHED = "not as published"
+BY_DEFINITION = "by definition"
+YES, NO, OPEN = "yes", "no", "open"
+VERDICTS = {  # basis -> the verdicts that it can give, in the order in which they are counted
+    "test": [SUPPORTED, CONTRADICTED, UNDECIDED],
+    "published": [AS_PUBLISHED, NOT_AS_PUBLISHED],
+    "question": [YES, NO, OPEN],
+    "definition": [BY_DEFINITION, CONTRADICTED],
+    "none": [NOT_TESTABLE],
+}
 POWER = 0.8
+LARGE = 2  # standard deviations between seeds; an effect that a study should be able to find
 MOST_SEEDS = 1_000  # a number beyond this says nothing but "very many"
 
 
@@ -37,30 +48,33 @@ class Part:
         return text + (f" p={self.p:.2g}" if np.isfinite(self.p) else "")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Evidence:
     """What the runs say about a claim.
 
     p, p_opposed: p values of the stated and of the opposite direction, NaN where nothing is tested.
-    least_p: number of seeds in each cell -> the least p that the claim's test can give with them.
-    decided: the verdict of claims that no test over seeds decides: definitions, published numbers.
+    smallest: the least effect that the test finds with a power of 80 %, in the unit of the effect;
+    smallest_sd: the same in standard deviations between seeds. seeds_needed: how many seeds would find an
+    effect as large as this one with that power, NaN where no such number can be told.
+    decided: the verdict of claims that no test decides: definitions, published numbers.
     note: what people should know besides, without a full stop.
     """
 
-    effect: float
-    effect_name: str
+    effect: float = np.nan
+    effect_name: str = ""
     low: float = np.nan
     high: float = np.nan
     p: float = np.nan
     p_opposed: float = np.nan
-    least_p: Callable[[int], float] | None = None
+    smallest: float = np.nan
+    smallest_sd: float = np.nan
+    seeds_needed: float = np.nan
     n_runs: int = 0
     n_seeds: int = 0
     parts: tuple[Part, ...] = ()
     note: str = ""
-    basis: str = "seeds"
+    basis: str = "test"
     decided: str | None = None
-    details: dict = field(default_factory=dict)
 
 
 def decide(p: float, p_opposed: float) -> str:
@@ -71,28 +85,8 @@ def decide(p: float, p_opposed: float) -> str:
     return SUPPORTED if stated else CONTRADICTED
 
 
-def seeds_needed(evidence: Evidence, tests: int) -> float:
-    """Fewest seeds in each cell with which the claim could be decided; NaN where no number is known.
-
-    As many as the test needs to reach alpha at all after Holm's correction for `tests` claims, at worst; and,
-    if it has these already, as many as find an effect as large as this one with a power of 80 %, judged by
-    how the z value grows with the root of the number.
-    """
-    if evidence.least_p is None or evidence.decided:
-        return np.nan
-    fewest = next((n for n in range(1, 65) if evidence.least_p(n) * tests <= ALPHA), np.nan)
-    if not evidence.n_seeds >= fewest:
-        return fewest
-    z = stats.norm.isf(np.clip(np.fmin(evidence.p, evidence.p_opposed), 1e-12, 1))
-    if not z > 0:
-        return np.nan
-    ratio = (stats.norm.isf(ALPHA / tests) + stats.norm.ppf(POWER)) / z
-    needed = np.ceil(evidence.n_seeds * ratio**2)
-    return max(needed, evidence.n_seeds + 1) if needed <= MOST_SEEDS else np.nan
-
-
 def every(p: Iterable[float]) -> float:
-    """p of "all of these" (intersection-union): the largest."""
+    """p of "all of these" (intersection-union, Berger 1982): the largest."""
     return float(max(p))
 
 

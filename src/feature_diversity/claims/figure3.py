@@ -1,120 +1,98 @@
-"""Claims on figure 3: algorithms at equal model size."""
+"""Claims on figure 3: the paper's algorithms at equal model size."""
+
+from dataclasses import replace
+from itertools import combinations
 
 import numpy as np
-import pandas as pd
 from scipy import stats
 
+from feature_diversity.claims.cells import Cells
 from feature_diversity.claims.evidence import (
-    CONTRADICTED,
-    SUPPORTED,
-    UNDECIDED,
+    AS_PUBLISHED,
+    NOT_AS_PUBLISHED,
     Evidence,
     NotTestable,
     Part,
     every,
     some,
 )
-from feature_diversity.claims.kinds.contrasts import Contrast, all_hold, some_reversed
-from feature_diversity.claims.kinds.trends import least_p_of_two_samples
-from feature_diversity.claims.paper import LAYERS, MARGIN, paper
+from feature_diversity.claims.kinds.comparisons import Comparison, compare, comparison, need_noise
+from feature_diversity.claims.paper import paper
 from feature_diversity.claims.runs import Runs
-from feature_diversity.statistics.bootstrap import DRAWS, FEWEST, interval
 
 SIZE = ["depth", "width", "norm"]
-OURS = paper()["families"]["algorithms"]["algorithm"]
+PAPERS = paper()["families"]["algorithms"]["algorithm"]  # rivals are these, not variants that a study adds
+EQUAL_LAYERS = ["conv1", "res2", "res4", "trunk"]  # of one size whatever the algorithm
 
 
-def sizes(runs: Runs, target: str | None, *, supervised: bool) -> list[tuple[str, Runs]]:
-    """Name and runs of each model size that has `target` and another algorithm, each trained longest."""
-    table = runs.table if supervised else runs.table[runs.table["algorithm"] != "supervised"]
+def rivals(runs: Runs, target: str | None, *, supervised: bool = True) -> Runs:
+    """The runs of the paper's algorithms, each trained longest, at sizes where `target` has a rival."""
+    table = runs.table[runs.table["algorithm"].isin(PAPERS)]
+    table = table if supervised else table[table["algorithm"] != "supervised"]
     table = table[table["epochs"] == table.groupby([*SIZE, "algorithm"])["epochs"].transform("max")]
-    found = []
-    for (depth, width, norm), rows in table.groupby(SIZE):
-        algorithms = set(rows["algorithm"])
-        if len(algorithms) > 1 and (target is None or target in algorithms):
-            found.append((f"ResNet-{depth} x{width:g} {norm}", Runs(rows, runs.left_out)))
-    if not found:
+    at = table.groupby(SIZE)["algorithm"]
+    fit = at.transform("nunique") > 1
+    if target:
+        fit &= (table["algorithm"] == target).groupby([table[axis] for axis in SIZE]).transform("any")
+    if not fit.any():
         raise NotTestable(f"needs {target or 'several algorithms'} and other algorithms at equal model size")
-    return found
+    table = table[fit]
+    missing = sorted(set(PAPERS) - set(table["algorithm"]) - (set() if supervised else {"supervised"}))
+    text = [f"without {', '.join(missing)}"] if missing else []
+    return replace(runs, table=table, left_out=(*runs.left_out, *text))
 
 
-def absent(runs: Runs, *, supervised: bool) -> list[str]:
-    """What is missing of the paper's algorithms, for the note."""
-    missing = sorted(set(OURS) - set(runs.table["algorithm"]) - (set() if supervised else {"supervised"}))
-    return [f"without {', '.join(missing)}"] if missing else []
+def layers_of_equal_size(runs: Runs) -> tuple[list[str], str]:
+    """The layers that can be compared over algorithms, and what to say about the head."""
+    layers = [layer for layer in EQUAL_LAYERS if layer in runs.table and runs.table[layer].notna().any()]
+    if not layers:
+        raise NotTestable(f"the table has none of the layers {', '.join(EQUAL_LAYERS)}")
+    sizes = set() if runs.rows is None or "n_dim" not in runs.rows else _head_sizes(runs)
+    if len(sizes) == 1:
+        return [*layers, "head"], "heads of equal size are compared too"
+    missing = [] if "trunk" in layers else ["the table has no trunk"]
+    return layers, "; ".join(
+        [f"judged on {', '.join(layers)}, since heads differ in size between algorithms", *missing]
+    )
 
 
-def first_of_all(runs: Runs, column: str, target: str, sign: int, *, supervised: bool) -> Evidence:
-    """That `target` has the highest (sign 1) or lowest (-1) mean of a column at every model size.
+def _head_sizes(runs: Runs) -> set:
+    rows = runs.rows[runs.rows["layer"].eq("head") & runs.rows["algorithm"].isin(runs.table["algorithm"])]
+    return set(rows["n_dim"].dropna())
 
-    Opposed: at some size some other algorithm is beyond it (Bonferroni).
+
+def first_of_all(
+    runs: Runs, columns: list[str], target: str, sign: int, *, supervised: bool, note: str = ""
+) -> Evidence:
+    """That `target` has the highest (sign 1) or lowest (-1) mean of every column, at each model size.
+
+    Opposed: in every column some rival is beyond it (Bonferroni over rivals).
     """
-    runs = runs.complete(column)
-    stated, opposed, parts, counts = [], [], [], []
-    for name, here in sizes(runs, target, supervised=supervised):
-        samples = {a: sign * rows.set_index("seed")[column] for a, rows in here.table.groupby("algorithm")}
-        rivals = [Contrast(samples[target], values) for a, values in samples.items() if a != target]
-        stated.append(all_hold(rivals, paired=False))
-        opposed.append(some_reversed(rivals, paired=False))
-        cells, draws = here.cells([column], ["algorithm"])
-        ours = (cells["algorithm"] == target).to_numpy()
-        margins = sign * draws[0][:, ours] - sign * draws[0][:, ~ours]
-        least = min(rivals, key=lambda rival: rival.effect)
-        rival = next(a for a, values in samples.items() if values is least.low)
-        parts.append(
-            Part(
-                f"{name}, next {rival}",
-                least.effect,
-                *interval(margins.min(axis=1), here.n_seeds),
-                stated[-1],
-            )
-        )
-        counts.append(float(np.mean((margins > 0).all(axis=1))))
-    least = min(parts, key=lambda part: part.effect)
-    what = "percentage points of test error" if column == "error" else f"diversity of {column}"
+    runs = rivals(runs.complete(*columns), target, supervised=supervised)
+    cells = Cells(runs, columns)
+    algorithms = cells.frame["algorithm"]
+    others = sorted(set(algorithms) - {target})
+    ahead: list[Comparison] = []
+    for column in columns:
+        for other in others:
+            sides = [algorithms.eq(name).to_numpy() for name in (target, other)]
+            weights, places = cells.between(sides[0], sides[1], SIZE)
+            if len(weights):
+                name = f"over {other}" + (f" in {column}" if len(columns) > 1 else "")
+                ahead.append(
+                    comparison(name, sign * weights, cells.column(**{column: 1}), places, group=column)
+                )
+    what = "percentage points of test error" if columns == ["error"] else "diversity"
     name = f"least margin of {target} over another algorithm, {what}"
-    notes = [*absent(runs, supervised=supervised), *runs.left_out]
-    facts = {"n_runs": runs.n, "n_seeds": runs.n_seeds, "parts": tuple(parts)}
-    if column == "error" and runs.published:
-        effects = [part.effect for part in parts]
-        decided = SUPPORTED if min(effects) > 0 else CONTRADICTED if min(effects) < 0 else UNDECIDED
-        return Evidence(
-            least.effect,
-            name,
-            basis="published",
-            decided=decided,
-            note="; ".join([least.name, *notes]),
-            **facts,
-        )
-    rank = f"{least.name}; first in {min(counts):.0%} of the bootstrap draws"
-    return Evidence(
-        *(least.effect, name, least.low, least.high, every(stated), some(opposed)),
-        least_p=least_p_of_two_samples,
-        note="; ".join([rank, *notes]),
-        **facts,
+    return compare(
+        runs, cells, ahead, name, notes=(note,) if note else runs.left_out if runs.published else ()
     )
 
 
 def first_in_every_layer(runs: Runs, target: str, *, supervised: bool) -> Evidence:
-    """`first_of_all` for the diversity of every layer; opposed: overtaken in every layer."""
-    each = [first_of_all(runs, layer, target, 1, supervised=supervised) for layer in LAYERS]
-    least = min(each, key=lambda evidence: evidence.effect)
-    parts = [
-        Part(layer, one.effect, one.low, one.high, one.p) for layer, one in zip(LAYERS, each, strict=True)
-    ]
-    if "trunk" in runs.table and np.isfinite(runs.table["trunk"]).any():
-        one = first_of_all(runs, "trunk", target, 1, supervised=supervised)
-        parts.append(Part("trunk (for comparison)", one.effect, one.low, one.high, one.p))
-    return Evidence(
-        *(least.effect, f"{least.effect_name}, the least of the layers", least.low, least.high),
-        every(one.p for one in each),
-        every(one.p_opposed for one in each),
-        least_p_of_two_samples,
-        least.n_runs,
-        least.n_seeds,
-        tuple(parts),
-        least.note,
-    )
+    """`first_of_all` for the diversity of every layer of equal size."""
+    layers, note = layers_of_equal_size(runs)
+    return first_of_all(runs, layers, target, 1, supervised=supervised, note=note)
 
 
 def supervised_is_most_diverse(runs: Runs) -> Evidence:
@@ -124,12 +102,12 @@ def supervised_is_most_diverse(runs: Runs) -> Evidence:
 
 def supervised_has_least_error(runs: Runs) -> Evidence:
     """C19."""
-    return first_of_all(runs, "error", "supervised", -1, supervised=True)
+    return first_of_all(runs, ["error"], "supervised", -1, supervised=True)
 
 
 def deepcluster_has_least_error(runs: Runs) -> Evidence:
     """C20."""
-    return first_of_all(runs, "error", "deepclusterv2", -1, supervised=False)
+    return first_of_all(runs, ["error"], "deepclusterv2", -1, supervised=False)
 
 
 def rotnet_is_most_diverse(runs: Runs) -> Evidence:
@@ -138,77 +116,97 @@ def rotnet_is_most_diverse(runs: Runs) -> Evidence:
 
 
 def rotnet_has_high_error(runs: Runs) -> Evidence:
-    """C22: above the median of the other self-supervised algorithms, at every model size."""
-    runs = runs.complete("error")
-    parts, shares = [], []
-    for name, here in sizes(runs, "rotnet", supervised=False):
-        cells, draws = here.cells(["error"], ["algorithm"])
-        rotnet = (cells["algorithm"] == "rotnet").to_numpy()
-        above = draws[0][:, rotnet][:, 0] - np.median(draws[0][:, ~rotnet], axis=1)
-        effect = float(cells.loc[rotnet, "error"].iloc[0] - cells.loc[~rotnet, "error"].median())
-        shares.append(float(np.mean(above > 0)))
-        parts.append(Part(name, effect, *interval(above, here.n_seeds)))
+    """C22: higher than that of more than half of the other self-supervised algorithms, at every model size.
+
+    p that m of k comparisons hold is (k - m + 1) times the m-th smallest (partial conjunction, Benjamini &
+    Heller 2008). Contradicted when at some size it is lower than that of more than half of them.
+    """
+    runs = rivals(runs.complete("error"), "rotnet", supervised=False)
+    cells = Cells(runs, ["error"])
+    parts, stated, opposed = [], [], []
+    for size, rows in cells.frame.groupby(SIZE):
+        is_rotnet = rows["algorithm"] == "rotnet"
+        others = rows.index[~is_rotnet]
+        weights = np.zeros((len(others), len(cells.frame), 1))
+        weights[:, rows.index[is_rotnet], 0] = 1
+        weights[np.arange(len(others)), others, 0] = -1
+        tested = cells.test(weights)
+        effect = float(rows.loc[is_rotnet, "error"].iloc[0] - rows.loc[~is_rotnet, "error"].median())
+        needed = len(others) // 2 + 1
+        if not runs.published:
+            need_noise(tested)
+            stated.append(several(tested.p, needed))
+            opposed.append(several(tested.p_below, needed))
+        depth, width, norm = size
+        parts.append(Part(f"ResNet-{depth} x{width:g} {norm}", effect, p=stated[-1] if stated else np.nan))
     least = min(parts, key=lambda part: part.effect)
-    name = "percentage points of test error of RotNet above the median of the others"
-    notes = [*absent(runs, supervised=False), *runs.left_out]
-    facts = {"n_runs": runs.n, "n_seeds": runs.n_seeds, "parts": tuple(parts)}
+    facts = {
+        "effect": least.effect,
+        "effect_name": "percentage points of test error of RotNet above the median of the others",
+        "n_runs": runs.n,
+        "n_seeds": runs.n_seeds,
+        "parts": tuple(parts),
+        "note": "; ".join(runs.left_out),
+    }
     if runs.published:
-        decided = SUPPORTED if least.effect > 0 else CONTRADICTED if least.effect < 0 else UNDECIDED
-        return Evidence(
-            least.effect, name, basis="published", decided=decided, note="; ".join(notes), **facts
-        )
-    enough = runs.n_seeds >= FEWEST
-    one = 1 / DRAWS
-    return Evidence(
-        *(least.effect, name, least.low, least.high),
-        p=max(1 - min(shares), one) if enough else np.nan,
-        p_opposed=max(some(shares), one) if enough else np.nan,
-        least_p=lambda n: one if n >= FEWEST else 1.0,
-        note="; ".join([f"above in {min(shares):.0%} of the bootstrap draws", *notes]),
-        **facts,
-    )
+        decided = AS_PUBLISHED if least.effect > 0 else NOT_AS_PUBLISHED
+        return Evidence(basis="published", decided=decided, **facts)
+    return Evidence(p=every(stated), p_opposed=some(opposed), **facts)
+
+
+def several(p: np.ndarray, needed: int) -> float:
+    """p that at least `needed` of some hypotheses hold."""
+    return min(1.0, float(np.sort(p)[needed - 1]) * (len(p) - needed + 1))
 
 
 def diversity_does_not_order_errors(runs: Runs) -> Evidence:
-    """C23. Contradicted by a significant Kendall tau in some layer; its absence needs many algorithms."""
-    parts, orders, absence = [], [], []
-    for layer in LAYERS:
-        kept = runs.complete(layer, "error")
-        name, here = max(
-            sizes(kept, None, supervised=True), key=lambda size: size[1].table["algorithm"].nunique()
-        )
-        means: pd.DataFrame = here.table.groupby("algorithm")[[layer, "error"]].mean()
-        n = len(means)
-        if n < 3:
-            raise NotTestable("needs three algorithms at equal model size")
-        tau, p = stats.kendalltau(means[layer], means["error"])
-        tau, p = (float(tau), float(p)) if np.isfinite(tau) else (0.0, 1.0)
-        spread = np.sqrt(2 * (2 * n + 5) / (9 * n * (n - 1)))
-        low, high = max(-1.0, tau - 1.96 * spread), min(1.0, tau + 1.96 * spread)
-        orders.append(p)
-        absence.append(float(stats.norm.sf((MARGIN - abs(tau)) / spread)))
-        parts.append(Part(layer, tau, low, high, p))
+    """C23: in every layer some two algorithms differ alike in diversity and error, and some two contrarily.
+
+    Two algorithms differ alike or contrarily when both of their differences are significant; the least p
+    of all pairs counts, corrected for their number (Bonferroni). Contradicted when in some layer all pairs
+    are of one kind, so that diversity does order the errors.
+    """
+    layers, note = layers_of_equal_size(runs)
+    runs = rivals(runs.complete("error", *layers), None)
+    sizes = runs.table.groupby(SIZE)["algorithm"]
+    most = sizes.transform("nunique")
+    runs = replace(runs, table=runs.table[most == most.max()])
+    first = runs.table.groupby(SIZE).ngroup()
+    runs = replace(runs, table=runs.table[first == 0])
+    cells = Cells(runs, ["error", *layers])
+    n = len(cells.frame)
+    if n < 3:
+        raise NotTestable("needs three algorithms at equal model size")
+    each = cells.each()
+    pairs = np.stack([each[a] - each[b] for a, b in combinations(range(n), 2)])[:, :, None]
+    error = cells.test(pairs * cells.column(error=1))
+    need_noise(error)
+    parts, stated, opposed = [], [], []
+    for layer in layers:
+        diversity = cells.test(pairs * cells.column(**{layer: 1}))
+        need_noise(diversity)
+        alike = _both(diversity.p, error.p, diversity.p_below, error.p_below)
+        contrary = _both(diversity.p, error.p_below, diversity.p_below, error.p)
+        stated.append(max(some(alike), some(contrary)))
+        opposed.append(min(every(alike), every(contrary)))
+        tau = stats.kendalltau(cells.frame[layer], cells.frame["error"]).statistic
+        parts.append(Part(layer, float(np.nan_to_num(tau)), p=stated[-1]))
     strongest = max(parts, key=lambda part: abs(part.effect))
     return Evidence(
-        *(
-            strongest.effect,
-            f"Kendall's tau of diversity and test error over {n} algorithms, the strongest layer",
-        ),
-        strongest.low,
-        strongest.high,
-        every(absence),
-        some(orders),
-        None,
-        runs.n,
-        runs.n_seeds,
-        tuple(parts),
-        "; ".join(
-            [
-                f"at {name}, {n} algorithms; the parts' p is of tau = 0, and its absence is no proof",
-                *kept.left_out,
-            ]
-        ),
+        effect=strongest.effect,
+        effect_name=f"Kendall's tau of diversity and test error over {n} algorithms, the strongest layer",
+        p=every(stated),
+        p_opposed=some(opposed),
+        n_runs=runs.n,
+        n_seeds=runs.n_seeds,
+        parts=tuple(parts),
+        note="; ".join([note, *runs.left_out]),
     )
+
+
+def _both(a: np.ndarray, b: np.ndarray, c: np.ndarray, d: np.ndarray) -> np.ndarray:
+    """p that of each pair a and b hold, or c and d."""
+    return np.minimum(np.maximum(a, b), np.maximum(c, d))
 
 
 CLAIMS = {

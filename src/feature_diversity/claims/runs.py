@@ -5,18 +5,21 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from feature_diversity.base.reading import READING
 from feature_diversity.base.run import CELL, CONFIGURATION, NETWORK, RUN
 from feature_diversity.claims.evidence import NotTestable
-from feature_diversity.statistics.bootstrap import cell_means, codes
+from feature_diversity.statistics.groups import codes
 
 KEY = ["dataset", *RUN]
 
 
 @dataclass(frozen=True)
 class Runs:
-    """table: KEY, n_params, `error` (test error in percent), published (bool), val_error, and a column of
+    """The runs of one family of claims in one reading.
+
+    table: KEY, n_params, `error` (test error in percent), published (bool), val_error, and a column of
     diversity for each layer. left_out: what was left out and why, for people. headline: whether this is the
     reading that counts. rows: the rows of the table of results in this reading.
     """
@@ -27,17 +30,31 @@ class Runs:
     rows: pd.DataFrame | None = None
 
     def complete(self, *columns: str) -> "Runs":
-        """The runs that have finite values in these columns; the others are counted in `left_out`."""
+        """The runs that have values in these columns; the others are counted in `left_out`.
+
+        An infinite energy is the least diversity there is: a run that has one stays, and the values of all
+        these layers are replaced by their ranks among each other (Conover & Iman 1981), the infinite last.
+        """
         missing = [column for column in columns if column not in self.table]
         if missing:
             raise NotTestable(f"the table has no layer {', '.join(missing)}")
-        finite = np.isfinite(self.table[list(columns)]).all(axis=1)
-        if not finite.any():
-            raise NotTestable(f"no run has finite values of {', '.join(columns)}")
-        if finite.all():
-            return self
-        text = f"{(~finite).sum()} of {len(finite)} runs without a finite {' or '.join(columns)} left out"
-        return replace(self, table=self.table[finite], left_out=(*self.left_out, text))
+        known = self.table[list(columns)].notna().all(axis=1)
+        if not known.any():
+            raise NotTestable(f"no run has values of {', '.join(columns)}")
+        table, remarks = self.table[known], list(self.left_out)
+        if not known.all():
+            what = " or ".join(columns)
+            remarks.append(f"{(~known).sum()} of {len(known)} runs without a value of {what} left out")
+        layers = [column for column in columns if column not in FACTS]
+        infinite = np.isinf(table[layers].to_numpy()).any(axis=1)
+        if infinite.any():
+            ranks = stats.rankdata(table[layers].to_numpy()).reshape(len(table), -1)
+            table = table.assign(**dict(zip(layers, ranks.T, strict=True)))
+            remarks.append(
+                f"{infinite.sum()} of {len(table)} runs with an infinite energy of {' or '.join(layers)}"
+                " count as the least diverse, and ranks stand for diversity"
+            )
+        return replace(self, table=table, left_out=tuple(dict.fromkeys(remarks)))
 
     def where(self, chosen: pd.Series, missing: str) -> "Runs":
         """The chosen runs; NotTestable with the text `missing` if there is none."""
@@ -63,30 +80,37 @@ class Runs:
         return codes(self.table, NETWORK)
 
     @cached_property
+    def cell(self) -> np.ndarray:
+        """A number for each run that tells its cell: the runs of a cell differ in their seed alone."""
+        return codes(self.table, CELL)
+
+    @cached_property
+    def network(self) -> np.ndarray:
+        """A number for each run that tells what was trained, whatever the seed."""
+        return codes(self.table, CONFIGURATION)
+
+    @cached_property
     def published(self) -> bool:
         """Whether all errors are published numbers, one a cell."""
-        return bool(self.table["published"].all()) and not self.table.duplicated(CELL).any()
+        return bool(self.table["published"].all()) and len(np.unique(self.cell)) == self.n
 
     @property
     def n(self) -> int:
+        """Number of runs."""
         return len(self.table)
 
     @cached_property
     def n_seeds(self) -> int:
         """Seeds of the cell that has fewest."""
-        return int(np.bincount(codes(self.table, CELL)).min())
+        return int(np.bincount(self.cell).min())
 
-    @cached_property
-    def n_networks(self) -> int:
-        """Different networks, each trained from every seed."""
-        return int(codes(self.table, CONFIGURATION).max()) + 1
-
-    def cells(self, columns: list[str], by: list[str]) -> tuple[pd.DataFrame, np.ndarray]:
-        """Means over seeds and their bootstrap draws; see `bootstrap.cell_means`."""
-        return cell_means(self.table, columns, by)
+    @property
+    def snapshots(self) -> bool:
+        """Whether the table says that its numbers of epochs are snapshots of one training."""
+        return "schedule" in self.table and bool(self.table["schedule"].eq("trajectory").any())
 
 
-FACTS = ["n_params", "error", "published", "val_error", "early_stopped", "figures"]
+FACTS = ["n_params", "error", "published", "val_error", "early_stopped", "schedule", "figures"]
 
 
 def runs_of(table: pd.DataFrame) -> pd.DataFrame:

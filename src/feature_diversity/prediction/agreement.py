@@ -13,7 +13,7 @@ import pandas as pd
 from feature_diversity.prediction.pairs import Pairs
 from feature_diversity.prediction.resampling import ARRANGEMENTS, bounds_of_perfect_order, interval
 from feature_diversity.prediction.runs import Outcome
-from feature_diversity.statistics.bootstrap import codes
+from feature_diversity.statistics.groups import codes
 
 COLUMNS = 64  # measures at once, and
 BLOCK = 16_384  # pairs of trainings at once: both bound memory

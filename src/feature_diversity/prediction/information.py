@@ -15,7 +15,7 @@ import pandas as pd
 from feature_diversity.base.run import RUN
 from feature_diversity.prediction.resampling import interval
 from feature_diversity.prediction.runs import Outcome
-from feature_diversity.statistics.bootstrap import codes
+from feature_diversity.statistics.groups import codes
 
 PAIRS = 20_000  # of more a random sample is taken
 PERMUTATIONS = 5  # for the bias

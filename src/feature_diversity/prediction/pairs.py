@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from feature_diversity.base.run import NETWORK, RUN
-from feature_diversity.statistics.bootstrap import codes
+from feature_diversity.statistics.groups import codes
 
 MOST = 200_000  # pairs along one axis; of more a random sample is taken
 

@@ -16,7 +16,7 @@ from feature_diversity.prediction.measures import (
     OUTCOMES,
     RANDOM,
 )
-from feature_diversity.statistics.bootstrap import codes
+from feature_diversity.statistics.groups import codes
 
 STANDARD_ERRORS = 2  # of the test set, by which two errors must differ for their order to count
 HEADLINE_NAME = in_words(**HEADLINE)

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from feature_diversity.prediction.resampling import interval
-from feature_diversity.statistics.bootstrap import codes
+from feature_diversity.statistics.groups import codes
 
 DRAWS = 200  # of the bootstrap
 # Choice -> the columns whose values the candidates share

@@ -11,7 +11,9 @@ from feature_diversity.base.reading import HEADLINE, in_words
 from feature_diversity.base.run import CELL, RUN, Run, expand
 from feature_diversity.results.table import reading
 
-ENOUGH = 5  # seeds from which a permutation test over the seeds of one network can reach p = 0.05
+ENOUGH = (
+    5  # seeds of a network with which its own effects of two standard deviations are found (docs/claims.md)
+)
 
 
 def what_is_missing(
@@ -40,13 +42,13 @@ def what_is_missing(
     seeds = runs.groupby(CELL)["seed"].nunique()
     if len(seeds) and (few := int((seeds < ENOUGH).sum())):
         found.append(
-            f"{few:,} of {len(seeds):,} networks have fewer than {ENOUGH} seeds, the fewest with which a "
-            "permutation test over the seeds of one network can reach p = 0.05."
+            f"{few:,} of {len(seeds):,} networks have fewer than {ENOUGH} seeds, as many as find effects of "
+            "two standard deviations between seeds (docs/claims.md)."
         )
     if not (runs["epochs"] == 0).any():
         found.append("No untrained network (epochs: 0) was measured, the control for all others.")
     testable = claims[claims["headline"].eq(True)]
-    if count := int((testable["verdict"] == "not testable here").sum()):
+    if count := int((testable["verdict"] == "not testable").sum()):
         found.append(
             f"{count} of {len(testable)} claims cannot be tested with these runs; their rows say why."
         )

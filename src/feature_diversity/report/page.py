@@ -33,7 +33,7 @@ def render(**content: Any) -> str:
     )
     environment.policies["json.dumps_kwargs"] = {"sort_keys": False}  # the page shows things in their order
     environment.filters["significant"] = significant
-    environment.filters["slug"] = lambda text: text.split()[0]
+    environment.filters["slug"] = lambda text: text.replace(" ", "-")
     return environment.get_template("page.html").render(
         **content,
         paths=paths,

@@ -11,9 +11,21 @@ from feature_diversity.claims.paper import FIGURES, claims
 
 NEEDED = [
     *("claim", "family", "kind", "text", "where", "vector", "centred", "s", "headline", "verdict"),
-    *("effect", "effect_name", "low", "high", "p", "p_holm", "n_runs", "n_seeds", "seeds_needed", "note"),
+    *("basis", "robust", "same_as", "effect", "effect_name", "low", "high", "p", "p_opposed", "smallest"),
+    *("n_runs", "n_seeds", "seeds_needed", "note"),
 ]
-VERDICTS = {"supported": "✓", "contradicted": "✗", "undecided": "?", "not testable here": "–"}
+VERDICTS = {  # in the order in which they are counted, basis by basis
+    "supported": "✓",
+    "contradicted": "✗",
+    "undecided": "?",
+    "as published": "✓",
+    "not as published": "✗",
+    "yes": "✓",
+    "no": "✗",
+    "open": "?",
+    "by definition": "=",
+    "not testable": "–",
+}
 
 
 def read_claims(path: Path) -> pd.DataFrame:
@@ -39,7 +51,7 @@ def verdicts_of(table: pd.DataFrame) -> list[dict[str, Any]]:
         entry["figures"] = FIGURES.get(entry["family"], [])
         entry["parts"] = [part for part in str(entry.get("parts") or "").split("; ") if part]
         entry["readings"] = readings_of(rows[rows["vector"].notna()])
-        entry["counts"] = rows["verdict"].value_counts().to_dict()
+        entry["counts"] = rows[rows["same_as"].isna()]["verdict"].value_counts().to_dict()
         entries.append(entry)
     return entries
 

@@ -8,7 +8,13 @@ import pandas as pd
 from feature_diversity.base import paths
 from feature_diversity.base.run import CONFIGURATION, RUN
 
-VERDICTS = ["supported", "contradicted", "undecided", "not testable here"]
+VERDICTS = {  # basis -> how its claims are counted, and their verdicts
+    "test": ("by tests", ["supported", "contradicted", "undecided"]),
+    "published": ("by published numbers, one run each", ["as published", "not as published"]),
+    "question": ("questions", ["yes", "no", "open"]),
+    "definition": ("by definition", ["by definition", "contradicted"]),
+    "none": ("not testable", ["not testable"]),
+}
 LINE = 100  # characters
 
 
@@ -37,22 +43,30 @@ def summarise(table: pd.DataFrame, path: Path, figures: Path) -> str:
 
 
 def verdicts(claims: pd.DataFrame, path: Path) -> str:
-    """The verdicts counted, then a line for each claim in the headline reading.
+    """The verdicts counted by what they rest on, then a line for each claim in the headline reading.
 
-    A claim whose verdict is another in some other reading of the energy says in how many it is the same.
+    A claim whose verdict is another in some other reading of the energy says in how many it is the same;
+    readings with the numbers of another one are not counted.
     """
-    shown = claims[claims["headline"]]
-    counts = shown["verdict"].value_counts()
-    counted = ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS if verdict in counts)
-    lines = [f"The paper's {len(shown)} claims: {counted}", ""]
+    shown, distinct = claims[claims["headline"]], claims[claims["same_as"].isna()]
+    lines = [f"The paper's {len(shown)} claims:"]
+    for basis, (name, known) in VERDICTS.items():
+        of_basis = shown[shown["basis"] == basis]["verdict"]
+        counted = ", ".join(
+            f"{sum(of_basis == verdict)} {verdict}" for verdict in known if verdict in set(of_basis)
+        )
+        lines += [f"  {name}: {counted}"] if counted else []
+    lines.append("")
     for _, row in shown.iterrows():
-        same = claims.loc[claims["claim"] == row["claim"], "verdict"].eq(row["verdict"])
+        same = distinct.loc[distinct["claim"] == row["claim"], "verdict"].eq(row["verdict"])
         agreement = "" if same.all() else f"{same.sum()}/{len(same)}"
-        start = f"{row['claim']}  {row['verdict']:<17} {agreement:>6}  "
+        centring = "!" if row["robust"] in (False, "False") else ""
+        start = f"{row['claim']}  {row['verdict']:<16} {agreement + centring:>6}  "
         lines.append(start + textwrap.shorten(row["text"], LINE - len(start), placeholder=" ..."))
     lines += [
         "",
         "x/y: the verdict holds in x of the y readings of the energy; no number: in all.",
+        "!: centring the features changes the verdict.",
         f"claims   {path}",
     ]
     return "\n".join(lines) + "\n"

@@ -35,4 +35,5 @@ def intraclass_correlation(values: np.ndarray, network: np.ndarray) -> tuple[flo
     tail = (1 - LEVEL) / 2
     low = ratio / stats.f.isf(tail, groups - 1, n - groups)
     high = ratio * stats.f.isf(tail, n - groups, groups - 1)
-    return tuple(float((f - 1) / (f + size - 1)) for f in (ratio, low, high))
+    estimate, low, high = (float((f - 1) / (f + size - 1)) for f in (ratio, low, high))
+    return estimate, low, high

@@ -1,1 +1,1 @@
-"""Kinds of tests that several claims share: contrasts, orders, trends, correlations, early stopping."""
+"""Kinds of tests that several claims share: comparisons of cell means, relations within cells, stopping."""
