@@ -83,7 +83,7 @@ class CellMeans:
                 if columns:
                     rows = np.flatnonzero(which.reshape(-1) == number)
                     scaled = self._covariance(columns)[0] * self._overlap(network, columns)
-                    chosen = here[np.ix_(rows, list(columns))]
+                    chosen = here[rows][:, list(columns)]
                     mine = variance.setdefault(columns, np.zeros(len(weights)))
                     mine[rows] += ((chosen @ scaled) * chosen).sum(axis=1)
         return self._tested(weights, estimate, variance)
@@ -129,7 +129,7 @@ class CellMeans:
 
     def _residuals(self, columns: tuple[int, ...], rows: np.ndarray) -> tuple[np.ndarray, float]:
         """Values minus their network's mean over these trainings, and how many are free to vary."""
-        values, network = self._values[np.ix_(rows, list(columns))], self.network[rows]
+        values, network = self._values[rows][:, list(columns)], self.network[rows]
         counts = np.bincount(network, minlength=len(self.counts))
         sums = np.zeros((len(counts), len(columns)))
         np.add.at(sums, network, values)
