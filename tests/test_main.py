@@ -32,7 +32,7 @@ def test_an_unknown_stage_names_those_there_are(command):
 
 
 def test_a_stage_is_a_file_of_its_name_and_a_command_too():
-    assert {path.stem for path in (PACKAGE / "stages").glob("*.py")} == {*STAGES, "__init__", "options"}
+    assert {path.stem for path in (PACKAGE / "stages").glob("*.py")} == {*STAGES, "__init__"}
     assert {path.stem for path in (PACKAGE / "commands").glob("*.py")} == {*COMMANDS, "__init__"}
 
 
