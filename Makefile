@@ -50,7 +50,7 @@ report: study
 	$(SNAKEMAKE) --report results/$(or $(STUDY),demo)/snakemake.html
 	@echo "results/$(or $(STUDY),demo)/report.html and snakemake.html"
 
-# Lint and the fast tests: within two minutes on two cores.
+# Lint and the fast tests: in about two minutes on two cores.
 check: lint
 	$(PYTEST) -m "not slow and not workflow"
 
