@@ -307,6 +307,30 @@ def one_reversed(claim: str, size: float = 2.0) -> Scenario:
     return table
 
 
+# The algorithms that a claim of figure 3 turns on, beside PIRL, the rival that is as good on the edge
+TARGETS = {"C18": "supervised", "C19": "supervised", "C20": "deepclusterv2", "C21": "rotnet", "C22": "rotnet"}
+
+
+def unequal(claim: str) -> Scenario:
+    """The claim's edge, with seeds that scatter twice as much in the networks that its comparisons turn on.
+
+    In figures 1 and 2 it is the narrowest network, in figure 3 the claim's algorithm and a rival, in figure 4
+    the shallowest and the deepest.
+    """
+
+    def noise(run: pd.DataFrame) -> np.ndarray:
+        if run["algorithm"].nunique() > 1:
+            noisy = run["algorithm"].isin([TARGETS.get(claim, "rotnet"), "pirl"])
+        elif run["width"].nunique() > 1:
+            noisy = run["width"].eq(run["width"].min())
+        else:
+            noisy = run["depth"].isin([run["depth"].min(), run["depth"].max()])
+        return np.where(noisy, 2.0, 1.0)
+
+    make = EDGES.get(claim, SCENARIOS[claim])
+    return lambda size, **options: make(size, **options | {"noise": noise})
+
+
 # Further tables in which the claim is false, by what is wrong with them
 NULLS: dict[str, dict[str, Scenario]] = {
     "drift": {claim: drifting("figure1", FIGURE1) for claim in ("C07", "C08", "C12", "C34")}
@@ -322,6 +346,7 @@ NULLS: dict[str, dict[str, Scenario]] = {
     | {"C05": unbalanced(scenario("figure1", FIGURE1, diversity=alike_over_width))},
     "attenuated": {claim: attenuated("figure1", FIGURE1) for claim in ("C07", "C08", "C12", "C34")}
     | {"C25": attenuated("figure4", FIGURE4)},
+    "unequal noise": {claim: unequal(claim) for claim in SCENARIOS},
     "collapse": {"C31": collapsed(SCENARIOS["C31"])},
     "one reversed": {
         claim: one_reversed(claim)
