@@ -1,16 +1,16 @@
 """False positives and power of every claim's test: python benchmarks/verdicts.py [TABLES] [CLAIMS]
 
-Synthetic tables (tests/support/claims_scenarios.py) whose truth is known, TABLES (500) of each kind. Each
-kind's counts of p <= 0.05, for the claim and for its opposite, become a row of benchmarks/verdicts.csv as soon
-as they are known; kinds that stand there with as many tables are not judged again.
+Synthetic tables (tests/support/claims_scenarios.py) whose truth is known, TABLES (500) of each kind. How often
+p <= 0.05, for the claim and for its opposite, becomes a row of benchmarks/verdicts.csv as soon as it is known;
+kinds that stand there with as many tables are not judged again.
 
     python benchmarks/verdicts.py table
 
-prints the table of docs/claims.md, in percent, from that file: where all true values are equal or lie on the
-edge of the claim ("null"), where they lie on a less favourable edge, where runs of a seed are snapshots of one
-training whose noise wanders, and in each of NULLS; then the power against two standard deviations between
-seeds, for the claim and for its opposite, and the smallest effect, in standard deviations, that the test says
-it finds with a power of 80 %.
+prints the table of docs/claims.md, in percent, from that file: where all true values are equal or lie on
+the edge of the claim ("null"), where they lie on a less favourable edge, where runs of a seed are snapshots
+of one training whose noise wanders, and in each of NULLS; then the power against two standard deviations
+between seeds, for the claim and for its opposite, and the smallest effect, in standard deviations, that the
+test says it finds with a power of 80 %.
 """
 
 import sys

@@ -18,8 +18,8 @@ from scipy import stats
 from feature_diversity.statistics.noise import Trainings
 
 LEVEL = 0.95
-# Of the F test that a contrast's own networks scatter more than others. It is high, since a difference that is
-# overlooked makes false positives, and one that is not there costs a few degrees of freedom (Bancroft 1964).
+# Of the F test that a contrast's own networks scatter more than others. It is high, since a difference that
+# is overlooked makes false positives, and one that is not there costs degrees of freedom (Bancroft 1964).
 UNEQUAL = 0.1
 
 
@@ -135,7 +135,7 @@ class CellMeans:
         return noisy
 
     def _independent(self, weights: np.ndarray) -> float:
-        """How many independent contrasts tell as much as these: 1 if they are one, their number if they are."""
+        """How many independent contrasts these are worth: one if they agree, all if they are independent."""
         if len(weights) == 1:
             return 1.0
         columns = tuple(np.flatnonzero((weights != 0).any(axis=(0, 1))).tolist())

@@ -49,7 +49,12 @@ class Trainings:
             else:
                 alone = [self.noise((column,)) for column in columns]
                 self._noises[columns] = Noise(
-                    np.array([np.diag(of_network) for of_network in zip(*(a.each[:, 0, 0] for a in alone), strict=True)]),
+                    np.array(
+                        [
+                            np.diag(of_network)
+                            for of_network in zip(*(a.each[:, 0, 0] for a in alone), strict=True)
+                        ]
+                    ),
                     np.min([a.freedoms for a in alone], axis=0),
                     np.diag([a.pooled[0, 0] for a in alone]),
                     min(a.freedom for a in alone),

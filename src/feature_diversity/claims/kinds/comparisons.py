@@ -137,11 +137,8 @@ def need_noise(tested: Tested) -> None:
         )
 
 
-def _tested(
-    cells: Cells, comparisons: list[Comparison]
-) -> tuple[Tested, list[Tested], list[Tested]]:
+def _tested(cells: Cells, comparisons: list[Comparison]) -> tuple[Tested, list[Tested], list[Tested]]:
     """The averages of comparisons, their places, and how far each place lies below the average."""
-    several = [len(each.weights) > 1 for each in comparisons]
     weights = [np.stack([each.average for each in comparisons])]
     for each in comparisons:
         weights += [each.weights, each.average - each.weights]
@@ -163,7 +160,7 @@ def _of_places(one: Comparison, mean: float, tested: Tested, below: Tested) -> t
 
 
 def _opposed(averages: Tested, places: list[Tested], comparisons: list[Comparison]) -> float:
-    """p of the opposite: in every group some comparison, or one of its places if these are given, is below 0."""
+    """p of the opposite: in every group some comparison, or a place of one if these are given, is below 0."""
     groups: dict[str, list[float]] = {}
     for k, each in enumerate(comparisons):
         if each.group is not None:
