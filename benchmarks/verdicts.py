@@ -1,8 +1,8 @@
 """False positives and power of every claim's test: python benchmarks/verdicts.py [TABLES] [CLAIMS]
 
-Synthetic tables (tests/support/claims_scenarios.py) whose truth is known, TABLES (500) of each kind. How often
-p <= 0.05, for the claim and for its opposite, becomes a row of benchmarks/verdicts.csv as soon as it is known;
-kinds that stand there with as many tables are not judged again.
+Synthetic tables (tests/support/claims_scenarios.py) whose truth is known, TABLES (500) of each kind. How
+often p <= 0.05, for the claim and for its opposite, becomes a row of benchmarks/verdicts.csv as soon as it is
+known; kinds that stand there with as many tables are not judged again.
 
     python benchmarks/verdicts.py table
 
