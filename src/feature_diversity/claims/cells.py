@@ -39,11 +39,11 @@ class Cells:
         self._shape = (network.max() + 1, len(columns), epochs.max() + 1)
         self._places: dict[tuple[str, ...], tuple[np.ndarray, pd.DataFrame]] = {}
 
-    def test(self, weights: np.ndarray) -> Tested:
-        """Estimate contrasts: sums of weights times means."""
+    def test(self, weights: np.ndarray, *, pooled: bool = False) -> Tested:
+        """Estimate contrasts: sums of weights times means. pooled: see `CellMeans.test`."""
         spread = np.zeros((len(weights), *self._shape))
         spread[:, self._network, :, self._epochs] = weights.transpose(1, 0, 2)
-        return self._means.test(spread.reshape(len(weights), self._shape[0], -1))
+        return self._means.test(spread.reshape(len(weights), self._shape[0], -1), pooled=pooled)
 
     def column(self, **signs: float) -> np.ndarray:
         """Weights of columns, (columns,), such as of head=1 and conv1=-1."""

@@ -20,7 +20,7 @@ from feature_diversity.statistics.noise import Trainings
 LEVEL = 0.95
 # Of the F test that a contrast's own networks scatter more than others. It is high, since a difference that
 # is overlooked makes false positives, and one that is not there costs degrees of freedom (Bancroft 1964).
-UNEQUAL = 0.1
+UNEQUAL = 0.15
 
 
 @dataclass(frozen=True)
@@ -69,11 +69,12 @@ class CellMeans:
         self._trainings = Trainings(values, network)
         self.means, self.counts = self._trainings.means, self._trainings.counts
 
-    def test(self, weights: np.ndarray) -> Tested:
+    def test(self, weights: np.ndarray, *, pooled: bool = False) -> Tested:
         """Estimate contrasts of the means.
 
         Args:
             weights: (contrasts, networks, columns). A contrast of a mean that is unknown is NaN.
+            pooled: the noise is that of all networks, whatever those that a contrast weighs show.
 
         Returns:
             The contrasts, estimates being sums of weights times means.
@@ -81,7 +82,7 @@ class CellMeans:
         estimate = np.einsum("kgc,gc->k", weights, np.nan_to_num(self.means))
         estimate[((weights != 0) & (self.counts == 0)).any(axis=(1, 2))] = np.nan
         found = self._variances(weights)
-        noisy = self._noisy(weights, found)
+        noisy = np.zeros(len(weights), dtype=bool) if pooled else self._noisy(weights, found)
         total = np.where(noisy, found.own.sum(axis=1), found.pooled)
         freedom = np.where(noisy, _satterthwaite(found.own, found.freedoms), found.freedom)
         known = np.isfinite(total) & np.isfinite(estimate) & (total > 1e-24 * np.maximum(1e-24, estimate**2))

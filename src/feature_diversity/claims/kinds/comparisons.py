@@ -139,13 +139,17 @@ def need_noise(tested: Tested) -> None:
 
 def _tested(cells: Cells, comparisons: list[Comparison]) -> tuple[Tested, list[Tested], list[Tested]]:
     """The averages of comparisons, their places, and how far each place lies below the average."""
-    weights = [np.stack([each.average for each in comparisons])]
-    for each in comparisons:
-        weights += [each.weights, each.average - each.weights]
-    tested = cells.test(np.concatenate(weights))
-    ends = np.cumsum([len(part) for part in weights])
-    parts = [tested[start:end] for start, end in pairwise([0, *ends.tolist()])]
-    return parts[0], parts[1::2], parts[2::2]
+    averages = np.stack([each.average for each in comparisons])
+    ends = np.cumsum([len(averages), *(len(each.weights) for each in comparisons)]).tolist()
+    tested = cells.test(np.concatenate([averages, *(each.weights for each in comparisons)]))
+    # with the noise of all networks, which finds more differences, so that fewer averages speak for all
+    below = cells.test(np.concatenate([each.average - each.weights for each in comparisons]), pooled=True)
+    first = ends[0]
+    return (
+        tested[:first],
+        [tested[start:end] for start, end in pairwise(ends)],
+        [below[start - first : end - first] for start, end in pairwise(ends)],
+    )
 
 
 def _of_places(one: Comparison, mean: float, tested: Tested, below: Tested) -> tuple[float, list[str]]:
