@@ -27,8 +27,9 @@ from support.claims_scenarios import EDGES, NULLS, SCENARIOS  # noqa: E402
 
 from feature_diversity.claims.evidence import NotTestable  # noqa: E402
 from feature_diversity.claims.judge import JUDGES  # noqa: E402
-from feature_diversity.claims.paper import ALPHA, claims  # noqa: E402
+from feature_diversity.claims.paper import claims  # noqa: E402
 from feature_diversity.claims.runs import Runs  # noqa: E402
+from feature_diversity.statistics.multiplicity import ALPHA  # noqa: E402
 
 FILE = Path(__file__).with_suffix(".csv")
 POWER, OPPOSED = "power, 2 SD", "-2 SD"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from feature_diversity.claims.paper import ALPHA
+from feature_diversity.statistics.multiplicity import ALPHA
 
 SUPPORTED = "supported"
 CONTRADICTED = "contradicted"

@@ -121,7 +121,7 @@ def conditioned(
     )
     kept = both[group]
     cell = 2 * (np.cumsum(both) - 1)[group[kept]] + higher[kept]
-    return Conditioned(*ends[:, kept], cell, 2 * int(both.sum()))
+    return Conditioned(ends[0][kept], ends[1][kept], cell, 2 * int(both.sum()))
 
 
 def information(ranks: np.ndarray, pairs: Conditioned, weights: np.ndarray | None = None) -> np.ndarray:

@@ -19,9 +19,9 @@ from feature_diversity.claims.evidence import (
     every,
     some,
 )
-from feature_diversity.claims.paper import ALPHA
 from feature_diversity.claims.runs import Runs
 from feature_diversity.statistics.contrasts import Tested
+from feature_diversity.statistics.multiplicity import ALPHA
 
 
 @dataclass(frozen=True)

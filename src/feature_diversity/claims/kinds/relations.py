@@ -10,9 +10,10 @@ from scipy import stats
 
 from feature_diversity.base.run import CONFIGURATION
 from feature_diversity.claims.evidence import MOST_SEEDS, POWER, Evidence, NotTestable, Part, every, some
-from feature_diversity.claims.paper import ALPHA, MARGIN
+from feature_diversity.claims.paper import MARGIN
 from feature_diversity.claims.runs import Runs
 from feature_diversity.statistics.groups import codes
+from feature_diversity.statistics.multiplicity import ALPHA
 from feature_diversity.statistics.rank_correlation import Correlation, within_cells
 
 NAME = "Spearman's rho of diversity and test error over seeds within cells"
