@@ -56,8 +56,9 @@ def test_a_false_claim_is_contradicted(claim):
 def test_that_nothing_is_correlated_takes_the_seeds_that_the_note_says(claim):
     few, many = (evidence(claim, SCENARIOS[claim](LARGE, seed=list(range(n)))) for n in (5, 40))
     assert few.p > ALPHA
-    assert few.note.startswith("absence (rho within +-0.3) is shown with a power of 80 % by about")
+    assert few.limit.startswith("absence (rho within +-0.3) is shown with a power of 80 % by about")
     assert 5 < few.seeds_needed < 40
+    assert not many.limit
     assert decide(many.p, many.p_opposed) == SUPPORTED
 
 

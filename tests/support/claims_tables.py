@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -38,8 +39,7 @@ def runs(
     by how many of its standard deviations the noise of every diversity follows that of the error; rho over
     seeds is then relation / sqrt(1 + relation^2).
     """
-    grid = pd.DataFrame(itertools.product(*(AXES | axes).values()), columns=list(AXES))
-    grid = grid.assign(n_params=1e6 * grid["depth"] * grid["width"] ** 2)
+    grid = grid_of(tuple(map(tuple, (AXES | axes).values()))).copy()
     rng = np.random.default_rng(draw)
     scale = noise(grid) if callable(noise) else noise
 
@@ -56,6 +56,13 @@ def runs(
         columns[layer] = diversity(grid, layer) + relation * of_error + drawn()
     facts = {"dataset": "digits", "figures": figures, "published": False}
     return grid.assign(**facts, **columns, val_error=columns["error"] / 100)
+
+
+@cache
+def grid_of(values: tuple[tuple, ...]) -> pd.DataFrame:
+    """A row for each combination of the values of AXES."""
+    grid = pd.DataFrame(itertools.product(*values), columns=list(AXES))
+    return grid.assign(n_params=1e6 * grid["depth"] * grid["width"] ** 2)
 
 
 def results(*tables: pd.DataFrame, readings: tuple[dict, ...] = (HEADLINE,)) -> pd.DataFrame:

@@ -84,13 +84,10 @@ def unrelated(runs: Runs, layers: list[str], by: list[str]) -> Evidence:
     z = np.arctanh(MARGIN) / (stats.norm.isf(ALPHA) + stats.norm.isf((1 - POWER) / 2 / len(layers)))
     worst = max(one.error for one, _ in found.values())
     needed = float(np.ceil(runs.n_seeds * (worst / z) ** 2))
-    remarks = _remarks(found, by)
-    if needed > runs.n_seeds:
-        remarks.insert(
-            0,
-            f"absence (rho within +-{MARGIN}) is shown with a power of 80 % by about {needed:.0f} seeds of"
-            f" each network, the table has {runs.n_seeds}",
-        )
+    limit = (
+        f"absence (rho within +-{MARGIN}) is shown with a power of 80 % by about {needed:.0f} seeds of each"
+        f" network, the table has {runs.n_seeds}"
+    )
     return Evidence(
         effect=strongest.effect,
         effect_name=NAME + (", the strongest layer" if len(layers) > 1 else ""),
@@ -102,7 +99,8 @@ def unrelated(runs: Runs, layers: list[str], by: list[str]) -> Evidence:
         parts=parts,
         n_runs=runs.n,
         n_seeds=runs.n_seeds,
-        note="; ".join(remarks),
+        note="; ".join(_remarks(found, by)),
+        limit=limit if needed > runs.n_seeds else "",
     )
 
 
