@@ -26,8 +26,8 @@ class Cells:
         cell, network = runs.cell, runs.network
         first = np.unique(cell, return_index=True)[1]
         known = [name for name in (*columns, "n_params") if name in table]
-        self.frame = table[CELL].iloc[first].reset_index(drop=True)
-        self.frame[known] = means_by(table[known].to_numpy(dtype=float), cell)
+        means = pd.DataFrame(means_by(table[known].to_numpy(dtype=float), cell), columns=known)
+        self.frame = pd.concat([table[CELL].iloc[first].reset_index(drop=True), means], axis=1)
         epochs = np.unique(table["epochs"], return_inverse=True)[1]
         values = np.full((runs.training.max() + 1, len(columns), epochs.max() + 1), np.nan)
         for place, column in enumerate(columns):

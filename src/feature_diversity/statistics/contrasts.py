@@ -106,7 +106,7 @@ class CellMeans:
             chosen = weights[rows, network][:, list(columns)]
             share[rows, network] = ((chosen @ (noise.pooled * overlap)) * chosen).sum(axis=1)
             parts.setdefault(columns, np.zeros(shape[0]))[rows] += share[rows, network]
-            each = np.einsum("rc,hcd,rd->rh", chosen, noise.each * overlap, chosen)
+            each = ((chosen @ (noise.each * overlap)) * chosen).sum(axis=2).T
             own[rows, network], freedoms[rows, network] = each[:, network], noise.freedoms[network]
             elsewhere[rows] += each
             least[rows] = np.minimum(least[rows], noise.freedoms)
@@ -141,7 +141,8 @@ class CellMeans:
             return 1.0
         columns = tuple(np.flatnonzero((weights != 0).any(axis=(0, 1))).tolist())
         chosen = weights[:, :, list(columns)]
-        covariance = np.einsum("kgc,cd,lgd->kl", chosen, self._trainings.noise(columns).pooled, chosen)
+        scaled = chosen @ self._trainings.noise(columns).pooled
+        covariance = scaled.reshape(len(chosen), -1) @ chosen.reshape(len(chosen), -1).T
         scale = np.sqrt(np.diag(covariance))
         return float(len(weights) ** 2 / ((covariance / np.outer(scale, scale)) ** 2).sum())
 
