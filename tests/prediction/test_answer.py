@@ -28,6 +28,9 @@ def test_a_relation_between_seeds_is_a_yes_with_its_share_of_pairs():
     assert f"in {50 * (1 - psi['estimate']):.0f} % of pairs" in answer.text
     assert f"{50 * (1 - psi['high']):.0f} to {50 * (1 - psi['low']):.0f} %" in answer.text
     assert f"{psi['pairs']} pairs of 45 trainings" in answer.text
+    assert "a coin: 50 %). If nothing were related, a sign as clear" in answer.text
+    assert f"would turn up in {100 * psi['p_max_t']:.1g} % of such studies" in answer.text
+    assert "1 of 1 layers show it" in answer.text
 
 
 def test_an_opposite_relation_is_a_no():
@@ -38,7 +41,12 @@ def test_a_relation_along_another_axis_alone_stays_open():
     text = text_of(PLANTED["width"](1))
     assert text.startswith("Open")
     assert re.search(r"(9\d|100) % across widths", text)
-    assert "the axis itself may move both" in text
+    assert "the setting itself may move both" in text
+    assert "where the sign is clearest" in text
+    assert re.search(
+        r"a sign as clear .* would turn up in \d+ % of such studies \(p = 0\.\d+; 5 % or less", text
+    )
+    assert re.search(r"Only an order that is right, or wrong, in about \d+ % of them", text)
 
 
 def test_many_seeds_without_a_relation_are_a_no():
@@ -73,7 +81,7 @@ def test_layers_that_say_the_opposite_leave_it_open():
 
 
 def test_errors_too_close_to_call_are_counted():
-    assert "the errors are too close to call" in text_of(PLANTED["seed"](0).assign(n_test=2_000))
+    assert "have errors too close to call" in text_of(PLANTED["seed"](0).assign(n_test=2_000))
 
 
 def test_a_table_that_was_written_gives_the_same_answer(tmp_path):

@@ -52,7 +52,8 @@ CLOSURES = {
     "claims.judge claims.kinds claims.kinds.comparisons claims.kinds.layers "
     "claims.kinds.relations claims.kinds.stopping claims.kinds.trends claims.overall "
     "claims.paper claims.readings claims.runs results results.table stages.claims "
-    "statistics statistics.contrasts statistics.groups statistics.rank_correlation ",
+    "statistics statistics.contrasts statistics.groups statistics.multiplicity statistics.noise "
+    "statistics.rank_correlation ",
     "stages.predict": "base base.reading base.run prediction prediction.agreement "
     "prediction.answer prediction.information prediction.measures prediction.pairs "
     "prediction.pooled prediction.predict prediction.regression prediction.resampling "
@@ -62,11 +63,12 @@ CLOSURES = {
     "figures.draw figures.drawing figures.further figures.heat_map figures.paper "
     "figures.prediction figures.relations figures.seeds figures.size figures.style "
     "prediction prediction.answer prediction.result results results.table stages.figures ",
-    "stages.summary": "base base.run results results.text stages.summary ",
+    "stages.summary": "base base.run results results.text stages.summary statistics statistics.multiplicity ",
     "stages.report": "base base.layers base.reading base.run claims claims.paper figures "
     "figures.captions figures.style prediction prediction.answer prediction.result report "
     "report.behind report.chart report.columns report.content report.links report.missing "
-    "report.page report.verdicts results results.table stages.report ",
+    "report.page report.verdicts results results.table stages.report statistics "
+    "statistics.multiplicity ",
 }
 
 MODULE = '''

@@ -61,9 +61,10 @@ def test_the_summary_is_written_or_printed(csv, claims, tmp_path, capsys):
 
 def test_verdicts_are_counted_and_each_claim_has_a_line(claims):
     lines = summary.verdicts(pd.read_csv(claims), claims).splitlines()
-    assert lines[:4] == [
+    assert lines[:5] == [
         "The paper's 3 claims:",
         "  by tests: 1 supported",
+        "    (of 1 tests at 5 % a direction, chance alone supports up to 0.05 and contradicts as many)",
         "  by definition: 1 by definition",
         "  not testable: 1 not testable",
     ]

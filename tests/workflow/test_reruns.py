@@ -18,11 +18,8 @@ TABLES = {"tabulate": 1, "claims": 1, "predict": 1, "figures": 1, "report": 1, "
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
-    checkout = Checkout.make(tmp_path_factory.mktemp("checkout"))
-    result = checkout.snakemake()
-    assert result.returncode == 0, result.stdout
-    return checkout
+def finished(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    return Checkout.finished(tmp_path_factory.mktemp("checkout"), shared)
 
 
 @pytest.fixture

@@ -180,7 +180,7 @@ def row_of(claim: str, given: Evidence, gates: dict[str, float], opposed: dict[s
 
 def reason(evidence: Evidence, p: float, p_opposed: float, gates: dict[str, float]) -> list[str]:
     """What the test can find, why this verdict, and what is missing, for people."""
-    why = []
+    why = [evidence.limit] if evidence.limit else []
     if evidence.smallest_sd > LARGE:
         why.append(
             "with these seeds the test finds, with a power of 80 %, only effects from"

@@ -7,6 +7,7 @@ import pandas as pd
 
 from feature_diversity.base import paths
 from feature_diversity.base.run import CONFIGURATION, RUN
+from feature_diversity.statistics.multiplicity import by_chance
 
 VERDICTS = {  # basis -> how its claims are counted, and their verdicts
     "test": ("by tests", ["supported", "contradicted", "undecided"]),
@@ -56,6 +57,7 @@ def verdicts(claims: pd.DataFrame, path: Path) -> str:
             f"{sum(of_basis == verdict)} {verdict}" for verdict in known if verdict in set(of_basis)
         )
         lines += [f"  {name}: {counted}"] if counted else []
+        lines += [f"    ({by_chance(len(of_basis))})"] if counted and basis == "test" else []
     lines.append("")
     for _, row in shown.iterrows():
         same = distinct.loc[distinct["claim"] == row["claim"], "verdict"].eq(row["verdict"])
