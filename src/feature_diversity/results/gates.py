@@ -67,6 +67,20 @@ def failing(table: pd.DataFrame) -> pd.Series:
     return (table[present] == FAILS).any(axis=1)
 
 
+def failures(table: pd.DataFrame) -> str:
+    """How many trained runs are of trainings that fail a gate, and which; empty if none is.
+
+    Args:
+        table: rows of runs, with the columns of GATES that there are.
+    """
+    runs = table[table["epochs"] > 0].drop_duplicates(RUN)
+    if not (count := int(failing(runs).sum())):
+        return ""
+    of_gates = {text: int((runs[gate] == FAILS).sum()) for gate, text in GATES.items() if gate in runs}
+    listed = "; ".join(f"{text}: {number:,}" for text, number in of_gates.items() if number)
+    return f"{count:,} of {len(runs):,} trained runs are of trainings that fail a gate ({listed})"
+
+
 def loss_noise(losses: np.ndarray) -> float:
     """Standard deviation of an epoch's mean loss around its course, over the second half of the training.
 
