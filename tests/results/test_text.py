@@ -96,3 +96,5 @@ def test_verdicts_that_hang_on_what_fails_a_gate_are_told(claims):
     text = summary.verdicts(table.assign(verdict_gated=gated), claims)
     told = "Without trainings that fail a gate the verdict changes on C01 from supported to undecided."
     assert told in text.splitlines()
+    text = summary.verdicts(table.assign(verdict_gated="not testable"), claims)
+    assert "Without trainings that fail a gate nothing is left to be judged." in text.splitlines()

@@ -67,9 +67,8 @@ def verdicts(claims: pd.DataFrame, path: Path) -> str:
             f"{sum(of_basis == verdict)} {verdict}" for verdict in known if verdict in set(of_basis)
         )
         lines += [f"  {name}: {counted}"] if counted else []
-    differ = shown["verdict_gated"] != shown["verdict"] if "verdict_gated" in shown else None
-    if differ is not None and differ.any():
-        lines += textwrap.wrap(f"Without trainings that fail a gate {gated_in_words(shown[differ])}.", LINE)
+    if "verdict_gated" in shown and not shown["verdict_gated"].equals(shown["verdict"]):
+        lines += textwrap.wrap(f"Without trainings that fail a gate {gated_in_words(shown)}.", LINE)
     lines.append("")
     for _, row in shown.iterrows():
         same = distinct.loc[distinct["claim"] == row["claim"], "verdict"].eq(row["verdict"])
@@ -86,8 +85,13 @@ def verdicts(claims: pd.DataFrame, path: Path) -> str:
     return "\n".join(lines) + "\n"
 
 
-def gated_in_words(differ: pd.DataFrame) -> str:
-    """How verdicts change without trainings that fail a gate. differ: rows of claims whose verdicts do."""
+def gated_in_words(shown: pd.DataFrame) -> str:
+    """How verdicts change without trainings that fail a gate. shown: a row for each claim."""
+    if shown["verdict_gated"].eq("not testable").all():
+        return "nothing is left to be judged"
+    differ = shown[shown["verdict_gated"] != shown["verdict"]]
+    if differ.empty:
+        return "no verdict is another"
     changes: dict[str, list[str]] = {}
     for _, row in differ.iterrows():
         changes.setdefault(f"from {row['verdict']} to {row['verdict_gated']}", []).append(row["claim"])
