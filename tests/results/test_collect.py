@@ -1,6 +1,7 @@
 import csv
 import itertools
 import json
+import re
 from dataclasses import asdict
 
 import pandas as pd
@@ -8,7 +9,9 @@ import pytest
 
 from feature_diversity.algorithms import build
 from feature_diversity.base.errors import InputError
+from feature_diversity.base.paths import CHECKOUT
 from feature_diversity.base.run import Run
+from feature_diversity.measures.of_layers import ENERGY_COLUMNS, MEASURE_COLUMNS
 from feature_diversity.networks import model
 from feature_diversity.networks.resnet import resnet
 from feature_diversity.planning.recipe import recipe
@@ -320,3 +323,10 @@ def test_an_error_of_pixels_without_its_keys_is_named(results):
     (results / "pixels.json").write_text("{}")
     with pytest.raises(InputError, match=r"pixels\.json has no test_error, chance_error; delete it"):
         stage.main(given)
+
+
+def test_every_column_is_explained_beside_the_results(table):
+    explained = set(re.findall(r"`(\w+)`", (CHECKOUT / "results" / "README.md").read_text()))
+    columns = {*table, *ENERGY_COLUMNS, *MEASURE_COLUMNS}
+    assert {column for column in columns if not column.startswith("delta_")} <= explained
+    assert "delta_NAME" in explained
