@@ -82,6 +82,7 @@ OF_STAGE: dict[str, Callable[[Path], bool]] = {
     "extract": lambda path: paths.FEATURES in path.parts,
     "energy": lambda path: path.name in (paths.ENERGY, paths.MEASURES),
     "linear_eval": lambda path: path.name == paths.LINEAR,
+    "pixels": lambda path: path.name == paths.PIXELS,
     "tabulate": lambda path: path.name in (paths.RESULTS_CSV, paths.RESULTS_PARQUET),
     "claims": lambda path: path.name == paths.CLAIMS,
     "predict": lambda path: path.name == paths.PREDICTION,

@@ -150,6 +150,11 @@ def test_a_new_meaning_of_the_energy_reruns_energies_alone(checkout: Checkout):
     assert checkout.planned() == {"energy": 2} | TABLES
 
 
+def test_a_new_meaning_of_the_error_of_pixels_reruns_it_alone(checkout: Checkout):
+    checkout.edit("src/feature_diversity/evaluation/pixels.py", "SIDE = 32", "SIDE = 16")
+    assert checkout.planned() == {"pixels": 1} | TABLES
+
+
 def test_a_fresh_checkout_that_is_given_the_results_has_nothing_to_do(finished: Checkout, tmp_path: Path):
     fresh = Checkout.make(tmp_path)
     shutil.copytree(finished.folder / "results", tmp_path / "results")

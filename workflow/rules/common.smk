@@ -77,7 +77,9 @@ def of_study(file):
 
 
 MODELS = of_training(paths.MODEL)
-LINEAR = of_study(paths.LINEAR) if study.error_source == "measured" else []
+MEASURED = study.error_source == "measured"
+LINEAR = of_study(paths.LINEAR) if MEASURED else []
+PIXELS = f"{RESULTS}/{paths.PIXELS}" if MEASURED else []
 
 
 def at_hand(function):

@@ -30,10 +30,11 @@ from feature_diversity.claims.evidence import (
 from feature_diversity.claims.paper import FIGURES, claims, needs_diversity, paper
 from feature_diversity.claims.readings import order_of, robustness, same_as
 from feature_diversity.claims.runs import FACTS, KEY, Runs, belongs_to, diversities, runs_of
+from feature_diversity.results.gates import GATES
 
 JUDGES = epochs.CLAIMS | parameters.CLAIMS | algorithms.CLAIMS | small_scale.CLAIMS | overall.CLAIMS
 NEEDED = [*KEY, "test_error"]
-OPTIONAL = ["layer", *READING, "energy", "diversity", "n_dim", "error_source", *FACTS]
+OPTIONAL = ["layer", *READING, "energy", "diversity", "n_dim", "error_source", *FACTS, *GATES]
 ANSWERS = {SUPPORTED: YES, CONTRADICTED: NO, UNDECIDED: OPEN}  # to the paper's questions
 
 

@@ -82,11 +82,14 @@ def answer_of(prediction: pd.DataFrame) -> Answer:
     )
     best = order.iloc[0]
     word, sentence = _verdict(known, best)
+    gated = _gated(prediction, best)
     doubts = [*_other_layers(known, best), *_flip(rows, best)] if best["p_max_t"] <= ALPHA else []
+    doubts += _gated_opposite(gated, best)
     if doubts:
         found = sentence.split(": ", 1)[1]
         word, sentence = OPEN, f"Open: it hangs on how diversity is read: {found} {' '.join(doubts)}"
-    parts = [sentence, *_validation(rows), *_across(diversity, best["layer"]), *_limits(prediction, best)]
+    parts = [sentence, *_without_failing(gated), *_validation(rows), *_across(diversity, best["layer"])]
+    parts += _limits(prediction, best)
     return Answer(word, " ".join(parts))
 
 
@@ -141,6 +144,34 @@ def _flip(rows: pd.DataFrame, best: pd.Series) -> list[str]:
     if opposite.empty:
         return []
     return [f"Centred features say the opposite: {share(opposite.iloc[0])}."]
+
+
+def _gated(prediction: pd.DataFrame, best: pd.Series) -> pd.DataFrame:
+    """The row of trainings that fail no gate beside the best row; none where no training fails."""
+    rows = prediction[prediction["statistic"] == "psi gated"]
+    for column in ("measure", "layer", "reading", "outcome", "axis"):
+        rows = rows[rows[column] == best[column]]
+    return rows
+
+
+def _gated_opposite(gated: pd.DataFrame, best: pd.Series) -> list[str]:
+    """What the trainings that fail no gate say, if they clearly say the opposite of a clear answer."""
+    opposite = gated[(gated["p_max_t"] <= ALPHA) & (gated["estimate"] * best["estimate"] < 0)]
+    if opposite.empty or best["p_max_t"] > ALPHA:
+        return []
+    return ["Trainings that fail no gate say the opposite."]
+
+
+def _without_failing(gated: pd.DataFrame) -> list[str]:
+    """What is left of it when the trainings that fail a gate are left out."""
+    if gated.empty:
+        return []
+    row = gated.iloc[0]
+    if not np.isfinite(row["estimate"]):
+        why = row["note"].removeprefix("not testable: ").split("; ")[0]
+        return [f"Without the trainings that fail a gate nothing can be said ({why})."]
+    numbers = interval(row).removesuffix(", ")
+    return [f"Without the trainings that fail a gate it is {share(row)}{f' ({numbers})' if numbers else ''}."]
 
 
 def _validation(rows: pd.DataFrame) -> list[str]:
