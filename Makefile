@@ -54,9 +54,9 @@ report: study
 check: lint
 	$(PYTEST) -m "not slow and not workflow"
 
-# All tests, with the 25 that take longest.
+# All tests, with the 25 that take longest. Three processes for two cores: one of them often waits, for SLURM or a kill.
 test: install
-	$(PYTEST) --durations=25
+	$(PYTEST) -n 3 --durations=25
 
 # What the fast tests run of the package. Code that runs in processes of its own is not counted.
 coverage: install

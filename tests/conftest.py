@@ -20,8 +20,8 @@ torch.set_num_threads(1)
 
 # Files whose tests take long together. They are begun first, in this order: what is short fills the end.
 SLOW = [
-    "workflow/test_slurm.py",
     "workflow/test_vissl_engine.py",
+    "workflow/test_slurm.py",
     "workflow/test_reruns.py",
     "workflow/test_killed_jobs.py",
     "workflow/test_imagenet_zoo.py",
