@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from feature_diversity.algorithms import Algorithm, Batch
 from feature_diversity.base.errors import InputError
-from feature_diversity.compute.ranks import Table, gather, here, place, total
+from feature_diversity.compute.ranks import Table, gather, here, place, total, whole
 from feature_diversity.data.augment import colour_jitter, random_resized_crop
 
 RECIPE = {  # VISSL, pretrain/npid/npid_8gpu_resnet
@@ -29,8 +29,9 @@ RECIPE = {  # VISSL, pretrain/npid/npid_8gpu_resnet
     "factor": 0.1,
     "rate_update": "epoch",
     "embedding_size": 128,
+    "objective": "noise_contrastive",
+    "negatives": 4096,  # of the objective noise_contrastive
     "temperature": 0.07,
-    "negatives": 4096,
     "memory_momentum": 0.5,
     "crop_scale": [0.08, 1.0],
     "flip_probability": 0.5,
@@ -39,8 +40,9 @@ RECIPE = {  # VISSL, pretrain/npid/npid_8gpu_resnet
 
 LEGAL = {  # values of these keys, see planning/recipe.py
     "embedding_size": "above 0",
-    "temperature": "above 0",
+    "objective": ["noise_contrastive", "softmax"],
     "negatives": "above 0",
+    "temperature": "above 0",
     "memory_momentum": "0 to 1",
     "crop_scale": "[low, high] above 0 and at most 1",
     "flip_probability": "0 to 1",
@@ -64,10 +66,9 @@ class NPID(Algorithm):
 
     def __init__(self, recipe: dict, *, channels: int, images: int, classes: int):
         super().__init__()
-        check_negatives("npid", recipe["negatives"], images)
         self.recipe = recipe
         self.head = nn.Linear(channels, recipe["embedding_size"])
-        self.memory = MemoryBank(images, recipe["embedding_size"], recipe["negatives"])
+        self.memory = memory_bank("npid", recipe, images)
 
     def views(self, batch: Batch, generator: torch.Generator) -> tuple[list[Tensor], Tensor]:
         """Augment each image once; the targets are the images' rows in the bank."""
@@ -85,7 +86,7 @@ class NPID(Algorithm):
         return [x], batch.rows
 
     def loss(self, features: list[Tensor], targets: Tensor, generator: torch.Generator) -> Tensor:
-        """Compute the noise-contrastive loss of the embeddings, which then enter the bank."""
+        """Compute the loss of the embeddings, which then enter the bank."""
         z = F.normalize(self.head(features[0]), dim=1)
         loss = self.memory.loss(z, targets, self.recipe["temperature"], generator)
         self.memory.update(z, targets, self.recipe["memory_momentum"])
@@ -98,16 +99,16 @@ class MemoryBank(nn.Module):
     Args:
         images: in the training set.
         size: of an embedding, D.
-        negatives: that an embedding is compared with.
+        negatives: that an embedding is compared with; None for all images, the objective softmax.
 
     Attributes:
-        embeddings: a row of D values for each image; each rank compares the whole batch with those it has.
+        embeddings: a row of D values for each image.
         partition: Wu et al.'s Z, the sum of exp(similarity / temperature) over the bank, estimated from the
-            first batch ever compared and then kept; 0 until then.
+            first batch ever compared and then kept; 0 until then, and always where all images are compared.
         sample_negatives: (images, shape, generator) -> rows, replaceable.
     """
 
-    def __init__(self, images: int, size: int, negatives: int):
+    def __init__(self, images: int, size: int, negatives: int | None):
         super().__init__()
         self.negatives = negatives
         self.sample_negatives = uniform_rows
@@ -115,7 +116,7 @@ class MemoryBank(nn.Module):
         self.register_buffer("partition", torch.zeros(()))
 
     def loss(self, z: Tensor, rows: Tensor, temperature: float, generator: torch.Generator) -> Tensor:
-        """Compute the noise-contrastive loss.
+        """Compute the loss of telling images from others.
 
         Args:
             z: B x D, normalised embeddings.
@@ -126,6 +127,10 @@ class MemoryBank(nn.Module):
         Returns:
             A scalar, the mean over the batch.
         """
+        if self.negatives is None:
+            bank = whole(self.embeddings.rows, self.embeddings.images)
+            return F.cross_entropy(z @ bank.mT / temperature, rows)
+        # each rank compares the whole batch with the rows that it has
         batch_size, images = len(z), self.embeddings.images
         z, rows = gather(z), gather(rows)
         negatives = self.sample_negatives(images, (len(z), self.negatives), generator)
@@ -187,17 +192,19 @@ def noise_contrastive_loss(own: Tensor, negatives: Tensor, partition: Tensor, no
     return -(data.log().sum() + rest.log().sum())
 
 
-def check_negatives(algorithm: str, negatives: int, images: int) -> None:
-    """Check the number of negatives.
+def memory_bank(algorithm: str, recipe: dict, images: int) -> MemoryBank:
+    """Make the memory bank of a recipe.
 
     Raises:
-        InputError: it is below 1 or above the number of training images.
+        InputError: the number of negatives is below 1 or above the number of training images.
     """
-    if not 1 <= negatives <= images:
+    negatives = recipe["negatives"] if recipe["objective"] == "noise_contrastive" else None
+    if negatives is not None and not 1 <= negatives <= images:
         raise InputError(
             f"recipes: {algorithm}: negatives is {negatives}, "
             f"expected 1 to {images}, the number of training images"
         )
+    return MemoryBank(images, recipe["embedding_size"], negatives)
 
 
 ALGORITHM = NPID

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from feature_diversity.algorithms import Algorithm, Batch
 from feature_diversity.algorithms.jigsaw import PuzzleHead, check_grid
-from feature_diversity.algorithms.npid import MemoryBank, check_negatives
+from feature_diversity.algorithms.npid import memory_bank
 from feature_diversity.compute.draws import rand
 from feature_diversity.data.augment import (
     colour_jitter,
@@ -35,8 +35,9 @@ RECIPE = {  # VISSL, pretrain/pirl/pirl_jigsaw_4node_resnet50
     "factor": 1.0,
     "rate_update": "epoch",
     "embedding_size": 128,
+    "objective": "noise_contrastive",
+    "negatives": 32000,  # of the objective noise_contrastive
     "temperature": 0.07,
-    "negatives": 32000,
     "memory_momentum": 0.5,
     "patches_weight": 0.5,  # of the patches' loss; the image's has the rest
     "grid": 3,
@@ -52,8 +53,9 @@ RECIPE = {  # VISSL, pretrain/pirl/pirl_jigsaw_4node_resnet50
 
 LEGAL = {  # values of these keys, see planning/recipe.py
     "embedding_size": "above 0",
-    "temperature": "above 0",
+    "objective": ["noise_contrastive", "softmax"],
     "negatives": "above 0",
+    "temperature": "above 0",
     "memory_momentum": "0 to 1",
     "patches_weight": "0 to 1",
     "patch_size": "above 0",
@@ -84,11 +86,10 @@ class PIRL(Algorithm):
 
     def __init__(self, recipe: dict, *, channels: int, images: int, classes: int):
         super().__init__()
-        check_negatives("pirl", recipe["negatives"], images)
         check_grid("pirl", recipe)
         self.recipe = recipe
         self.head = PIRLHead(channels, recipe["embedding_size"], recipe["grid"] ** 2)
-        self.memory = MemoryBank(images, recipe["embedding_size"], recipe["negatives"])
+        self.memory = memory_bank("pirl", recipe, images)
 
     def views(self, batch: Batch, generator: torch.Generator) -> tuple[list[Tensor], Tensor]:
         """Shuffle the patches of each image, and crop it; the targets are rows of the bank.
