@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from feature_diversity.algorithms import Algorithm, Batch
 from feature_diversity.base.errors import InputError
-from feature_diversity.compute.ranks import Table, gather, here, place, total, whole
+from feature_diversity.compute.ranks import Table, gather, here, own_rows, place, total, whole
 from feature_diversity.data.augment import colour_jitter, random_resized_crop
 
 RECIPE = {  # VISSL, pretrain/npid/npid_8gpu_resnet
@@ -29,9 +29,9 @@ RECIPE = {  # VISSL, pretrain/npid/npid_8gpu_resnet
     "factor": 0.1,
     "rate_update": "epoch",
     "embedding_size": 128,
-    "objective": "noise_contrastive",
-    "negatives": 4096,  # of the objective noise_contrastive
     "temperature": 0.07,
+    "negatives": 4096,
+    "loss_type": "nce",
     "memory_momentum": 0.5,
     "crop_scale": [0.08, 1.0],
     "flip_probability": 0.5,
@@ -40,9 +40,9 @@ RECIPE = {  # VISSL, pretrain/npid/npid_8gpu_resnet
 
 LEGAL = {  # values of these keys, see planning/recipe.py
     "embedding_size": "above 0",
-    "objective": ["noise_contrastive", "softmax"],
-    "negatives": "above 0",
     "temperature": "above 0",
+    "negatives": "above 0",
+    "loss_type": ["nce", "cross_entropy"],
     "memory_momentum": "0 to 1",
     "crop_scale": "[low, high] above 0 and at most 1",
     "flip_probability": "0 to 1",
@@ -99,18 +99,21 @@ class MemoryBank(nn.Module):
     Args:
         images: in the training set.
         size: of an embedding, D.
-        negatives: that an embedding is compared with; None for all images, the objective softmax.
+        negatives: that an embedding is compared with.
+        loss_type: "nce", telling data from noise by a partition constant (Wu et al. 2018, section 3.2), or
+            "cross_entropy", telling the image from its negatives, which needs no constant (van den Oord et al.
+            2018, eq. 4); VISSL's names.
 
     Attributes:
         embeddings: a row of D values for each image.
         partition: Wu et al.'s Z, the sum of exp(similarity / temperature) over the bank, estimated from the
-            first batch ever compared and then kept; 0 until then, and always where all images are compared.
+            first batch ever compared and then kept; 0 until then, and always without "nce".
         sample_negatives: (images, shape, generator) -> rows, replaceable.
     """
 
-    def __init__(self, images: int, size: int, negatives: int | None):
+    def __init__(self, images: int, size: int, negatives: int, loss_type: str = "nce"):
         super().__init__()
-        self.negatives = negatives
+        self.negatives, self.loss_type = negatives, loss_type
         self.sample_negatives = uniform_rows
         self.embeddings = Table(F.normalize(torch.randn(images, size), dim=1))
         self.register_buffer("partition", torch.zeros(()))
@@ -127,21 +130,31 @@ class MemoryBank(nn.Module):
         Returns:
             A scalar, the mean over the batch.
         """
-        if self.negatives is None:
-            bank = whole(self.embeddings.rows, self.embeddings.images)
-            return F.cross_entropy(z @ bank.mT / temperature, rows)
-        # each rank compares the whole batch with the rows that it has
-        batch_size, images = len(z), self.embeddings.images
-        z, rows = gather(z), gather(rows)
-        negatives = self.sample_negatives(images, (len(z), self.negatives), generator)
+        every, rows = gather(z), gather(rows)
+        negatives = self.sample_negatives(self.embeddings.images, (len(every), self.negatives), generator)
         candidates = torch.cat([rows[:, None], negatives.to(z.device, non_blocking=True)], dim=1)
+        if self.loss_type == "cross_entropy":
+            bank = whole(self.embeddings.rows, self.embeddings.images)
+            scores = similarities(z, bank, candidates[own_rows(z)]) / temperature
+            return F.cross_entropy(scores, torch.zeros_like(rows[: len(z)]))
+        return self._noise_contrastive(every, candidates, temperature) / len(z)
+
+    def _noise_contrastive(self, z: Tensor, candidates: Tensor, temperature: float) -> Tensor:
+        """Compute this rank's part of the noise-contrastive loss of the whole batch, summed.
+
+        Args:
+            z: B x D, of all ranks.
+            candidates: int64, B x (K + 1), rows of the bank, the images' own first.
+            temperature: divides the similarities.
+        """
+        images = self.embeddings.images
         scores = similarities(z, self.embeddings.rows, place(candidates)) / temperature
         mine = here(candidates)
         with torch.no_grad():
             estimate = total(scores[mine].exp().sum()) / candidates.numel() * images
             self.partition = torch.where(self.partition > 0, self.partition, estimate)
         own, negative = (scores[:, part][here(candidates[:, part])] for part in (0, slice(1, None)))
-        return noise_contrastive_loss(own, negative, self.partition, self.negatives / images) / batch_size
+        return noise_contrastive_loss(own, negative, self.partition, self.negatives / images)
 
     @torch.no_grad()
     def update(self, z: Tensor, rows: Tensor, momentum: float) -> None:
@@ -198,13 +211,13 @@ def memory_bank(algorithm: str, recipe: dict, images: int) -> MemoryBank:
     Raises:
         InputError: the number of negatives is below 1 or above the number of training images.
     """
-    negatives = recipe["negatives"] if recipe["objective"] == "noise_contrastive" else None
-    if negatives is not None and not 1 <= negatives <= images:
+    negatives = recipe["negatives"]
+    if not 1 <= negatives <= images:
         raise InputError(
             f"recipes: {algorithm}: negatives is {negatives}, "
             f"expected 1 to {images}, the number of training images"
         )
-    return MemoryBank(images, recipe["embedding_size"], negatives)
+    return MemoryBank(images, recipe["embedding_size"], negatives, recipe["loss_type"])
 
 
 ALGORITHM = NPID

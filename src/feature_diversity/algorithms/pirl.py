@@ -35,9 +35,9 @@ RECIPE = {  # VISSL, pretrain/pirl/pirl_jigsaw_4node_resnet50
     "factor": 1.0,
     "rate_update": "epoch",
     "embedding_size": 128,
-    "objective": "noise_contrastive",
-    "negatives": 32000,  # of the objective noise_contrastive
     "temperature": 0.07,
+    "negatives": 32000,
+    "loss_type": "nce",
     "memory_momentum": 0.5,
     "patches_weight": 0.5,  # of the patches' loss; the image's has the rest
     "grid": 3,
@@ -53,9 +53,9 @@ RECIPE = {  # VISSL, pretrain/pirl/pirl_jigsaw_4node_resnet50
 
 LEGAL = {  # values of these keys, see planning/recipe.py
     "embedding_size": "above 0",
-    "objective": ["noise_contrastive", "softmax"],
-    "negatives": "above 0",
     "temperature": "above 0",
+    "negatives": "above 0",
+    "loss_type": ["nce", "cross_entropy"],
     "memory_momentum": "0 to 1",
     "patches_weight": "0 to 1",
     "patch_size": "above 0",
