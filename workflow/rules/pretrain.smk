@@ -16,11 +16,11 @@ rule pretrain:
         DATA,
     output:
         models=MODELS,
-        histories=of_training(paths.HISTORY),
+        histories=of_job(paths.HISTORY),
     log:
-        f"{LOGS}/pretrain/{TRAINING}.log",
+        f"{LOGS}/pretrain/{JOB}.log",
     benchmark:
-        f"{BENCHMARKS}/pretrain/{TRAINING}.tsv"
+        f"{BENCHMARKS}/pretrain/{JOB}.tsv"
     conda:
         "../../envs/train.yaml"
     threads: 1
@@ -35,7 +35,7 @@ rule pretrain:
         gpus=untracked(config["gpus"]),
         nodes=untracked(NODES),
         options=untracked(config["training_options"]),
-        network=network,
+        network=networks,
         recipe=recipe,
         epochs=SNAPSHOTS,
         code=code("pretrain"),
