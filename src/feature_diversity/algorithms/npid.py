@@ -52,10 +52,12 @@ SMALL_IMAGES = {
     "batch_size": 128,  # more steps from few images
     "schedule": "cosine",  # in tens of epochs, a rate a tenth as high for 40 % of them learns too little
     "rate_update": "step",  # as a cosine over few epochs needs
-    # The loss sums over negatives. Their pull on a few hundred steps' still similar embeddings is what
-    # makes weights explode, so few of them, and of a softer temperature.
-    "negatives": 32,
-    "temperature": 0.2,
+    # An untrained network's embeddings are all alike: exp(similarity / temperature) is far above what it was
+    # over the random bank from which Z was estimated. A bank of a thousand images is full of such embeddings
+    # after an epoch, and the loss with Z rises from there.
+    "loss_type": "cross_entropy",
+    "negatives": 512,  # a large part of what such data sets have
+    "temperature": 0.1,  # as SimCLR's
     "crop_scale": [0.2, 1.0],  # 8 % of 32 x 32 pixels show nothing
 }
 VIEWS = {"image": 1}  # of each training image, for the estimate of costs
@@ -101,8 +103,8 @@ class MemoryBank(nn.Module):
         size: of an embedding, D.
         negatives: that an embedding is compared with.
         loss_type: "nce", telling data from noise by a partition constant (Wu et al. 2018, section 3.2), or
-            "cross_entropy", telling the image from its negatives, which needs no constant (van den Oord et al.
-            2018, eq. 4); VISSL's names.
+            "cross_entropy", telling the image from its negatives, which needs no constant (van den Oord et
+            al. 2018, eq. 4); the names are VISSL's.
 
     Attributes:
         embeddings: a row of D values for each image.

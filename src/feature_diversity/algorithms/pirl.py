@@ -70,8 +70,9 @@ LEGAL = {  # values of these keys, see planning/recipe.py
 SMALL_IMAGES = {
     "batch_size": 128,  # tens of thousands of images, not a million
     "rate_update": "step",  # as a cosine over few epochs needs
-    "negatives": 32,  # as for NPID: the loss sums over them, and there are only hundreds of steps
-    "temperature": 0.2,  # likewise
+    "loss_type": "cross_entropy",  # as for NPID
+    "negatives": 512,  # likewise
+    "temperature": 0.1,  # likewise
     "grid": 2,  # of nine patches of 32 x 32 pixels, none shows anything
     "patch_size": 14,  # of cells of 18 pixels: about VISSL's share
     "puzzle_size": 36,  # larger than the image's 32 by VISSL's 255 / 224

@@ -114,7 +114,7 @@ def add_training(parser: argparse.ArgumentParser) -> None:
 def trainings(
     parser: argparse.ArgumentParser, arguments: argparse.Namespace
 ) -> list[tuple[Network, dict[int, tuple[Path, Path]]]]:
-    """Each network with number of epochs -> model and history; ends with the usage if the options disagree."""
+    """Each network with number of epochs -> model, history; ends with the usage if the options disagree."""
     snapshots = len(arguments.network) * len(arguments.epochs)
     if not snapshots == len(arguments.models) == len(arguments.histories):
         parser.error("--epochs, --models and --histories must name as many snapshots of each network")

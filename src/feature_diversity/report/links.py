@@ -18,8 +18,8 @@ def links_of(runs: pd.DataFrame, folder: Path) -> dict[str, Any]:
     """The folder of each run, what could be linked, and which of that there is.
 
     Returns `folders`, a path relative to the page for each run; `templates`, name -> path with {run} or, for
-    files that all snapshots of a training or all seeds of a network share, {training} or {network} in it; `there`, uint32 in base64 whose bit i says
-    that a run has the i-th of them.
+    files that all snapshots of a training or all seeds of a network share, {training} or {network} in it;
+    `there`, uint32 in base64 whose bit i says that a run has the i-th of them.
     """
     folders = [folder_of(run) for run in runs[RUN].itertuples(index=False)]
     templates = {name: "{run}/" + name for name in FILES}
