@@ -26,6 +26,7 @@ from feature_diversity.data.sources import (
     digits,
     fashion_mnist,
     imagenet,
+    mnist_5k,
 )
 
 
@@ -48,7 +49,7 @@ def test_digits_come_without_a_test_set():
 
 
 def test_the_part_of_mnist_is_mlxtends():
-    source = mnist.load("nowhere")
+    source = mnist_5k.load("nowhere")
     assert source.images.shape == (5000, 1, 28, 28)
     assert source.images.dtype == np.uint8
     images, labels = mnist_data()
