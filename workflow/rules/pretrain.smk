@@ -24,6 +24,7 @@ rule pretrain:
     conda:
         "../../envs/train.yaml"
     threads: 1
+    priority: 1  # the longest jobs first, so that no core waits for the last of them
     resources:
         **GPUS,
         mem_mb=training_memory,
