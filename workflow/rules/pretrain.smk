@@ -21,10 +21,10 @@ rule pretrain:
         f"{LOGS}/pretrain/{JOB}.log",
     benchmark:
         f"{BENCHMARKS}/pretrain/{JOB}.tsv"
+    priority: 1  # the longest jobs first, so that no core waits for the last of them
     conda:
         "../../envs/train.yaml"
     threads: 1
-    priority: 1  # the longest jobs first, so that no core waits for the last of them
     resources:
         **GPUS,
         mem_mb=training_memory,
