@@ -104,9 +104,9 @@ mirroring; "LARC 10" is a rate of 10.
 | jigsaw | 11 | SGD 0.1, patches of 16 from 36 pixels, batches of 64 (chosen) | 21.5 | 23.4 |
 | jigsaw | 12 | the same, 12 epochs | 22.7 | 22.2 |
 
-Of 16 x 16 pixels, the stem and the pooling leave 4 x 4 positions, of 32 x 32 they leave 8 x 8. SimCLR (LARC 10,
-crops from 40 %, 2,048 images, 10 epochs) ended at 9.3 with 32 pixels in 10.5 s, at 10.8 with 24 pixels in 8.6 s, and
-at 12.4 with 16 pixels and batches of 64 in 8.8 s.
+Of 16 x 16 pixels, the stem and the pooling leave 4 x 4 positions, of 32 x 32 they leave 8 x 8. SimCLR
+(LARC 10, crops from 40 %, 2,048 images, 10 epochs) ended at 9.3 with 32 pixels in 10.5 s, at 10.8 with 24
+pixels in 8.6 s, and at 12.4 with 16 pixels and batches of 64 in 8.8 s.
 """
 
 
