@@ -10,9 +10,9 @@ APART, TOGETHER = "schedule: trajectory", "schedule: trajectory\nseeds: together
 FINISHED = "this training is finished already"
 
 
-def evaluate(checkout: Checkout) -> None:
-    """Train the tiny study's supervised network, with the study's seeds, and evaluate it."""
-    run = "results/tiny/supervised/resnet14_w0.125_batchnorm_ep2_seed1"
+def evaluate(checkout: Checkout, seed: int) -> None:
+    """Train the tiny study's supervised network of a seed, and evaluate it."""
+    run = f"results/tiny/supervised/resnet14_w0.125_batchnorm_ep2_seed{seed}"
     result = checkout.snakemake(f"{run}/linear.json", f"{run}/energy.csv")
     assert result.returncode == 0, result.stdout
 
@@ -30,13 +30,13 @@ def test_seeds_together_are_one_job_each_training_found_again_and_the_same_bits(
     apart, together = checkouts
     together.edit("workflow/studies/tiny.yaml", APART, TOGETHER)
     for checkout in checkouts:
-        evaluate(checkout)  # a study of one seed
+        evaluate(checkout, 1)  # a study of one seed
     log = together.results / "logs" / "pretrain" / "supervised" / "resnet14_w0.125_batchnorm.log"
     assert FINISHED not in log.read_text()
 
     together.edit("workflow/studies/tiny.yaml", "seed: 1", "seed: [1, 2]")
     assert together.planned()["pretrain"] == 2  # networks
-    evaluate(together)
+    evaluate(together, 2)
     assert log.read_text().count(FINISHED) == 1  # the first seed's training
     assert len(files(together, "energy.csv")) == 4  # two seeds, before and after training
     for name in ("model.safetensors", "linear.json", "energy.csv"):
