@@ -29,6 +29,7 @@ include: f"workflow/rules/{MAKER}.smk"
 include: "workflow/rules/extract.smk"
 include: "workflow/rules/energy.smk"
 include: "workflow/rules/linear_eval.smk"
+include: "workflow/rules/pixels.smk"
 include: "workflow/rules/tabulate.smk"
 include: "workflow/rules/claims.smk"
 include: "workflow/rules/predict.smk"
@@ -49,6 +50,7 @@ rule all:
         of_study(paths.ENERGY),
         of_study(paths.MEASURES),
         LINEAR,
+        PIXELS,
 
 
 onsuccess:

@@ -70,6 +70,13 @@ def _torch_settings():
 
 
 @pytest.fixture(scope="session")
+def shared(tmp_path_factory, worker_id) -> Path:
+    """A temporary folder that all processes of this run of the tests have in common."""
+    own = tmp_path_factory.getbasetemp()
+    return own if worker_id == "master" else own.parent
+
+
+@pytest.fixture(scope="session")
 def digits(tmp_path_factory) -> Path:
     """A prepared data set of 64 training, 60 validation and 80 test images, 30 of them held out."""
     path = tmp_path_factory.mktemp("digits") / "data.safetensors"

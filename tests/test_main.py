@@ -1,8 +1,10 @@
 """The command line, and the list of stages that it, the rules and the files agree on."""
 
 import re
+import subprocess
 
 import pytest
+from support.helps import helps
 from support.paths import ROOT, SOURCE
 
 from feature_diversity.base.stages import COMMANDS, MAKERS, STAGES
@@ -55,9 +57,17 @@ def test_every_engine_has_a_stage():
     assert set(MAKERS.values()) <= set(STAGES)
 
 
-@pytest.mark.parametrize("name", [name for name in STAGES if name not in ("vissl", "zoo")])
-def test_a_stage_tells_its_options(command, name):
-    done = command(name, "--help")
+TOLD = [name for name in STAGES if name not in ("vissl", "zoo")]
+
+
+@pytest.fixture(scope="module")
+def told() -> dict[str, subprocess.CompletedProcess]:
+    return helps(TOLD, SOURCE)
+
+
+@pytest.mark.parametrize("name", TOLD)
+def test_a_stage_tells_its_options(told, name):
+    done = told[name]
     assert done.returncode == 0
     assert done.stdout.startswith(f"usage: feature_diversity {name} ")
 

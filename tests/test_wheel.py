@@ -9,6 +9,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from support.helps import helps
 from support.paths import ROOT
 
 BUILD = "import setuptools.build_meta as backend; backend.build_wheel('dist')"
@@ -52,8 +53,9 @@ def test_its_console_script_ends_with_the_exit_code_of_main(site: Path):
 def test_every_command_starts(site: Path):
     names = re.findall(r"^  (\w+) ", run(site, "--help").stdout, re.MULTILINE)
     assert {"pretrain", "energy", "report", "plan", "export"} <= set(names)
-    for name in names:
-        result = run(site, name, "--help")
+    results = helps(names, site)
+    assert set(results) == set(names)
+    for result in results.values():
         assert result.returncode == 0, result.stderr
         assert result.stdout.startswith("usage:")
 

@@ -227,6 +227,19 @@ def test_what_a_test_cannot_find_is_said_first():
     assert row["note"].startswith("With these seeds the test finds, with a power of 80 %, only effects from")
 
 
+@pytest.mark.parametrize("claim", ["C08", "C25"])
+def test_that_so_few_seeds_cannot_show_absence_is_said_first(claim):
+    note = verdict(SCENARIOS[claim](0), claim)["note"]
+    assert note.startswith("Absence (rho within +-0.3) is shown with a power of 80 % by about")
+
+
+@pytest.mark.parametrize("claim", ["C18", "C21"])
+def test_five_seeds_show_that_an_algorithm_is_most_diverse_on_the_average_of_layers(claim):
+    rows = [verdict(SCENARIOS[claim](2, draw=draw), claim) for draw in range(10)]
+    assert sum(row["verdict"] == "supported" for row in rows) >= 8
+    assert max(row["smallest_sd"] for row in rows) < 2
+
+
 def test_snapshots_of_one_schedule_are_told():
     names = ("C06", "C09", "C10", "C11", "C13", "C14")
     for schedule, told in (("trajectory", True), ("budget", False)):

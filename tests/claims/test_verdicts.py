@@ -20,6 +20,7 @@ from feature_diversity.claims.evidence import (
 )
 from feature_diversity.claims.judge import JUDGES
 from feature_diversity.claims.runs import Runs
+from feature_diversity.statistics.multiplicity import ALPHA
 
 LARGE = 8  # standard deviations between seeds
 NEVER_BY_TESTS = {"C35", "C36"}
@@ -54,9 +55,10 @@ def test_a_false_claim_is_contradicted(claim):
 @pytest.mark.parametrize("claim", ["C08", "C25"])
 def test_that_nothing_is_correlated_takes_the_seeds_that_the_note_says(claim):
     few, many = (evidence(claim, SCENARIOS[claim](LARGE, seed=list(range(n)))) for n in (5, 40))
-    assert few.p > paper.ALPHA
-    assert few.note.startswith("absence (rho within +-0.3) is shown with a power of 80 % by about")
+    assert few.p > ALPHA
+    assert few.limit.startswith("absence (rho within +-0.3) is shown with a power of 80 % by about")
     assert 5 < few.seeds_needed < 40
+    assert not many.limit
     assert decide(many.p, many.p_opposed) == SUPPORTED
 
 
@@ -78,14 +80,14 @@ def test_one_seed_tests_nothing(claim):
 def test_without_an_effect_few_tables_support_a_claim(claim):
     scenario = EDGES.get(claim, SCENARIOS[claim])
     p = np.array([evidence(claim, scenario(0, draw=draw)).p for draw in range(30)])
-    assert np.sum(p <= paper.ALPHA) < 7
+    assert np.sum(p <= ALPHA) < 7
 
 
 @pytest.mark.parametrize("claim", ["C03", "C11"])
 def test_snapshots_of_one_training_are_not_taken_for_many_runs(claim):
     found = [evidence(claim, SCENARIOS[claim](0, draw=draw, snapshots=True)) for draw in range(30)]
-    assert sum(e.p <= paper.ALPHA for e in found) < 7
-    assert sum(e.p_opposed <= paper.ALPHA for e in found) < 7
+    assert sum(e.p <= ALPHA for e in found) < 7
+    assert sum(e.p_opposed <= ALPHA for e in found) < 7
 
 
 def test_the_effect_is_the_true_one_and_lies_in_its_interval():

@@ -45,28 +45,39 @@ CLOSURES = {
     "base.run data.augment evaluation evaluation.knn evaluation.linear evaluation.logistic "
     "evaluation.probes evaluation.sgd_protocol measures measures.readings stages.linear_eval "
     "training training.optim ",
+    "stages.pixels": f"{LOADING} "
+    "base.run data.augment data.sizes data.splits evaluation evaluation.knn evaluation.linear "
+    "evaluation.logistic evaluation.pixels evaluation.probes evaluation.sgd_protocol measures "
+    "measures.readings stages.pixels training training.optim ",
     "stages.tabulate": "base base.reading base.run results results.collect "
-    "results.early_stopping stages.tabulate ",
+    "results.early_stopping results.gates results.initial stages.tabulate statistics "
+    "statistics.proportions ",
     "stages.claims": "base base.layers base.reading base.run claims claims.cells "
     "claims.evidence claims.figure1 claims.figure2 claims.figure3 claims.figure4 "
-    "claims.judge claims.kinds claims.kinds.comparisons claims.kinds.layers "
+    "claims.gated claims.judge claims.kinds claims.kinds.comparisons claims.kinds.layers "
     "claims.kinds.relations claims.kinds.stopping claims.kinds.trends claims.overall "
-    "claims.paper claims.readings claims.runs results results.table stages.claims "
-    "statistics statistics.contrasts statistics.groups statistics.rank_correlation ",
+    "claims.paper claims.readings claims.runs results results.gates results.table "
+    "stages.claims statistics statistics.contrasts statistics.groups "
+    "statistics.multiplicity statistics.noise statistics.proportions "
+    "statistics.rank_correlation ",
     "stages.predict": "base base.reading base.run prediction prediction.agreement "
     "prediction.answer prediction.information prediction.measures prediction.pairs "
     "prediction.pooled prediction.predict prediction.regression prediction.resampling "
     "prediction.result prediction.runs prediction.selection prediction.study results "
-    "results.table stages.predict statistics statistics.groups statistics.intraclass ",
+    "results.gates results.table stages.predict statistics statistics.groups "
+    "statistics.intraclass statistics.proportions ",
     "stages.figures": "base base.layers base.reading base.run figures figures.captions "
     "figures.draw figures.drawing figures.further figures.heat_map figures.paper "
-    "figures.prediction figures.relations figures.seeds figures.size figures.style "
-    "prediction prediction.answer prediction.result results results.table stages.figures ",
-    "stages.summary": "base base.run results results.text stages.summary ",
+    "figures.prediction figures.references figures.relations figures.seeds figures.size "
+    "figures.style prediction prediction.answer prediction.result results results.gates "
+    "results.table stages.figures statistics statistics.proportions ",
+    "stages.summary": "base base.reading base.run results results.gates results.text "
+    "stages.summary statistics statistics.multiplicity statistics.proportions ",
     "stages.report": "base base.layers base.reading base.run claims claims.paper figures "
     "figures.captions figures.style prediction prediction.answer prediction.result report "
     "report.behind report.chart report.columns report.content report.links report.missing "
-    "report.page report.verdicts results results.table stages.report ",
+    "report.page report.verdicts results results.gates results.table results.text "
+    "stages.report statistics statistics.multiplicity statistics.proportions ",
 }
 
 MODULE = '''
@@ -446,6 +457,7 @@ def test_other_names_for_what_is_imported_make_nothing_anew(known, copied):
 
 
 TRAINED = set(TRAININGS)
+EVALUATED = {"stages.linear_eval", "stages.pixels"}
 
 
 @pytest.mark.parametrize(
@@ -473,7 +485,12 @@ TRAINED = set(TRAININGS)
         ("algorithms/_kmeans.py", "ROWS = 65536", "ROWS = 32768", {"deepclusterv2"}),
         ("algorithms/deepclusterv2.py", "@torch.no_grad()", "@torch.enable_grad()", {"deepclusterv2"}),
         ("training/step.py", "loss.backward()", "(2 * loss).backward()", TRAINED),
-        ("training/optim.py", "(1 + math.cos(", "(1 - math.cos(", TRAINED | {"stages.linear_eval"}),
+        (
+            "training/optim.py",
+            "(1 + math.cos(",
+            "(1 - math.cos(",
+            TRAINED | {"stages.linear_eval", "stages.pixels"},
+        ),
         ("networks/resnet.py", "width: float = 1", "width: float = 2", "networks.resnet"),
         ("data/augment.py", "/ 255", "/ 256", "data.augment"),
         ("measures/energy.py", '"chordal"', '"chord"', {"stages.energy"}),

@@ -224,3 +224,29 @@ def test_an_empty_table_of_verdicts_still_makes_a_page(table, tmp_path):
                  "--figures", "none", "--output", str(page),
                  "--provenance", str(tmp_path / "p")])  # fmt: skip
     assert "The table of verdicts is empty" in page.read_text()
+
+
+# --- gates ---
+
+
+def test_the_page_opens_with_what_fails_a_gate_and_the_verdicts_that_hang_on_it(table, tmp_path):
+    fails = (table["algorithm"] == "rotnet") & (table["epochs"] > 0)
+    table = table.assign(gate_loss=fails.map({True: "fails", False: "passes"}))
+    text = make_report(table, tmp_path).read_text()
+    told = re.search(r'<p class="warning" id="gates">(.*?)</p>', text)[1]
+    count = (
+        "3 of 24 trained runs are of trainings that fail a gate (a loss that did not fall: 3). Without them"
+    )
+    assert told.startswith(count)
+    verdicts = pd.read_csv(tmp_path / "claims.csv").query("headline")
+    differ = verdicts[verdicts["verdict"] != verdicts["verdict_gated"]]
+    assert len(differ)
+    assert text.count("gated: ") == len(differ)
+    page, _ = columns.columns_of(table, table.drop_duplicates(RUN).sort_values(RUN, ignore_index=True))
+    assert page["names"]["gate_loss"]["levels"] == ["fails", "passes"]
+
+
+def test_a_page_of_trainings_that_fail_nothing_says_nothing_of_gates(table, tmp_path):
+    text = make_report(table, tmp_path).read_text()
+    assert 'id="gates"' not in text
+    assert "gated: " not in text

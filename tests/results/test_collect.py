@@ -1,6 +1,7 @@
 import csv
 import itertools
 import json
+import re
 from dataclasses import asdict
 
 import pandas as pd
@@ -8,7 +9,9 @@ import pytest
 
 from feature_diversity.algorithms import build
 from feature_diversity.base.errors import InputError
+from feature_diversity.base.paths import CHECKOUT
 from feature_diversity.base.run import Run
+from feature_diversity.measures.of_layers import ENERGY_COLUMNS, MEASURE_COLUMNS
 from feature_diversity.networks import model
 from feature_diversity.networks.resnet import resnet
 from feature_diversity.planning.recipe import recipe
@@ -30,8 +33,13 @@ BEFORE = [
     "error_source",
     *("test_error", "val_error", "test_top1", "test_top5", "val_top1", "val_top5", "protocol", "penalty"),
 ]
-STOPPING = ["knn_test_error", "early_stopped", "stopping_rule"]
-LAST = ["layer_test_error", "layer_val_error"]
+STOPPING = [
+    *("n_test", "test_error_se", "knn_test_error", "schedule", "pixel_error", "chance_error"),
+    *("first_loss", "final_loss", "loss_noise", "early_stopped", "stopping_rule"),
+    *("gate_loss", "gate_untrained", "gate_pixels", "gate_head"),
+]
+LAST = ["layer_test_error", "layer_val_error", "delta_mean_cosine", "delta_rankme"]
+LOSSES = [9, 5, 4, 3, 2.5]
 
 
 def write_run(folder, run):
@@ -49,6 +57,7 @@ def write_run(folder, run):
     model.write(folder / "model.safetensors", trunk, head, facts)
     linear = dict.fromkeys(BEFORE[-8:-2], 0.5) | {"protocol": "cached", "penalty": 0.1}
     linear |= {"test_error": run.epochs / 10, "n_test": 80, "knn_test_error": 0.7}
+    (folder / "history.csv").write_text("\n".join(["loss", *map(str, LOSSES[: run.epochs])]) + "\n")
     linear["layers"] = {"conv1": {"test_error": 0.8, "val_error": 0.9}}
     (folder / "linear.json").write_text(json.dumps(linear))
     layers = [("conv1", "flatten"), ("conv1", "gap"), ("head", "flatten")]
@@ -75,12 +84,14 @@ def arguments(results, **changes):
     values = {"figures": FIGURES, "runs": [GRID], "error_source": "measured"}
     values |= {"early_stopping": {"rule": "validation", "patience": 1}}
     values |= changes
+    (results / "pixels.json").write_text(json.dumps({"test_error": 0.6, "chance_error": 0.9}))
     return [
         *("--results", str(results), "--csv", str(results / "results.csv")),
         *("--parquet", str(results / "results.parquet")),
         *("--early-stopping", json.dumps(values["early_stopping"])),
         *("--figures", json.dumps(values["figures"]), "--runs", json.dumps(values["runs"])),
-        *("--error-source", values["error_source"]),
+        *("--error-source", values["error_source"], "--schedule", "trajectory"),
+        *(("--pixels", str(results / "pixels.json")) if values["error_source"] == "measured" else ()),
     ]
 
 
@@ -184,6 +195,9 @@ def test_published_errors_need_no_linear_evaluation_and_say_so(results):
     assert set(table["error_source"]) == {"published"}
     assert set(table["test_error"]) == {0.25}
     assert set(table["test_top1"]) == {0.75}
+    for column in ("test_error_se", "pixel_error", "chance_error", "final_loss"):
+        assert table[column].isna().all()
+    assert set(table.loc[table["epochs"] > 0, "gate_loss"]) == {"unknown"}
     assert table["val_error"].isna().all()  # nothing was validated, so nothing may be chosen by it
 
 
@@ -268,3 +282,51 @@ def test_a_table_without_a_column_is_named(results):
     pd.read_csv(path).drop(columns="energy").to_csv(path, index=False)
     with pytest.raises(InputError, match=r"energy\.csv has no column energy"):
         stage.main(arguments(results))
+
+
+def test_losses_are_of_the_first_and_the_last_epoch_and_an_untrained_network_has_none(table):
+    losses = table.drop_duplicates("epochs").set_index("epochs")[["first_loss", "final_loss"]]
+    assert losses.loc[5].tolist() == [9, 2.5]
+    assert losses.loc[0].isna().all()
+
+
+def test_the_standard_error_is_that_of_the_test_images(table):
+    rows = table.drop_duplicates("epochs").set_index("epochs")
+    assert rows.loc[5, "test_error_se"] == pytest.approx((0.5 * 0.5 / 80) ** 0.5)
+
+
+def test_errors_without_a_network_are_the_same_in_every_row(table):
+    assert set(table["pixel_error"]) == {0.6}
+    assert set(table["chance_error"]) == {0.9}
+    assert set(table["schedule"]) == {"trajectory"}
+
+
+def test_measures_lose_their_value_before_training(table):
+    rows = table[(table["epochs"] == 5) & (table["layer"] == "head")]
+    assert set(rows["delta_rankme"]) == {50}
+
+
+def test_a_history_of_another_length_is_named(results):
+    (results / RUN.folder / "history.csv").write_text("loss\n9\n")
+    with pytest.raises(InputError, match=r"history\.csv has 1 rows, expected the losses of 5 epochs; delete"):
+        stage.main(arguments(results))
+
+
+def test_a_missing_history_is_named(results):
+    (results / RUN.folder / "history.csv").unlink()
+    with pytest.raises(InputError, match=r"history\.csv cannot be read .*; delete it"):
+        stage.main(arguments(results))
+
+
+def test_an_error_of_pixels_without_its_keys_is_named(results):
+    given = arguments(results)
+    (results / "pixels.json").write_text("{}")
+    with pytest.raises(InputError, match=r"pixels\.json has no test_error, chance_error; delete it"):
+        stage.main(given)
+
+
+def test_every_column_is_explained_beside_the_results(table):
+    explained = set(re.findall(r"`(\w+)`", (CHECKOUT / "results" / "README.md").read_text()))
+    columns = {*table, *ENERGY_COLUMNS, *MEASURE_COLUMNS}
+    assert {column for column in columns if not column.startswith("delta_")} <= explained
+    assert "delta_NAME" in explained

@@ -61,9 +61,10 @@ def test_the_summary_is_written_or_printed(csv, claims, tmp_path, capsys):
 
 def test_verdicts_are_counted_and_each_claim_has_a_line(claims):
     lines = summary.verdicts(pd.read_csv(claims), claims).splitlines()
-    assert lines[:4] == [
+    assert lines[:5] == [
         "The paper's 3 claims:",
         "  by tests: 1 supported",
+        "    (of 1 tests at 5 % a direction, chance alone supports up to 0.05 and contradicts as many)",
         "  by definition: 1 by definition",
         "  not testable: 1 not testable",
     ]
@@ -72,3 +73,29 @@ def test_verdicts_are_counted_and_each_claim_has_a_line(claims):
     assert second.split()[:4] == ["C02", "not", "testable", "A"]
     assert max(map(len, lines)) <= 100
     assert str(claims) in lines[-1]
+
+
+def test_what_fails_a_gate_is_counted_beside_the_errors(csv):
+    table = pd.read_csv(csv).assign(pixel_error=0.25, chance_error=0.9)
+    fails = (table["seed"] == 2) & (table["epochs"] > 0)
+    table["gate_loss"] = fails.map({True: "fails", False: "passes"})
+    text = summary.summarise(table, csv, csv.parent / "figures")
+    assert "Without a network: raw pixels 25.0, chance 90.0" in text
+    assert "1 of 2 trained runs are of trainings that fail a gate (a loss that did not fall: 1)." in text
+
+
+def test_a_table_without_pixels_and_gates_says_nothing_of_them(csv):
+    text = summary.summarise(pd.read_csv(csv), csv, csv.parent / "figures")
+    assert "Without a network" not in text
+    assert "fail a gate" not in text
+
+
+def test_verdicts_that_hang_on_what_fails_a_gate_are_told(claims):
+    table = pd.read_csv(claims)
+    assert "gate" not in summary.verdicts(table.assign(verdict_gated=table["verdict"]), claims)
+    gated = table["verdict"].replace({"supported": "undecided"})
+    text = summary.verdicts(table.assign(verdict_gated=gated), claims)
+    told = "Without trainings that fail a gate the verdict changes on C01 from supported to undecided."
+    assert told in text.splitlines()
+    text = summary.verdicts(table.assign(verdict_gated="not testable"), claims)
+    assert "Without trainings that fail a gate nothing is left to be judged." in text.splitlines()

@@ -94,3 +94,22 @@ def test_false_positives_are_as_many_as_the_level_says():
     network = np.repeat([0, 1, 2], 5)
     p = [CellMeans(RNG.normal(0, 1, (15, 4)).cumsum(axis=1), network).test(weights).p[0] for _ in range(2000)]
     assert np.mean(np.array(p) <= 0.05) == pytest.approx(0.05, abs=0.02)
+
+
+@pytest.mark.parametrize("contrast", [[[1, -1], [0, 0], [0, 0]], [[1, 0], [-1, 0], [0, 0]]])
+def test_a_network_that_scatters_more_than_the_others_brings_its_own_noise(contrast):
+    """As often a false positive as the level says, where the pooled variance makes 8 to 15 %."""
+    rng, network = np.random.default_rng(0), np.repeat([0, 1, 2], 5)
+    scale = np.where(np.any(np.array(contrast), axis=1), 2.0, 0.5)[network, None]
+    tables = [CellMeans(scale * rng.standard_normal((15, 2)), network) for _ in range(1500)]
+    weights = np.array(contrast, dtype=float)[None]
+    assert np.mean([cells.test(weights).p[0] <= 0.05 for cells in tables]) < 0.07
+    assert np.mean([cells.test(weights, pooled=True).p[0] <= 0.05 for cells in tables]) > 0.07
+
+
+def test_own_noise_is_welchs():
+    high, low, others = RNG.normal(0, 10, 5), RNG.normal(0, 10, 4), RNG.normal(0, 0.1, 8)
+    values = np.concatenate([high, low, others])[:, None]
+    found = one(values, [0] * 5 + [1] * 4 + [2] * 8, [[1], [-1], [0]])
+    expected = stats.ttest_ind(high, low, equal_var=False, alternative="greater")
+    assert found[2:] == pytest.approx((expected.df, expected.pvalue))

@@ -1,6 +1,7 @@
 """A checkout of the project in a temporary folder, to run the real Snakemake in and to edit."""
 
 import atexit
+import fcntl
 import json
 import os
 import re
@@ -17,6 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 SERVER = Path(__file__).with_name("snakemake_server.py")
 PARTS = ("Snakefile", "config.yaml", "workflow", "envs", "src")
+PRINTED = "printed.txt"
 
 
 def environment() -> dict[str, str]:
@@ -57,6 +59,29 @@ class Checkout:
             copy(ROOT / part, folder / part)
         shutil.copy2(ROOT / "tests" / "workflow" / "tiny.yaml", folder / "workflow" / "studies")
         return cls(folder)
+
+    @classmethod
+    def finished(cls, folder: Path, shared: Path) -> "Checkout":
+        """Copy a checkout whose tiny study is finished to `folder`.
+
+        shared: a folder that all tests have in common. The study is made there once, by who comes first.
+        """
+        made, part = shared / "finished", shared / "unfinished"
+        with open(shared / "finished.lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not made.exists():
+                part.mkdir()
+                result = cls.make(part).snakemake("--printshellcmds")
+                assert result.returncode == 0, result.stdout
+                (part / PRINTED).write_text(result.stdout)
+                part.rename(made)
+        subprocess.run(["cp", "--archive", f"{made}/.", folder], check=True)  # with times, and links as links
+        return cls(folder)
+
+    @property
+    def printed(self) -> str:
+        """What Snakemake printed when it made the finished study."""
+        return (self.folder / PRINTED).read_text()
 
     @property
     def results(self) -> Path:

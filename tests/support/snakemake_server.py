@@ -4,6 +4,7 @@ A connection sends a folder, arguments and an environment as one line of JSON. I
 and at the end a zero byte and the exit code.
 """
 
+import gc
 import json
 import os
 import sys
@@ -36,5 +37,6 @@ class Server(ForkingMixIn, UnixStreamServer):
 
 
 if __name__ == "__main__":
+    gc.freeze()  # lest each fork looks for garbage in all of Snakemake
     with Server(sys.argv[1], Run) as server:
         server.serve_forever()

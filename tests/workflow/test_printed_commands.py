@@ -43,11 +43,9 @@ def by_hand(command: str, folder: Path) -> subprocess.CompletedProcess:
 
 
 @pytest.fixture(scope="module")
-def replay(tmp_path_factory: pytest.TempPathFactory) -> Replay:
-    checkout = Checkout.make(tmp_path_factory.mktemp("checkout"))
-    result = checkout.snakemake("--printshellcmds", "--cores", "1")
-    assert result.returncode == 0, result.stdout
-    printed = re.findall(r"^Shell command: (?!None$)(.+)$", result.stdout, re.MULTILINE)
+def replay(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Replay:
+    checkout = Checkout.finished(tmp_path_factory.mktemp("checkout"), shared)
+    printed = re.findall(r"^Shell command: (?!None$)(.+)$", checkout.printed, re.MULTILINE)
     copy = Checkout.make(tmp_path_factory.mktemp("copy"))
     commands: dict[str, list[str]] = {}
     errors: dict[str, str] = {}
@@ -84,6 +82,7 @@ OF_STAGE: dict[str, Callable[[Path], bool]] = {
     "extract": lambda path: paths.FEATURES in path.parts,
     "energy": lambda path: path.name in (paths.ENERGY, paths.MEASURES),
     "linear_eval": lambda path: path.name == paths.LINEAR,
+    "pixels": lambda path: path.name == paths.PIXELS,
     "tabulate": lambda path: path.name in (paths.RESULTS_CSV, paths.RESULTS_PARQUET),
     "claims": lambda path: path.name == paths.CLAIMS,
     "predict": lambda path: path.name == paths.PREDICTION,

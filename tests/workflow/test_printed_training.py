@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,15 +14,15 @@ pytestmark = pytest.mark.workflow
 RUN = "results/tiny/supervised/resnet14_w0.125_batchnorm_ep2_seed1"
 
 
-def test_the_printed_command_trains_on_two_processes(tmp_path: Path):
-    checkout = Checkout.make(tmp_path)
+def test_the_printed_command_trains_on_two_processes(tmp_path: Path, shared: Path):
+    checkout = Checkout.finished(tmp_path, shared)
     checkout.edit("config.yaml", "gpus: 0\n", "gpus: 2\n")
-    assert checkout.snakemake("results/tiny/data.safetensors").returncode == 0
+    shutil.rmtree(checkout.results / "trainings")  # else it is found there again
+    shutil.rmtree(checkout.results / "supervised")
     result = checkout.snakemake("--dry-run", "--printshellcmds", f"{RUN}/model.safetensors")
     [command] = re.findall(r"^Shell command: (.* pretrain .*)$", result.stdout, re.MULTILINE)
     assert " --gpus 2 --nodes 1 " in command
     log = tmp_path / re.search(r"> (\S+) 2>&1$", command)[1]
-    log.parent.mkdir(parents=True)
     environment = [f"PATH={Path(sys.executable).parent}:/usr/bin:/bin", f"PYTHONPATH={tmp_path / 'src'}"]
     shell = ["env", "-i", *environment, "bash", "--noprofile", "--norc", "-c", command]
     assert subprocess.run(shell, cwd=tmp_path, check=False).returncode == 0, log.read_text()

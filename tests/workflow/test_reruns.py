@@ -18,11 +18,8 @@ TABLES = {"tabulate": 1, "claims": 1, "predict": 1, "figures": 1, "report": 1, "
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
-    checkout = Checkout.make(tmp_path_factory.mktemp("checkout"))
-    result = checkout.snakemake()
-    assert result.returncode == 0, result.stdout
-    return checkout
+def finished(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    return Checkout.finished(tmp_path_factory.mktemp("checkout"), shared)
 
 
 @pytest.fixture
@@ -151,6 +148,11 @@ def test_a_new_width_adds_only_its_own_runs(checkout: Checkout):
 def test_a_new_meaning_of_the_energy_reruns_energies_alone(checkout: Checkout):
     checkout.edit("src/feature_diversity/measures/energy.py", "CROWDED = 8", "CROWDED = 9")
     assert checkout.planned() == {"energy": 2} | TABLES
+
+
+def test_a_new_meaning_of_the_error_of_pixels_reruns_it_alone(checkout: Checkout):
+    checkout.edit("src/feature_diversity/evaluation/pixels.py", "SIDE = 32", "SIDE = 16")
+    assert checkout.planned() == {"pixels": 1} | TABLES
 
 
 def test_a_fresh_checkout_that_is_given_the_results_has_nothing_to_do(finished: Checkout, tmp_path: Path):

@@ -7,7 +7,9 @@
 
 import os
 from functools import cache
+from inspect import signature
 from pathlib import Path
+from shlex import join, split
 
 sys.path.insert(0, str(Path(workflow.basedir) / "src"))
 
@@ -78,14 +80,22 @@ def of_study(file):
 
 
 MODELS = of_job(paths.MODEL)
-LINEAR = of_study(paths.LINEAR) if study.error_source == "measured" else []
+MEASURED = study.error_source == "measured"
+LINEAR = of_study(paths.LINEAR) if MEASURED else []
+PIXELS = f"{RESULTS}/{paths.PIXELS}" if MEASURED else []
+
+
+def at_hand(function):
+    """The function with its signature kept: Snakemake asks for it three times a job, which took a tenth of a plan."""
+    function.__signature__ = signature(function)
+    return function
 
 
 def code(stage):
     """Digest of a stage's code and, of networks trained by it, of the run's algorithm."""
     if study.engine != "native":
         return settings.digest_of(study, stage)
-    return lambda wildcards: settings.digest_of(study, stage, wildcards.algorithm)
+    return at_hand(lambda wildcards: settings.digest_of(study, stage, wildcards.algorithm))
 
 
 def environment(name):
@@ -93,16 +103,17 @@ def environment(name):
     return lock_digest(ROOT / "envs" / f"{name}.lock")
 
 
-def untracked(value):
-    """A param whose value changes no result: Snakemake compares none that is derived from the job's threads."""
-    return lambda wildcards, threads: value
+def untracked(*words):
+    """A param of options that change no result: Snakemake compares none that is derived from the job's output."""
+    given = join(map(str, words))
+    return at_hand(lambda wildcards, output: given)
 
 
-DATA_FOLDER = untracked(config["data"])
+FOLDER = ["--folder", config["data"]]
 
 # Where trainings are kept: the study's own store, or one that it shares with others
-STORE = untracked(config["shared_trainings"] or f"{RESULTS}/{paths.TRAININGS}")
-SHARED = untracked("--shared" if config["shared_trainings"] else "")
+STORE = ["--store", config["shared_trainings"] or f"{RESULTS}/{paths.TRAININGS}"]
+STORE += ["--shared"] if config["shared_trainings"] else []
 
 
 def networks_of(wildcards):
@@ -113,6 +124,7 @@ def networks_of(wildcards):
     return [Network(**values, seed=seed) for seed in seeds]
 
 
+@at_hand
 def networks(wildcards):
     """The networks of the job's trainings, each as JSON."""
     return [as_json(vars(network)) for network in networks_of(wildcards)]
@@ -121,6 +133,7 @@ def networks(wildcards):
 recipe_of = cache(study.recipe_of)
 
 
+@at_hand
 def recipe(wildcards):
     """The hyper-parameters of the training's algorithm, as JSON."""
     return as_json(recipe_of(wildcards.algorithm))
@@ -135,21 +148,25 @@ def training_of(wildcards):
 # What jobs ask for; more when one is tried again.
 
 
+@at_hand
 def training_memory(wildcards, attempt):
     """Memory for a training, in MB."""
     return settings.training_memory(study, config, *training_of(wildcards)) * attempt
 
 
+@at_hand
 def training_minutes(wildcards, attempt):
     """Time for the job's trainings, in minutes."""
     return settings.training_minutes(study, config, *training_of(wildcards)) * len(SEEDS) * attempt
 
 
+@at_hand
 def extraction_memory(wildcards, attempt):
     """Memory for the features of a network, in MB."""
     return settings.extraction_memory(study, networks_of(wildcards)[0]) * attempt
 
 
+@at_hand
 def linear_evaluation_memory(wildcards, attempt):
     """Memory for the linear evaluation of a network, in MB."""
     return settings.linear_evaluation_memory(study, networks_of(wildcards)[0]) * attempt

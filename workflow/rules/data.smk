@@ -16,10 +16,10 @@ rule data:
         mem_mb=4000,
         runtime=60,
     params:
-        folder=DATA_FOLDER,
+        machine=untracked(*FOLDER),
         dataset=as_json(study.dataset),
         code=settings.digest_of(study, "data"),
         environment=environment("train"),
     shell:
-        "python -m feature_diversity data --folder {params.folder:q} --dataset {params.dataset:q} "
+        "python -m feature_diversity data {params.machine} --dataset {params.dataset:q} "
         "--output {output.data:q} --held-out {output.held_out:q} --threads {threads} > {log:q} 2>&1"

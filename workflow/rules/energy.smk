@@ -1,6 +1,12 @@
 # Energy and companion measures, for all runs of a job in one process, all layers and readings at once.
 
 
+@at_hand
+def features_folders(wildcards, output):
+    """The folders with the features of each run."""
+    return [str(Path(path).parent / paths.FEATURES) for path in output.energy]
+
+
 rule energy:
     input:
         [path for file in FEATURES for path in of_job(file)],
@@ -17,15 +23,15 @@ rule energy:
         mem_mb=2000,
         runtime=30,
     params:
-        features=lambda wildcards, output: [str(Path(path).parent / paths.FEATURES) for path in output.energy],
-        layers=study.layers,
-        powers=study.energy["powers"],
-        vectors=study.energy["vectors"],
-        centred=[as_json(value) for value in study.energy["centred"]],
+        features=features_folders,
+        layers=join(study.layers),
+        powers=join(map(str, study.energy["powers"])),
+        vectors=join(study.energy["vectors"]),
+        centred=join(map(as_json, study.energy["centred"])),
         second="--second" if study.dataset["held_out_2"] else "",
         code=settings.digest_of(study, "energy"),
         environment=environment("analysis"),
     shell:
-        "python -m feature_diversity energy --features {params.features:q} --layers {params.layers:q} "
+        "python -m feature_diversity energy --features {params.features:q} --layers {params.layers} "
         "--powers {params.powers} --vectors {params.vectors} --centred {params.centred} {params.second} "
         "--energy {output.energy:q} --measures {output.measures:q} > {log:q} 2>&1"

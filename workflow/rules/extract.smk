@@ -32,10 +32,10 @@ rule extract:
         mem_mb=extraction_memory,
         runtime=60,
     params:
-        folder=DATA_FOLDER,
-        layers=study.layers,
+        machine=untracked(*FOLDER),
+        layers=join(study.layers),
         code=code("extract"),
         environment=environment("train"),
     shell:
-        "python -m feature_diversity extract --data {input.data:q} --folder {params.folder:q} "
-        "--models {input.models:q} --layers {params.layers:q} --threads {threads} > {log:q} 2>&1"
+        "python -m feature_diversity extract --data {input.data:q} {params.machine} "
+        "--models {input.models:q} --layers {params.layers} --threads {threads} > {log:q} 2>&1"

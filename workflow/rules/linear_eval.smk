@@ -18,10 +18,10 @@ rule linear_eval:
         mem_mb=linear_evaluation_memory,
         runtime=120,
     params:
-        folder=DATA_FOLDER,
+        machine=untracked(*FOLDER),
         options=as_json(study.linear_evaluation),
         code=code("linear_eval"),
         environment=environment("train"),
     shell:
-        "python -m feature_diversity linear_eval --data {input.data:q} --folder {params.folder:q} "
+        "python -m feature_diversity linear_eval --data {input.data:q} {params.machine} "
         "--models {input.models:q} --options {params.options:q} --outputs {output:q} --threads {threads} > {log:q} 2>&1"

@@ -30,20 +30,16 @@ rule pretrain:
         mem_mb=training_memory,
         runtime=training_minutes,
     params:
-        folder=DATA_FOLDER,
-        store=STORE,
-        shared=SHARED,
-        gpus=untracked(config["gpus"]),
-        nodes=untracked(NODES),
-        options=untracked(config["training_options"]),
+        machine=untracked(
+            *FOLDER, *STORE, "--gpus", config["gpus"], "--nodes", NODES, *split(config["training_options"])
+        ),
         network=networks,
         recipe=recipe,
         epochs=SNAPSHOTS,
         code=code("pretrain"),
         environment=environment("train"),
     shell:
-        "python -m feature_diversity pretrain --data {input:q} --folder {params.folder:q} "
+        "python -m feature_diversity pretrain --data {input:q} "
         "--network {params.network:q} --recipe {params.recipe:q} --code {params.code:q} "
         "--epochs {params.epochs:q} --models {output.models:q} --histories {output.histories:q} "
-        "--store {params.store:q} {params.shared} --threads {threads} --gpus {params.gpus} --nodes {params.nodes} "
-        "{params.options} > {log:q} 2>&1"
+        "{params.machine} --threads {threads} > {log:q} 2>&1"

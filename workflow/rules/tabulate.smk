@@ -1,5 +1,7 @@
 # All runs of the study in one table.
 
+from shlex import quote
+
 
 localrules:
     tabulate,
@@ -10,7 +12,9 @@ rule tabulate:
         models=of_study(paths.MODEL),
         energy=of_study(paths.ENERGY),
         measures=of_study(paths.MEASURES),
+        histories=of_study(paths.HISTORY) if study.engine != "zoo" else [],
         linear=LINEAR,
+        pixels=PIXELS,
     output:
         csv=TABLE,
         parquet=f"{RESULTS}/{paths.RESULTS_PARQUET}",
@@ -29,10 +33,12 @@ rule tabulate:
         runs=as_json(study.grids()),
         error_source=study.error_source,
         early_stopping=as_json(study.early_stopping),
+        schedule=study.schedule,
+        pixels=lambda wildcards, input: f"--pixels {quote(input.pixels)}" if PIXELS else "",
         code=settings.digest_of(study, "tabulate"),
         environment=environment("analysis"),
     shell:
         "python -m feature_diversity tabulate --results {params.results:q} --figures {params.figures:q} "
         "--runs {params.runs:q} --error-source {params.error_source:q} "
-        "--early-stopping {params.early_stopping:q} "
+        "--early-stopping {params.early_stopping:q} --schedule {params.schedule:q} {params.pixels} "
         "--csv {output.csv:q} --parquet {output.parquet:q} > {log:q} 2>&1"

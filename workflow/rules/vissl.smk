@@ -12,6 +12,7 @@ if NODES > 1:
     raise WorkflowError(f"nodes is {NODES}, expected 1 with engine 'vissl'")
 
 
+@at_hand
 def vissl_memory(wildcards, attempt):
     """Memory for VISSL, in MB: beside the training's, that of a second process with PyTorch, and VISSL's own."""
     return training_memory(wildcards, attempt) + 2000
@@ -36,16 +37,14 @@ rule vissl:
         runtime=training_minutes,
     params:
         python=untracked(VISSL_PYTHON),
-        folder=DATA_FOLDER,
-        store=STORE,
-        shared=SHARED,
+        machine=untracked(*FOLDER, *STORE),
         network=networks,
         recipe=recipe,
         epochs=SNAPSHOTS if TRAJECTORY else lambda wildcards: wildcards.epochs,
         code=code("vissl"),
         environment=environment("vissl"),
     shell:
-        "{params.python:q} -m feature_diversity vissl --data {input:q} --folder {params.folder:q} "
+        "{params.python} -m feature_diversity vissl --data {input:q} "
         "--network {params.network:q} --recipe {params.recipe:q} --code {params.code:q} "
         "--epochs {params.epochs:q} --models {output.models:q} --histories {output.histories:q} "
-        "--store {params.store:q} {params.shared} --threads {threads} > {log:q} 2>&1"
+        "{params.machine} --threads {threads} > {log:q} 2>&1"

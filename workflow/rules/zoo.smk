@@ -2,7 +2,6 @@
 
 
 from dataclasses import asdict
-from shlex import quote
 
 from feature_diversity.networks.released.table import of_run
 
@@ -10,6 +9,10 @@ from feature_diversity.networks.released.table import of_run
 def released(wildcards):
     """The run's row of the table of released checkpoints."""
     return of_run(networks_of(wildcards)[0].after(int(wildcards.epochs)))
+
+
+MIRROR = ["--mirror", config["mirror"]] if config["mirror"] else []
+OFFLINE = ["--offline"] if config["offline"] else []
 
 
 rule zoo:
@@ -25,15 +28,13 @@ rule zoo:
         mem_mb=8000,
         runtime=240,
     params:
-        cache=untracked(f"{config['data']}/zoo"),
-        mirror=untracked(f"--mirror {quote(config['mirror'])}" if config["mirror"] else ""),
-        offline=untracked("--offline" if config["offline"] else ""),
+        machine=untracked("--cache", f"{config['data']}/zoo", *MIRROR, *OFFLINE),
         name=lambda wildcards: released(wildcards).name,
         row=lambda wildcards: as_json(asdict(released(wildcards))),  # not read, but a changed row is fetched anew
         epochs=lambda wildcards: wildcards.epochs,
         code=code("zoo"),
         environment=environment("train"),
     shell:
-        "python -m feature_diversity zoo fetch {params.name:q} --cache {params.cache:q} "
-        "{params.mirror} {params.offline} --epochs {params.epochs:q} --model {output:q} "
+        "python -m feature_diversity zoo fetch {params.name:q} {params.machine} "
+        "--epochs {params.epochs:q} --model {output:q} "
         "--code {params.code:q} > {log:q} 2>&1"

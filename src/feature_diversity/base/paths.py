@@ -14,6 +14,7 @@ SCHEMAS = CHECKOUT / "workflow" / "schemas"
 # In the folder of a study
 DATA = "data.safetensors"
 HELD_OUT = "held_out.csv"
+PIXELS = "pixels.json"
 RESULTS_CSV, RESULTS_PARQUET = "results.csv", "results.parquet"
 CLAIMS = "claims.csv"
 PREDICTION = "prediction.csv"

@@ -8,7 +8,7 @@ import pandas as pd
 from feature_diversity.base.run import CELL
 from feature_diversity.claims.runs import Runs
 from feature_diversity.statistics.contrasts import CellMeans, Tested
-from feature_diversity.statistics.groups import codes
+from feature_diversity.statistics.groups import codes, means_by
 
 Chosen = Callable[[pd.DataFrame], pd.Series]
 
@@ -26,8 +26,8 @@ class Cells:
         cell, network = runs.cell, runs.network
         first = np.unique(cell, return_index=True)[1]
         known = [name for name in (*columns, "n_params") if name in table]
-        means = table[known].groupby(cell).mean()
-        self.frame = pd.concat([table.iloc[first][CELL].reset_index(drop=True), means], axis=1)
+        means = pd.DataFrame(means_by(table[known].to_numpy(dtype=float), cell), columns=known)
+        self.frame = pd.concat([table[CELL].iloc[first].reset_index(drop=True), means], axis=1)
         epochs = np.unique(table["epochs"], return_inverse=True)[1]
         values = np.full((runs.training.max() + 1, len(columns), epochs.max() + 1), np.nan)
         for place, column in enumerate(columns):
@@ -37,12 +37,13 @@ class Cells:
         of_training[runs.training] = network
         self._means = CellMeans(values.reshape(len(values), -1), of_training)
         self._shape = (network.max() + 1, len(columns), epochs.max() + 1)
+        self._places: dict[tuple[str, ...], tuple[np.ndarray, pd.DataFrame]] = {}
 
-    def test(self, weights: np.ndarray) -> Tested:
-        """Estimate contrasts: sums of weights times means."""
+    def test(self, weights: np.ndarray, *, pooled: bool = False) -> Tested:
+        """Estimate contrasts: sums of weights times means. pooled: see `CellMeans.test`."""
         spread = np.zeros((len(weights), *self._shape))
         spread[:, self._network, :, self._epochs] = weights.transpose(1, 0, 2)
-        return self._means.test(spread.reshape(len(weights), self._shape[0], -1))
+        return self._means.test(spread.reshape(len(weights), self._shape[0], -1), pooled=pooled)
 
     def column(self, **signs: float) -> np.ndarray:
         """Weights of columns, (columns,), such as of head=1 and conv1=-1."""
@@ -63,15 +64,13 @@ class Cells:
         Returns:
             Weights (places, cells) and the places, a row of `equal` each: those that have both sides.
         """
-        place = codes(self.frame, equal)
-        sides = [
-            np.stack([side & (place == number) for number in range(place.max() + 1)]) for side in (high, low)
-        ]
+        place, places = self._places_of(equal)
+        inside = place == np.arange(len(places))[:, None]
+        sides = [side & inside for side in (high, low)]
         both = sides[0].any(axis=1) & sides[1].any(axis=1)
         counts = [np.maximum(side[both].sum(axis=1, keepdims=True), 1) for side in sides]
         weights = sides[0][both] / counts[0] - sides[1][both] / counts[1]
-        first = np.unique(place, return_index=True)[1][both]
-        return weights, self.frame.iloc[first][equal].reset_index(drop=True)
+        return weights, places[both].reset_index(drop=True)
 
     def slopes(self, x: str, equal: list[str]) -> tuple[np.ndarray, pd.DataFrame, np.ndarray]:
         """Slopes on log2 of a column, at each combination of the columns `equal`.
@@ -81,15 +80,18 @@ class Cells:
             all of them, which is that of least squares.
         """
         log = np.log2(self.frame[x].to_numpy(dtype=float))
-        place = codes(self.frame, equal)
+        place, places = self._places_of(equal)
         means = np.bincount(place, log) / np.bincount(place)
-        centred = np.where(place == np.arange(place.max() + 1)[:, None], log - means[place], 0.0)
+        centred = np.where(place == np.arange(len(places))[:, None], log - means[place], 0.0)
         squares = (centred**2).sum(axis=1)
         varies = squares > 1e-12
-        first = np.unique(place, return_index=True)[1][varies]
-        weights = centred[varies] / squares[varies, None]
-        return (
-            weights,
-            self.frame.iloc[first][equal].reset_index(drop=True),
-            squares[varies] / squares[varies].sum(),
-        )
+        weights, share = centred[varies] / squares[varies, None], squares[varies] / squares[varies].sum()
+        return weights, places[varies].reset_index(drop=True), share
+
+    def _places_of(self, equal: list[str]) -> tuple[np.ndarray, pd.DataFrame]:
+        """A number for each cell that tells its combination of the columns `equal`, and the combinations."""
+        if tuple(equal) not in self._places:
+            place = codes(self.frame, equal)
+            first = np.unique(place, return_index=True)[1]
+            self._places[tuple(equal)] = place, self.frame[equal].iloc[first]
+        return self._places[tuple(equal)]

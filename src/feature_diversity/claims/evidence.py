@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from feature_diversity.claims.paper import ALPHA
+from feature_diversity.statistics.multiplicity import ALPHA
 
 SUPPORTED = "supported"
 CONTRADICTED = "contradicted"
@@ -56,6 +56,7 @@ class Evidence:
     smallest: the least effect that the test finds with a power of 80 %, in the unit of the effect;
     smallest_sd: the same in standard deviations between seeds. seeds_needed: how many seeds would find an
     effect as large as this one with that power, NaN where no such number can be told.
+    limit: what so few seeds cannot show, if it is not told by smallest_sd; said before the verdict.
     decided: the verdict of claims that no test decides: definitions, published numbers.
     note: what people should know besides, without a full stop.
     """
@@ -73,6 +74,7 @@ class Evidence:
     n_seeds: int = 0
     parts: tuple[Part, ...] = ()
     note: str = ""
+    limit: str = ""
     basis: str = "test"
     decided: str | None = None
 

@@ -13,8 +13,8 @@ from feature_diversity.claims.kinds.layers import always_highest, in_order
 from feature_diversity.claims.kinds.relations import related, unrelated
 from feature_diversity.claims.kinds.stopping import early_stopping_is_most_diverse
 from feature_diversity.claims.kinds.trends import slope
-from feature_diversity.claims.paper import ALPHA
 from feature_diversity.claims.runs import Runs
+from feature_diversity.statistics.multiplicity import ALPHA
 
 UNIT = "percentage points of test error"
 

@@ -23,8 +23,9 @@ from feature_diversity.claims.kinds.comparisons import (
     smallest_effect,
 )
 from feature_diversity.claims.kinds.stopping import stopped_early
-from feature_diversity.claims.paper import ALPHA, LAYERS
+from feature_diversity.claims.paper import LAYERS
 from feature_diversity.claims.runs import Runs
+from feature_diversity.statistics.multiplicity import ALPHA
 
 
 def larger_is_not_always_better(runs: Runs) -> Evidence:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
+import pandas as pd
 from scipy import stats
 
 from feature_diversity.claims.cells import Cells
@@ -16,7 +17,7 @@ from feature_diversity.claims.evidence import (
     every,
     some,
 )
-from feature_diversity.claims.kinds.comparisons import Comparison, compare, comparison, need_noise
+from feature_diversity.claims.kinds.comparisons import Comparison, compare, need_noise
 from feature_diversity.claims.paper import paper
 from feature_diversity.claims.runs import Runs
 
@@ -64,40 +65,41 @@ def _head_sizes(runs: Runs) -> set:
 def first_of_all(
     runs: Runs, columns: list[str], target: str, sign: int, *, supervised: bool, note: str = ""
 ) -> Evidence:
-    """That `target` has the highest (sign 1) or lowest (-1) mean of every column, at each model size.
+    """That `target` has the highest (sign 1) or lowest (-1) mean, on the average of columns and model sizes.
 
-    Opposed: in every column some rival is beyond it (Bonferroni over rivals).
+    Sizes and columns are the places of a comparison with a rival: where they differ, each has to hold by
+    itself. Opposed: some rival is beyond it (Bonferroni over rivals).
     """
     runs = rivals(runs.complete(*columns), target, supervised=supervised)
     cells = Cells(runs, columns)
     algorithms = cells.frame["algorithm"]
-    others = sorted(set(algorithms) - {target})
     ahead: list[Comparison] = []
-    for column in columns:
-        for other in others:
-            sides = [algorithms.eq(name).to_numpy() for name in (target, other)]
-            weights, places = cells.between(sides[0], sides[1], SIZE)
-            if len(weights):
-                name = f"over {other}" + (f" in {column}" if len(columns) > 1 else "")
-                ahead.append(
-                    comparison(name, sign * weights, cells.column(**{column: 1}), places, group=column)
-                )
+    for other in sorted(set(algorithms) - {target}):
+        sides = [algorithms.eq(name).to_numpy() for name in (target, other)]
+        weights, places = cells.between(sides[0], sides[1], SIZE)
+        if len(weights):
+            each = [sign * weights[:, :, None] * cells.column(**{column: 1}) for column in columns]
+            where = pd.concat([places.assign(layer=column) for column in columns], ignore_index=True)
+            share = np.full(len(where), 1 / len(where))
+            ahead.append(Comparison(f"over {other}", np.concatenate(each), share, where))
     what = "percentage points of test error" if columns == ["error"] else "diversity"
     name = f"least margin of {target} over another algorithm, {what}"
+    if len(columns) > 1:
+        name += ", mean of layers"
     return compare(
         runs, cells, ahead, name, notes=(note,) if note else runs.left_out if runs.published else ()
     )
 
 
-def first_in_every_layer(runs: Runs, target: str, *, supervised: bool) -> Evidence:
-    """`first_of_all` for the diversity of every layer of equal size."""
+def first_on_average(runs: Runs, target: str, *, supervised: bool) -> Evidence:
+    """`first_of_all` for the diversity of the layers of equal size."""
     layers, note = layers_of_equal_size(runs)
     return first_of_all(runs, layers, target, 1, supervised=supervised, note=note)
 
 
 def supervised_is_most_diverse(runs: Runs) -> Evidence:
     """C18."""
-    return first_in_every_layer(runs, "supervised", supervised=True)
+    return first_on_average(runs, "supervised", supervised=True)
 
 
 def supervised_has_least_error(runs: Runs) -> Evidence:
@@ -112,7 +114,7 @@ def deepcluster_has_least_error(runs: Runs) -> Evidence:
 
 def rotnet_is_most_diverse(runs: Runs) -> Evidence:
     """C21."""
-    return first_in_every_layer(runs, "rotnet", supervised=False)
+    return first_on_average(runs, "rotnet", supervised=False)
 
 
 def rotnet_has_high_error(runs: Runs) -> Evidence:

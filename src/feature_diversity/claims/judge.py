@@ -30,10 +30,11 @@ from feature_diversity.claims.evidence import (
 from feature_diversity.claims.paper import FIGURES, claims, needs_diversity, paper
 from feature_diversity.claims.readings import order_of, robustness, same_as
 from feature_diversity.claims.runs import FACTS, KEY, Runs, belongs_to, diversities, runs_of
+from feature_diversity.results.gates import GATES
 
 JUDGES = epochs.CLAIMS | parameters.CLAIMS | algorithms.CLAIMS | small_scale.CLAIMS | overall.CLAIMS
 NEEDED = [*KEY, "test_error"]
-OPTIONAL = ["layer", *READING, "energy", "diversity", "n_dim", "error_source", *FACTS]
+OPTIONAL = ["layer", *READING, "energy", "diversity", "n_dim", "error_source", *FACTS, *GATES]
 ANSWERS = {SUPPORTED: YES, CONTRADICTED: NO, UNDECIDED: OPEN}  # to the paper's questions
 
 
@@ -180,7 +181,7 @@ def row_of(claim: str, given: Evidence, gates: dict[str, float], opposed: dict[s
 
 def reason(evidence: Evidence, p: float, p_opposed: float, gates: dict[str, float]) -> list[str]:
     """What the test can find, why this verdict, and what is missing, for people."""
-    why = []
+    why = [evidence.limit] if evidence.limit else []
     if evidence.smallest_sd > LARGE:
         why.append(
             "with these seeds the test finds, with a power of 80 %, only effects from"

@@ -10,7 +10,6 @@ from feature_diversity.base.layers import PAPERS_LAYERS
 
 FILE = Path(__file__).parent / "claims.yaml"
 LAYERS = PAPERS_LAYERS
-ALPHA = 0.05
 MARGIN = 0.3  # rank correlations within +-0.3 count as none
 
 # Which runs of a study a family of claims is about. The paper's settings belong to its own data sets; a

@@ -38,15 +38,16 @@ class Runs:
         missing = [column for column in columns if column not in self.table]
         if missing:
             raise NotTestable(f"the table has no layer {', '.join(missing)}")
-        known = self.table[list(columns)].notna().all(axis=1)
+        known = np.logical_and.reduce([self.table[column].notna().to_numpy() for column in columns])
         if not known.any():
             raise NotTestable(f"no run has values of {', '.join(columns)}")
-        table, remarks = self.table[known], list(self.left_out)
+        table, remarks = self.table, list(self.left_out)
         if not known.all():
+            table = table[known]
             what = " or ".join(columns)
             remarks.append(f"{(~known).sum()} of {len(known)} runs without a value of {what} left out")
         layers = [column for column in columns if column not in FACTS]
-        infinite = np.isinf(table[layers].to_numpy()).any(axis=1)
+        infinite = np.logical_or.reduce([np.isinf(table[layer].to_numpy()) for layer in layers])
         if infinite.any():
             ranks = stats.rankdata(table[layers].to_numpy()).reshape(len(table), -1)
             table = table.assign(**dict(zip(layers, ranks.T, strict=True)))
@@ -54,6 +55,8 @@ class Runs:
                 f"{infinite.sum()} of {len(table)} runs with an infinite energy of {' or '.join(layers)}"
                 " count as the least diverse, and ranks stand for diversity"
             )
+        if table is self.table:
+            return self  # with the numbers of its cells and trainings
         return replace(self, table=table, left_out=tuple(dict.fromkeys(remarks)))
 
     def where(self, chosen: pd.Series, missing: str) -> "Runs":

@@ -10,6 +10,12 @@ SEEDS = (
     "Small points are single seeds, large ones their mean, bars its 95 % interval (Student's t over seeds)."
 )
 
+GATES = (
+    "A cross marks a seed whose training fails a gate: a loss that did not fall, no lower error than "
+    "untrained or than a linear classifier on the pixels, or a collapsed head (docs/claims.md)."
+)
+LINES = "Lines across, where they fit: chance, the same networks untrained, a linear classifier on pixels."
+
 TITLES = {
     "figure1": "Diversity and test error over training",
     "figure2": "Size of the network",
@@ -24,16 +30,17 @@ TITLES = {
 
 CAPTIONS = {
     "figure1": "Test error against diversity, layer by layer; lines join the numbers of epochs of one width. "
-    f"Right is more diverse, down is better. {READING} {SEEDS}",
+    f"Right is more diverse, down is better. {LINES} {READING} {SEEDS} {GATES}",
     "figure2": "Test error and diversity over the number of parameters of the trunk. Of each training the "
-    f"network with the least validation error is shown. {READING} {SEEDS}",
+    f"network with the least validation error is shown. {LINES} {READING} {SEEDS} {GATES}",
     "figure3": "Test error against diversity of the algorithms, at one size. The head's size differs between "
-    f"algorithms, the trunk's does not, so the trunk is drawn beside it. {READING} {SEEDS}",
-    "figure4": f"Test error against diversity of networks that differ in depth and norm. {READING} {SEEDS}",
+    f"algorithms, the trunk's does not, so the trunk is drawn beside it. {LINES} {READING} {SEEDS} {GATES}",
+    "figure4": f"Test error against diversity of networks that differ in depth and norm. {LINES} {READING} "
+    f"{SEEDS} {GATES}",
     "layers": "Mean diversity by layer and number of epochs, a panel for each width, of figure 1's runs.",
     "untrained": "Each network beside itself before training, with the same seed: change of test error, and "
     "energy before training divided by energy after it. The line is the untrained control; above it training "
-    f"made features more diverse. {SEEDS}",
+    f"made features more diverse. {SEEDS} {GATES}",
     "measures": "Spearman's correlation of each label-free measure with the test error, layer by layer, over "
     "trained networks (means over seeds). Infinite energies take the last rank. Negative: more goes with "
     "less error.",

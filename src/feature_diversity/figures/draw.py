@@ -12,8 +12,10 @@ from feature_diversity.figures.drawing import Notes, nothing
 from feature_diversity.figures.further import layers_over_epochs, untrained_control
 from feature_diversity.figures.paper import figure1, figure3, figure4
 from feature_diversity.figures.prediction import measures_and_axes
+from feature_diversity.figures.references import untrained_error
 from feature_diversity.figures.relations import energy_and_cosine, measures_and_error
 from feature_diversity.figures.size import figure2
+from feature_diversity.results.gates import failing
 from feature_diversity.results.table import reading, shown_in
 
 ENDINGS = ("svg", "pdf", "png")
@@ -30,10 +32,19 @@ OF_PREDICTIONS: dict[str, Callable[[pd.DataFrame], tuple[Figure, Notes]]] = {"pr
 
 
 def headline(table: pd.DataFrame) -> pd.DataFrame:
-    """The headline reading, with the error in percent and `published`: was it taken from a publication?"""
+    """The headline reading, with what figures draw of a run beside what the table has.
+
+    That is its error and that of its untrained network in percent, whether the error was `published`, and
+    whether its training `fails` a gate.
+    """
     table = reading(table)
     published = table["error_source"].eq("published") if "error_source" in table else False
-    return table.assign(error=100 * table["test_error"], published=published)
+    return table.assign(
+        error=100 * table["test_error"],
+        untrained_error=untrained_error(table),
+        published=published,
+        fails=failing(table),
+    )
 
 
 def draw(name: str, table: pd.DataFrame) -> tuple[Figure, Notes]:

@@ -16,6 +16,7 @@ from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 from feature_diversity.base.layers import in_order
 from feature_diversity.base.reading import HEADLINE
 from feature_diversity.base.run import CELL
+from feature_diversity.figures.references import draw_references
 from feature_diversity.figures.seeds import FEWEST, drawable, over_seeds
 from feature_diversity.figures.style import NAMES, PAGE
 
@@ -25,6 +26,7 @@ MANY = 2000  # points of a panel from which they are drawn as pixels: a small fi
 ENTRIES = 8  # of a legend's part, at most
 DIVERSITY = f"Diversity (minus energy, s = {HEADLINE['s']})"
 ERROR = "Test error (%)"
+FAILING = {"marker": "x", "markersize": 3, "markeredgewidth": 0.7, "color": "black", "zorder": 3}
 
 
 @dataclass
@@ -69,8 +71,17 @@ def prepare(
     rows = table[table["layer"].isin(shown) | table["layer"].isna()]
     rows, notes.left_out = drawable(rows, columns)
     notes.points = len(rows)
+    notes.remarks += failing_among(rows)
     shown = [layer for layer in shown if layer in set(rows["layer"])]
     return rows, shown, notes
+
+
+def failing_among(rows: pd.DataFrame) -> list[str]:
+    """A remark on the runs whose trainings fail a gate, if there are any."""
+    runs = rows[rows["epochs"] > 0].drop_duplicates([*CELL, "seed"])
+    if not (count := int(runs["fails"].sum())):
+        return []
+    return [f"{count:,} of {len(runs):,} trained runs are of trainings that fail a gate"]
 
 
 def panels(
@@ -96,7 +107,7 @@ def panels(
 
 
 def by_layer(
-    rows: pd.DataFrame, layers: list[str], draw: Callable[[Axes, pd.DataFrame], None]
+    rows: pd.DataFrame, layers: list[str], draw: Callable[[Axes, pd.DataFrame], None], notes: Notes
 ) -> tuple[Figure, Axes]:
     """A panel for each layer, test error over diversity."""
     figure, axes, legend = panels(layers)
@@ -106,6 +117,7 @@ def by_layer(
         frame(ax, mine["diversity"], rows["error"])
         if place % (2 if len(layers) <= 4 else 3) == 0:
             ax.set_ylabel(ERROR)
+    notes.remarks += draw_references(axes, rows)
     figure.supxlabel(DIVERSITY, fontsize=8)
     return figure, legend
 
@@ -113,16 +125,21 @@ def by_layer(
 def cloud(
     ax: Axes, rows: pd.DataFrame, colour: Look, marker: Look, x: str = "diversity", y: str = "error"
 ) -> None:
-    """Small points for seeds, large ones with intervals for means; open ones for published errors."""
+    """Small points for seeds, large ones with intervals for means; open ones for published errors.
+
+    A cross is on every seed whose training fails a gate.
+    """
     if rows.empty:
         return
     hues = list(dict.fromkeys([colour.column, marker.column]))
     cells = over_seeds(rows, [x, y])
     style = {"linestyle": "", "zorder": 2, "rasterized": len(rows) > MANY}
+    # larger where crosses are on some of them
+    seeds = {"markersize": 5 if rows["fails"].any() else 3, "alpha": 0.45, "markeredgewidth": 0}
     for key, group in rows.groupby([*hues, "published"]):
         look = dict(zip(hues, key[:-1], strict=True))
         c, m = colour.of[look[colour.column]], marker.of[look[marker.column]]
-        ax.plot(group[x], group[y], **style, marker=m, markersize=3, color=c, alpha=0.45, markeredgewidth=0)
+        ax.plot(group[x], group[y], **style, **seeds, marker=m, color=c)
     for key, group in cells.groupby([*hues, "published"]):
         look = dict(zip(hues, key[:-1], strict=True))
         c, m = colour.of[look[colour.column]], marker.of[look[marker.column]]
@@ -133,6 +150,8 @@ def cloud(
         ax.errorbar(
             group[x], group[y], **bars, **edge, **style, marker=m, markersize=size, ecolor=c, elinewidth=0.8
         )
+    failing = rows[rows["fails"]]
+    ax.plot(failing[x], failing[y], **style | FAILING)
 
 
 def frame(ax: Axes, xs: pd.Series, ys: pd.Series) -> None:
@@ -188,6 +207,8 @@ def seed_keys(rows: pd.DataFrame, notes: Notes) -> list[Line2D]:
         keys.append(Line2D([], [], **grey, markersize=5.5, label="mean of the seeds"))
     if cells["error_half"].notna().any():
         keys.append(Line2D([], [], color="0.4", marker="_", markersize=0, label="95 % interval"))
+    if rows["fails"].any():
+        keys.append(Line2D([], [], **FAILING, linestyle="", label="its training fails a gate"))
     if rows["published"].any():
         keys.append(Line2D([], [], **grey, markersize=5.5, markerfacecolor="white", label="published error"))
     return keys

@@ -48,7 +48,7 @@ def figure1(table: pd.DataFrame) -> tuple[Figure, Notes]:
             ax.plot(cells["diversity"], cells["error"], lines[cells["width"].iloc[0]], color="0.6", zorder=1)
         cloud(ax, mine, Look("epochs", colours), Look("width", markers))
 
-    figure, legend = by_layer(rows, layers, draw)
+    figure, legend = by_layer(rows, layers, draw, notes)
     legend_in(
         legend,
         [
@@ -74,7 +74,7 @@ def figure3(table: pd.DataFrame) -> tuple[Figure, Notes]:
     def draw(ax: Axes, mine: pd.DataFrame) -> None:
         cloud(ax, mine, Look("algorithm", colours), Look("algorithm", markers))
 
-    figure, legend = by_layer(rows, layers, draw)
+    figure, legend = by_layer(rows, layers, draw, notes)
     names = [key(NAMES.get(name, name), colours[name], markers[name]) for name in colours]
     legend_in(legend, [names, seed_keys(rows, notes)])
     finish(figure, f"{TITLES['figure3']}: {subject(table)}", notes)
@@ -96,7 +96,7 @@ def figure4(table: pd.DataFrame) -> tuple[Figure, Notes]:
             ax.plot(cells["diversity"], cells["error"], lines[norm], color=colours[norm], zorder=1)
         cloud(ax, mine, Look("norm", colours), Look("depth", markers))
 
-    figure, legend = by_layer(rows, layers, draw)
+    figure, legend = by_layer(rows, layers, draw, notes)
     legend_in(
         legend,
         [

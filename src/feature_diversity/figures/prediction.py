@@ -45,6 +45,8 @@ def measures_and_axes(prediction: pd.DataFrame) -> tuple[Figure, Notes]:
         "50 % is a coin. Bold and filled: beyond chance (p ≤ 0.05, corrected for all that was asked). "
         "Only where nothing but the seed differs does an order tell what a measure itself knows"
     )
+    if prediction["statistic"].eq("psi gated").any():
+        notes.remarks.append("Trainings that fail a gate take part")
     if "seed" not in set(rows["axis"]):
         notes.remarks.append("No two runs differ in their seed alone")
     figure = Figure(figsize=(PAGE, 1.15 + 0.19 * len(chosen)), layout="constrained")

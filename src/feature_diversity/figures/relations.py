@@ -12,6 +12,7 @@ from feature_diversity.figures.captions import TITLES
 from feature_diversity.figures.drawing import (
     MANY,
     Notes,
+    failing_among,
     finish,
     key,
     legend_in,
@@ -54,7 +55,7 @@ def measures_and_error(table: pd.DataFrame) -> tuple[Figure, Notes]:
     layers = in_order(set(trained["layer"].dropna()))
     measures = {column: name for column, name in MEASURES.items() if column in trained}
     rows, left_out = drawable(trained, ["error"])
-    notes = Notes(points=len(rows), left_out=left_out)
+    notes = Notes(points=len(rows), left_out=left_out, remarks=failing_among(rows))
     cells = rows.groupby([*CELL, "layer"])[[*measures, "error"]].mean().reset_index()
     networks = len(cells.drop_duplicates(CELL))
     if networks < FEWEST:

@@ -26,6 +26,7 @@ from feature_diversity.figures.drawing import (
     seed_keys,
     subject,
 )
+from feature_diversity.figures.references import draw_references
 from feature_diversity.figures.seeds import over_seeds
 from feature_diversity.figures.style import COLOURS, LINES, MARKERS
 from feature_diversity.results.table import early_stopped
@@ -59,6 +60,8 @@ def figure2(table: pd.DataFrame) -> tuple[Figure, Notes]:
         frame(ax, mine["n_params"], mine[value])
         parameters_axis(ax, mine["n_params"])
         ax.set_ylabel(DIVERSITY if layer else ERROR)
+        if not layer:
+            notes.remarks += draw_references([ax], mine.assign(epochs=1))  # stopped early: none is untrained
     figure.supxlabel("Parameters of the trunk", fontsize=8)
     entries = [
         key(f"ResNet-{depth:g}", colours[depth], markers[depth], lines[depth]) for depth in sampled(depths)

@@ -105,7 +105,7 @@ def stages_of(study: Study) -> list[str]:
     """Names of the study's stages, in their order: of those that make networks, the one of its engine."""
     others = set(MAKERS.values()) - {MAKERS[study.engine]}
     if study.error_source == "published":
-        others.add("linear_eval")
+        others |= {"linear_eval", "pixels"}
     return [stage for stage in STAGES if stage not in others]
 
 

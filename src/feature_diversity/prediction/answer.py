@@ -82,33 +82,48 @@ def answer_of(prediction: pd.DataFrame) -> Answer:
     )
     best = order.iloc[0]
     word, sentence = _verdict(known, best)
+    gated = _gated(prediction, best)
     doubts = [*_other_layers(known, best), *_flip(rows, best)] if best["p_max_t"] <= ALPHA else []
+    doubts += _gated_opposite(gated, best)
     if doubts:
         found = sentence.split(": ", 1)[1]
         word, sentence = OPEN, f"Open: it hangs on how diversity is read: {found} {' '.join(doubts)}"
-    parts = [sentence, *_validation(rows), *_across(diversity, best["layer"]), *_limits(prediction, best)]
+    parts = [sentence, *_without_failing(gated), *_validation(rows), *_across(diversity, best["layer"])]
+    parts += _limits(prediction, best)
     return Answer(word, " ".join(parts))
 
 
 def _verdict(known: pd.DataFrame, best: pd.Series) -> tuple[str, str]:
     """The word, and the first sentence."""
     pair = "of two networks that differ in nothing but their seed, the one with the more diverse features"
-    layer = f"in {best['layer']}"
+    layer = f"in the layer {best['layer']}"
     if best["p_max_t"] <= ALPHA:
         word = YES if best["estimate"] < 0 else NO
         found = int(((known["p_max_t"] <= ALPHA) & (known["estimate"] * best["estimate"] > 0)).sum())
         start = "Yes, here" if word == YES else "No, rather the opposite"
         text = f"{start}: {pair} {layer} has the lower test error in {share(best)} of pairs"
-        text += f" ({interval(best)}p = {best['p_max_t']:.2g} corrected for all that was asked; "
-        return word, f"{text}{found} of {len(known)} layers)."
+        text += f"{interval(best)}. {_chance(best)}"
+        return word, f"{text} {found} of {len(known)} layers show it."
     inside = (known["low"] >= -COIN) & (known["high"] <= COIN)
     if inside.all():
         ends = f"{_percent(-known['high'].max())} to {_percent(-known['low'].min())} %"
         text = f"No: {pair} has the lower test error in {ends} of pairs, whatever the layer"
         return NO, f"{text}: a coin does as well."
-    text = f"Open: this study cannot decide it: {pair} has the lower test error in {share(best)} of pairs"
-    text += f" {layer}, the layer that says most ({interval(best)}p = {best['p_max_t']:.2g})"
-    return OPEN, f"{text}, which may be chance."
+    text = f"Open: this study cannot decide it. {pair[0].upper()}{pair[1:]} has the lower test error in"
+    text += f" {share(best)} of pairs {layer}, where the sign is clearest{interval(best)}."
+    return OPEN, f"{text} {_chance(best)}"
+
+
+def _chance(best: pd.Series) -> str:
+    """What the p value says, which holds for all that was asked at once."""
+    p = best["p_max_t"]
+    share_of_studies = f"{100 * p:.0f}" if p >= 0.01 else f"{100 * p:.1g}"
+    text = (
+        "If nothing were related, a sign as clear in any layer, reading or measure asked about would turn up"
+    )
+    return (
+        f"{text} in {share_of_studies} % of such studies (p = {p:.2g}; {100 * ALPHA:.0f} % or less counts)."
+    )
 
 
 def _other_layers(known: pd.DataFrame, best: pd.Series) -> list[str]:
@@ -131,12 +146,41 @@ def _flip(rows: pd.DataFrame, best: pd.Series) -> list[str]:
     return [f"Centred features say the opposite: {share(opposite.iloc[0])}."]
 
 
+def _gated(prediction: pd.DataFrame, best: pd.Series) -> pd.DataFrame:
+    """The row of trainings that fail no gate beside the best row; none where no training fails."""
+    rows = prediction[prediction["statistic"] == "psi gated"]
+    for column in ("measure", "layer", "reading", "outcome", "axis"):
+        rows = rows[rows[column] == best[column]]
+    return rows
+
+
+def _gated_opposite(gated: pd.DataFrame, best: pd.Series) -> list[str]:
+    """What the trainings that fail no gate say, if they clearly say the opposite of a clear answer."""
+    opposite = gated[(gated["p_max_t"] <= ALPHA) & (gated["estimate"] * best["estimate"] < 0)]
+    if opposite.empty or best["p_max_t"] > ALPHA:
+        return []
+    return ["Trainings that fail no gate say the opposite."]
+
+
+def _without_failing(gated: pd.DataFrame) -> list[str]:
+    """What is left of it when the trainings that fail a gate are left out."""
+    if gated.empty:
+        return []
+    row = gated.iloc[0]
+    if not np.isfinite(row["estimate"]):
+        why = row["note"].removeprefix("not testable: ").split("; ")[0]
+        return [f"Without the trainings that fail a gate nothing can be said ({why})."]
+    numbers = interval(row).removesuffix(", ")
+    return [f"Without the trainings that fail a gate it is {share(row)}{f' ({numbers})' if numbers else ''}."]
+
+
 def _validation(rows: pd.DataFrame) -> list[str]:
     """How well the validation error does on the same pairs."""
     found = rows[(rows["measure"] == "val_error") & (rows["axis"] == "seed") & rows["estimate"].notna()]
     if found.empty:
         return []
-    return [f"The validation error, which needs labels, is right in {_percent(found['estimate'].iloc[0])} %."]
+    right = _percent(found["estimate"].iloc[0])
+    return [f"For comparison, the validation error, which needs labels, is right in {right} % of such pairs."]
 
 
 def _across(diversity: pd.DataFrame, layer: str | None) -> list[str]:
@@ -152,23 +196,24 @@ def _across(diversity: pd.DataFrame, layer: str | None) -> list[str]:
     if not parts:
         return []
     text = ", ".join(parts[:-1]) + (" and " if parts[1:] else "") + parts[-1]
-    return [f"It is {text}, but there the axis itself may move both."]
+    start = f"Of networks that differ in one setting the share is {text}"
+    return [f"{start}; there the setting itself may move both, so that this decides nothing."]
 
 
 def _limits(prediction: pd.DataFrame, best: pd.Series) -> list[str]:
     """On how much it rests, and what would have been too small to see."""
     unresolved = prediction[(prediction["statistic"] == "unresolved") & (prediction["axis"] == "seed")]
     unresolved = unresolved[unresolved["outcome"] == best["outcome"]]
-    text = f"This rests on {best['pairs']:,.0f} pairs of {best['trainings']:,.0f} trainings"
+    text = f"All this rests on {best['pairs']:,.0f} pairs of {best['trainings']:,.0f} trainings"
     if len(unresolved) and unresolved["estimate"].iloc[0] > 0:
         close = 100 * unresolved["estimate"].iloc[0]
-        text += (
-            f"; in {close:.0f} % of all such pairs the errors are too close to call, which count for nothing"
-        )
+        text += f"; {close:.0f} % of all such pairs have errors too close to call, and count for nothing"
     parts = [f"{text}."]
     if np.isfinite(best["low"]) and best["p_max_t"] > ALPHA:
         least = _percent(min((best["high"] - best["low"]) / 2, 1))
-        parts.append(f"An order that is right in fewer than about {least} % of pairs it could not have seen.")
+        parts.append(
+            f"Only an order that is right, or wrong, in about {least} % of them or more would be seen."
+        )
     return parts
 
 
@@ -178,10 +223,10 @@ def share(row: pd.Series) -> str:
 
 
 def interval(row: pd.Series) -> str:
-    """The interval of that share, with what must follow it; empty where there is none."""
+    """The interval of that share, and what to compare it with."""
     if not np.isfinite(row["low"]):
-        return ""
-    return f"95 % interval {_percent(-row['high'])} to {_percent(-row['low'])} %, "
+        return " (a coin: 50 %)"
+    return f" (95 % interval {_percent(-row['high'])} to {_percent(-row['low'])} %; a coin: 50 %)"
 
 
 def _percent(psi: float) -> str:

@@ -6,17 +6,20 @@ pair of axes explains. Estimates from few pairs are too large; what permuted mea
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import csr_matrix
 
 from feature_diversity.base.run import RUN
 from feature_diversity.prediction.resampling import interval
 from feature_diversity.prediction.runs import Outcome
 from feature_diversity.statistics.groups import codes
 
+COLUMNS = 256  # measures at once, which bounds memory
 PAIRS = 20_000  # of more a random sample is taken
 PERMUTATIONS = 5  # for the bias
 DRAWS = 100  # of the bootstrap
@@ -47,11 +50,11 @@ def conditional_information(
     least, chosen = np.full(k, np.inf), [()] * k
     rng = np.random.default_rng(4)
     for given in conditions(axes):
-        pairs, higher, group = conditioned(axes, given, first, second, order)
-        plain = information(ranks, pairs, higher, group)
+        pairs = conditioned(axes, given, first, second, order)
+        plain = information(ranks, pairs)[0]
         strata = codes(axes, list(given)) if given else np.zeros(len(axes), dtype=int)
         shuffled = [ranks[_permutation(strata, rng)] for _ in range(PERMUTATIONS)]
-        chance = np.mean([information(values, pairs, higher, group) for values in shuffled], axis=0)
+        chance = np.mean([information(values, pairs)[0] for values in shuffled], axis=0)
         better = plain - chance < least
         least[better] = (plain - chance)[better]
         chosen = [given if b else old for b, old in zip(better, chosen, strict=True)]
@@ -61,10 +64,10 @@ def conditional_information(
         mine = np.array(
             [place for place in range(k) if chosen[place] == given and np.isfinite(least[place])], int
         )
-        pairs, higher, group = conditioned(axes, given, first, second, order)
-        for number, weight in enumerate(drawn[:DRAWS] if len(mine) else ()):
-            of_pairs = weight[training[pairs[0]]] * weight[training[pairs[1]]]
-            draws[number, mine] = information(ranks[:, mine], pairs, higher, group, of_pairs)
+        if len(mine):
+            pairs = conditioned(axes, given, first, second, order)
+            one, other = (drawn[:DRAWS, training[places]] for places in (pairs.first, pairs.second))
+            draws[:, mine] = information(ranks[:, mine], pairs, one * other)
     # resampled pairs repeat, which adds information of its own: only the spread is taken
     low, high = interval(draws - np.nan_to_num(draws).mean(axis=0) + least)
     names = [f"given {' and '.join(given)}" if given else "given no axis" for given in chosen]
@@ -91,62 +94,85 @@ def conditions(axes: pd.DataFrame) -> Iterator[tuple[str, ...]]:
                 yield given
 
 
+@dataclass(frozen=True)
+class Conditioned:
+    """Ordered pairs of runs whose strata leave the order of their errors open; of others nothing is to tell.
+
+    first, second: (pairs,) places of runs. cell: (pairs,) numbers: 2 x the pair of strata, and 1 more where
+    the first has the larger error. cells: how many there are.
+    """
+
+    first: np.ndarray
+    second: np.ndarray
+    cell: np.ndarray
+    cells: int
+
+
 def conditioned(
     axes: pd.DataFrame, given: tuple[str, ...], first: np.ndarray, second: np.ndarray, order: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Ordered pairs (2, pairs), whether the first has the larger error, and a number for their strata."""
-    ends = np.column_stack([np.concatenate([first, second]), np.concatenate([second, first])]).T
+) -> Conditioned:
+    """Pairs, each in both orders, by the strata of their runs: the values of some axes."""
+    ends = np.concatenate([[first, second], [second, first]], axis=1)
     higher = np.concatenate([order, -order]) > 0
-    if not given:
-        return ends, higher, np.zeros(len(higher), dtype=np.int64)
     stratum = codes(axes, list(given))
-    group = stratum[ends[0]] * (stratum.max() + 1) + stratum[ends[1]]
-    return ends, higher, np.unique(group, return_inverse=True)[1]
+    group = np.unique(stratum[ends[0]] * (stratum.max() + 1) + stratum[ends[1]], return_inverse=True)[1]
+    both = (
+        np.bincount(2 * group + higher, minlength=2 * (group.max(initial=-1) + 1)).reshape(-1, 2).all(axis=1)
+    )
+    kept = both[group]
+    cell = 2 * (np.cumsum(both) - 1)[group[kept]] + higher[kept]
+    return Conditioned(ends[0][kept], ends[1][kept], cell, 2 * int(both.sum()))
 
 
-def information(
-    ranks: np.ndarray,
-    pairs: np.ndarray,
-    higher: np.ndarray,
-    group: np.ndarray,
-    weight: np.ndarray | None = None,
-) -> np.ndarray:
+def information(ranks: np.ndarray, pairs: Conditioned, weights: np.ndarray | None = None) -> np.ndarray:
     """Conditional mutual information over conditional entropy, from counts of ordered pairs.
 
     Args:
         ranks: int32 (runs, k), -1 where missing. The sign of a difference has three values: ties tell
             something.
-        pairs: (2, pairs), places of runs.
-        higher: (pairs,), whether the first has the larger error.
-        group: (pairs,) numbers from 0 of the condition.
-        weight: (pairs,) whole numbers, else each pair counts once.
+        pairs: which, and in which strata.
+        weights: (draws, pairs) whole numbers, else each pair counts once.
 
     Returns:
-        (k,); NaN where the group decides the error's sign, or nothing is known.
+        (draws, k), with one draw where no weights are given; NaN where the strata decide the error's sign, or
+        nothing is known.
     """
-    found = np.full(ranks.shape[1], np.nan)
-    middle = group * 6 + 3 * higher + 1  # of the three categories of the measure's sign
-    for column, values in enumerate(np.ascontiguousarray(ranks.T)):
-        one, other = values[pairs[0]], values[pairs[1]]
-        weights = weight
-        if values.min() < 0:
-            known = (one >= 0) & (other >= 0)
-            weights = known * (1.0 if weight is None else weight)
-        size = (int(group.max()) + 1) * 6 if len(group) else 0
-        counts = np.bincount(middle + np.sign(one - other), weights, size).astype(np.int64).reshape(-1, 2, 3)
-        entropy = _plogp(counts.sum(axis=(1, 2))) - _plogp(counts.sum(axis=2))
-        shared = _plogp(counts) - _plogp(counts.sum(axis=1)) + entropy
-        if entropy > 1e-9 * counts.sum():
-            found[column] = shared / entropy
+    weights = np.ones((1, len(pairs.cell)), dtype=np.float32) if weights is None else weights
+    found = np.full((len(weights), ranks.shape[1]), np.nan)
+    for start in range(0, ranks.shape[1] if pairs.cells else 0, COLUMNS):
+        columns = ranks[:, start : start + COLUMNS]
+        one, other = columns[pairs.first], columns[pairs.second]
+        known = (one >= 0) & (other >= 0)
+        above, below = ((one > other) & known).astype(np.float32), ((one < other) & known).astype(np.float32)
+        ties = None if known.all() and (above + below).all() else known - above - below
+        for draw, weight in enumerate(weights):
+            total = csr_matrix((weight, (pairs.cell, np.arange(len(weight)))), (pairs.cells, len(weight)))
+            counts = [total @ part for part in (above, below, ties) if part is not None]
+            found[draw, start : start + COLUMNS] = _share_told(np.array(counts))
     return found
 
 
-def _plogp(counts: np.ndarray) -> float:
-    return float(_n_log_n(1 << int(counts.max(initial=0) + 1).bit_length())[counts].sum())
+def _share_told(counts: np.ndarray) -> np.ndarray:
+    """The share of the entropy of the error's sign that the measure's sign tells, (k,).
+
+    counts: whole numbers, (signs of the measure, 2 x pairs of strata, k).
+    """
+    counts = counts.astype(np.int32).reshape(len(counts), -1, 2, counts.shape[2])
+    errors = counts.sum(axis=0)
+    everything = _n_log_n(errors.sum(axis=1)).sum(axis=0)
+    entropy = everything - _n_log_n(errors).sum(axis=(0, 1))
+    told = _n_log_n(counts).sum(axis=(0, 1, 2)) - _n_log_n(counts.sum(axis=2)).sum(axis=(0, 1)) + entropy
+    enough = entropy > 1e-9 * errors.sum(axis=(0, 1))
+    return np.where(enough, told / np.where(enough, entropy, 1), np.nan)
+
+
+def _n_log_n(counts: np.ndarray) -> np.ndarray:
+    """n log n of each."""
+    return _logarithms(1 << int(counts.max(initial=0) + 1).bit_length())[counts]
 
 
 @lru_cache
-def _n_log_n(size: int) -> np.ndarray:
+def _logarithms(size: int) -> np.ndarray:
     """n log n of 0, 1, ..., size - 1: counts are whole, and logarithms dear."""
     n = np.arange(size, dtype=float)
     return n * np.log(np.maximum(n, 1))

@@ -6,8 +6,8 @@ error, -1 where less of it is. Signs of correlations do not depend on it; choice
 
 OUTCOMES = ["test_error", "knn_test_error"]
 
-# Energy's derivatives that hold in the headline reading alone; the diversity itself is taken in every reading
-OF_THE_HEADLINE = {"excess": -1, "effective_dimension": +1}
+# What is taken of the energy in the headline reading alone; the diversity itself is taken in every reading
+OF_THE_HEADLINE = {"delta_diversity": +1, "excess": -1, "effective_dimension": +1}
 
 # Companions, once a vector; directions as their authors state them
 COMPANIONS = {

@@ -1,6 +1,7 @@
 """Every statistic of every measure, as the table prediction.csv."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -25,6 +26,7 @@ from feature_diversity.prediction.result import COLUMNS, Result, not_testable
 from feature_diversity.prediction.runs import Outcome, Runs, runs_of
 from feature_diversity.prediction.selection import CHOICES, groups_of, regret
 from feature_diversity.prediction.study import Study
+from feature_diversity.results.gates import failing
 from feature_diversity.statistics.intraclass import intraclass_correlation
 
 ALL = "all"  # axes together
@@ -51,8 +53,24 @@ def prediction_of(table: pd.DataFrame) -> pd.DataFrame:
     study = Study(runs)
     results = [*along_axes(study), *_pooled(study), *_information(study), *_regressions(study)]
     results += [*_regrets(study), *_reliabilities(study)]
-    found = pd.concat([result.rows(runs.measures) for result in results], ignore_index=True)
-    return pd.concat([found, *_unresolved(study)], ignore_index=True)[COLUMNS]
+    found = [result.rows(runs.measures) for result in results]
+    return pd.concat([*found, *_gated(table, study), *_unresolved(study)], ignore_index=True)[COLUMNS]
+
+
+def _gated(table: pd.DataFrame, study: Study) -> Iterator[pd.DataFrame]:
+    """Psi once more, of the trainings that fail no gate; nothing where none fails."""
+    fails = failing(table)
+    passing = table[~fails]
+    if not (passing["epochs"] > 0).any():
+        for outcome in study.runs.outcomes:
+            why = "every training fails a gate"
+            columns = study.columns(outcome, RANDOM)
+            yield not_testable("psi gated", "seed", outcome.name, columns, why).rows(study.runs.measures)
+    elif fails.any():
+        gated = Study(runs_of(passing))
+        for result in along_axes(gated):
+            if result.statistic == "psi":
+                yield replace(result, statistic="psi gated").rows(gated.runs.measures)
 
 
 def along_axes(study: Study) -> Iterator[Result]:

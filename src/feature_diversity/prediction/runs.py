@@ -17,8 +17,8 @@ from feature_diversity.prediction.measures import (
     RANDOM,
 )
 from feature_diversity.statistics.groups import codes
+from feature_diversity.statistics.proportions import angle, apart
 
-STANDARD_ERRORS = 2  # of the test set, by which two errors must differ for their order to count
 HEADLINE_NAME = in_words(**HEADLINE)
 SAME = 1e-9  # relative difference below which two readings are the same data
 
@@ -27,9 +27,8 @@ SAME = 1e-9  # relative difference below which two readings are the same data
 class Outcome:
     """An error of each run, and by how much two must differ for their order to be known.
 
-    error: (runs,), in percent; NaN where it is missing. angle: arcsine of the root of the error, whose
-    standard error over test images, 1 / (2 sqrt n), does not depend on the error (Anscombe 1948). apart: the
-    least difference of two angles that counts; 0 where the number of test images is unknown.
+    error: (runs,), in percent; NaN where it is missing. angle, apart: as in `statistics.proportions`; the
+    latter is 0 where the number of test images is unknown.
     """
 
     name: str
@@ -116,8 +115,8 @@ def _outcome(runs: pd.DataFrame, name: str) -> Outcome:
         images = (
             np.median((error * (1 - error) / np.where(known, variance, 1))[known]) if known.any() else np.nan
         )
-    apart = STANDARD_ERRORS / np.sqrt(2 * images) if images > 0 else 0.0
-    return Outcome(name, 100 * error, np.arcsin(np.sqrt(np.clip(error, 0, 1))), apart)
+    least = float(apart(images)) if images > 0 else 0.0
+    return Outcome(name, 100 * error, angle(error), least)
 
 
 def _measured(rows: pd.DataFrame, n: int) -> tuple[list[dict], np.ndarray]:

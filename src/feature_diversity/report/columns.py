@@ -15,10 +15,11 @@ from feature_diversity.base.paths import RESULTS_CSV
 from feature_diversity.base.reading import HEADLINE, READING, in_words
 from feature_diversity.base.run import RUN
 from feature_diversity.figures.style import ALGORITHMS, NAMES
+from feature_diversity.results.gates import GATES
 from feature_diversity.results.table import reading
 
 MOST = 1_600_000  # numbers on a page: 8.5 MB
-OF_RUNS = ["test_error", "val_error", "knn_test_error", "n_params"]
+OF_RUNS = ["test_error", "val_error", "knn_test_error", "final_loss", "n_params"]
 OF_LAYERS = [
     *(
         "energy_se",
@@ -41,7 +42,8 @@ def columns_of(table: pd.DataFrame, runs: pd.DataFrame) -> tuple[dict[str, Any],
     has few values; `numbers`, of a run; `layers`, layer -> measure -> numbers of the headline reading; and
     `diversity`, layer -> reading -> numbers.
     """
-    names = {column: few(runs[column]) for column in [*RUN, "dataset", "error_source"] if column in runs}
+    of_few = [*RUN, "dataset", "error_source", *GATES]
+    names = {column: few(runs[column]) for column in of_few if column in runs}
     numbers = {column: many(runs[column]) for column in OF_RUNS if column in runs}
     place = pd.Series(range(len(runs)), index=pd.MultiIndex.from_frame(runs[RUN]))
     rows = table.assign(place=place.reindex(pd.MultiIndex.from_frame(table[RUN])).to_numpy())

@@ -14,6 +14,8 @@ from feature_diversity.report.links import links_of
 from feature_diversity.report.missing import what_is_missing
 from feature_diversity.report.page import figures_in
 from feature_diversity.report.verdicts import verdicts_of
+from feature_diversity.results.gates import failures
+from feature_diversity.results.text import gated_in_words
 
 
 def content_of(
@@ -31,8 +33,16 @@ def content_of(
         "runs": runs,
         "claims": verdicts_of(claims),
         "figures": pictures,
+        "gates": gates_told(table, claims),
         "behind": numbers_behind(table),
         "data": columns | {"links": links},
         "missing": what_is_missing(table, runs, claims, pictures, links, study) + left_out,
         "made": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     }
+
+
+def gates_told(table: pd.DataFrame, claims: pd.DataFrame) -> str:
+    """Which trainings fail a gate, and what verdicts become without them; empty where none fails."""
+    if not (failed := failures(table)):
+        return ""
+    return f"{failed}. Without them {gated_in_words(claims[claims['headline'].eq(True)])}."

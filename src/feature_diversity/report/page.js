@@ -258,6 +258,7 @@ const columns = [
     const unit = isShare(name) ? 100 : 1;
     return [said(name) + (unit > 1 ? " (%)" : ""), (run) => unit * numbers(data.numbers[name])[run]];
   }),
+  ...Object.keys(data.names).filter((name) => name.startsWith("gate_")).map((name) => [said(name), (run) => names[name](run) ?? "–"]),
 ];
 const headline = last && Object.values(data.diversity[last])[0];
 if (headline) columns.push([`diversity of ${last}`, (run) => numbers(headline)[run]]);

@@ -17,6 +17,7 @@ from feature_diversity.figures.style import NAMES
 from feature_diversity.prediction.answer import QUESTION
 from feature_diversity.report.chart import library, scatter
 from feature_diversity.report.verdicts import VERDICTS
+from feature_diversity.statistics.multiplicity import by_chance
 
 HERE = Path(__file__).parent
 LARGE = 700_000  # bytes of an SVG from which the page takes the PNG
@@ -41,11 +42,17 @@ def render(**content: Any) -> str:
         about=about(content["runs"], content["study"]),
         counts=Counter(claim["verdict"] for claim in content["claims"]),
         verdicts=VERDICTS,
+        by_chance=by_chance(tests) if (tests := of_tests(content["claims"])) else "",
         chart=scatter(),
         style=Markup((HERE / "page.css").read_text()),
         script=Markup((HERE / "page.js").read_text()),
         library=Markup(library()),
     )
+
+
+def of_tests(claims: list[dict[str, Any]]) -> int:
+    """How many of the claims a test decides."""
+    return sum(claim["basis"] == "test" for claim in claims)
 
 
 def about(runs: pd.DataFrame, study: dict[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from feature_diversity.claims.paper import FIGURES, claims
 NEEDED = [
     *("claim", "family", "kind", "text", "where", "vector", "centred", "s", "headline", "verdict"),
     *("basis", "robust", "same_as", "effect", "effect_name", "low", "high", "p", "p_opposed", "smallest"),
-    *("n_runs", "n_seeds", "seeds_needed", "note"),
+    *("n_runs", "n_seeds", "seeds_needed", "note", "verdict_gated", "effect_gated", "n_runs_gated"),
 ]
 VERDICTS = {  # in the order in which they are counted, basis by basis
     "supported": "✓",

@@ -14,8 +14,16 @@ from feature_diversity.base import paths
 from feature_diversity.base.errors import InputError
 from feature_diversity.base.run import Network, Run, expand
 from feature_diversity.results.early_stopping import stop_early
+from feature_diversity.results.gates import gates_of, loss_noise
+from feature_diversity.results.initial import since_initialisation
+from feature_diversity.statistics.proportions import standard_error
 
-LINEAR = ("test_error", "val_error", "test_top1", "test_top5", "val_top1", "val_top5", "protocol", "penalty")
+LINEAR = (
+    *("test_error", "val_error", "test_top1", "test_top5", "val_top1", "val_top5", "protocol", "penalty"),
+    "n_test",
+)
+OF_PIXELS = {"pixel_error": "test_error", "chance_error": "chance_error"}  # column -> key of pixels.json
+LOSSES = ("first_loss", "final_loss", "loss_noise")
 
 
 def collect(
@@ -25,6 +33,8 @@ def collect(
     *,
     error_source: str,
     early_stopping: dict[str, Any],
+    schedule: str,
+    pixels: Path | None,
 ) -> tuple[pd.DataFrame, int]:
     """Collect the runs of a study.
 
@@ -34,24 +44,30 @@ def collect(
         figures: Figure -> grids of the runs that it shows.
         error_source: "measured" by the stage `linear_eval`, or "published" with released checkpoints.
         early_stopping: `rule` and `patience`, as `stop_early` takes them.
+        schedule: "trajectory", where runs are snapshots of one training, or "budget", where each is a
+            training of its own.
+        pixels: pixels.json of the data set; None where nothing is measured on it.
 
     Returns:
         The table, a row for each run x layer x vector x centred x power, and the number of runs.
 
     Raises:
-        InputError: A file of a run that is missing, damaged or incomplete; the message names it.
+        InputError: A file that is missing, damaged or incomplete; the message names it.
     """
+    of_data = {"schedule": schedule} | pixel_errors(pixels)
     shown: dict[Run, list[str]] = {}
     for figure, of_figure in figures.items():
         for run in sorted({run for grid in of_figure for run in expand(grid)}):
             shown.setdefault(run, []).append(figure)
     runs = sorted({run for grid in grids for run in expand(grid)})
-    table = joined(read_run(results, run, shown.get(run, []), error_source) for run in runs)
-    place = list(table.columns).index("layer")
-    stopped = stop_early(table, early_stopping["rule"], early_stopping["patience"])
-    table.insert(place, "early_stopped", stopped)
-    table.insert(place + 1, "stopping_rule", rule_text(**early_stopping))
-    return table, len(runs)
+    parts = [read_run(results, run, shown.get(run, []), error_source, of_data) for run in runs]
+    table = joined(parts)
+    of_runs = pd.DataFrame({"early_stopped": stop_early(table, **early_stopping)})
+    of_runs["stopping_rule"] = rule_text(**early_stopping)
+    place = list(table).index("layer")
+    of_runs = pd.concat([of_runs, gates_of(table)], axis=1)
+    changes = since_initialisation(table, measures_in(table, parts))
+    return pd.concat([table.iloc[:, :place], of_runs, table.iloc[:, place:], changes], axis=1), len(runs)
 
 
 @dataclass(frozen=True)
@@ -87,8 +103,16 @@ def joined(parts: Iterable[Part]) -> pd.DataFrame:
     return pd.concat([about.reset_index(drop=True), rows], axis=1)
 
 
-def read_run(results: Path, run: Run, figures: list[str], error_source: str) -> Part:
-    """The files of one run of a study. figures: those that show it.
+def measures_in(table: pd.DataFrame, parts: list[Part]) -> list[str]:
+    """Columns of the table that are measures of features, which may change with training."""
+    measured = ["diversity", "excess", "effective_dimension", "mean_cosine"]
+    measured += [str(column) for part in parts for column in part.measures]
+    keys = {"layer", "vector"}
+    return [column for column in dict.fromkeys(measured) if column in table and column not in keys]
+
+
+def read_run(results: Path, run: Run, figures: list[str], error_source: str, of_data: dict[str, Any]) -> Part:
+    """The files of one run of a study. figures: those that show it. of_data: columns that all runs share.
 
     error_source: "measured", by the stage `linear_eval`, or "published" with a released checkpoint.
     Raises InputError naming the file that is missing, damaged or incomplete.
@@ -112,7 +136,9 @@ def read_run(results: Path, run: Run, figures: list[str], error_source: str) -> 
     about = {"dataset": facts["dataset"]["name"]} | asdict(run)
     about |= {"engine": facts["engine"], "n_params": facts["n_params"], "figures": " ".join(figures)}
     about |= {"error_source": error_source} | {name: linear[name] for name in LINEAR}
-    about |= {"knn_test_error": linear.get("knn_test_error")}
+    about["test_error_se"] = float(standard_error(linear["test_error"], linear["n_test"]))
+    about |= {"knn_test_error": linear.get("knn_test_error")} | of_data
+    about |= losses(folder / paths.HISTORY, facts["engine"], run.epochs)
     layers = [
         {"layer": layer, "layer_test_error": found["test_error"], "layer_val_error": found["val_error"]}
         for layer, found in linear.get("layers", {}).items()
@@ -125,6 +151,29 @@ def published(facts: dict[str, Any]) -> dict[str, Any]:
     error = facts["released"]["test_error"]
     known = {"test_error": error, "test_top1": 1 - error, "protocol": "published"}
     return dict.fromkeys(LINEAR, math.nan) | known
+
+
+def pixel_errors(path: Path | None) -> dict[str, float]:
+    """Errors on the data set without any network, as columns; NaN where there is no file to read."""
+    if path is None:
+        return dict.fromkeys(OF_PIXELS, math.nan)
+    found = read_part(path, lambda path: json.loads(path.read_text()))
+    if missing := [name for name in OF_PIXELS.values() if name not in found]:
+        raise InputError(f"{path} has no {', '.join(missing)}; delete it, and the workflow makes it anew")
+    return {column: found[name] for column, name in OF_PIXELS.items()}
+
+
+def losses(path: Path, engine: str, epochs: int) -> dict[str, float]:
+    """Pretext loss of the first and the last epoch, and the noise of an epoch's; NaN where there is none."""
+    if engine == "zoo" or epochs == 0:  # released networks come without their history
+        return dict.fromkeys(LOSSES, math.nan)
+    history = read_part(path, pd.read_csv)
+    if "loss" not in history or len(history) != epochs:
+        found = f"{len(history)} rows" if "loss" in history else "no column loss"
+        expected = f"expected the losses of {epochs} epochs"
+        raise InputError(f"{path} has {found}, {expected}; delete it, and the workflow makes it anew")
+    values = history["loss"].to_numpy(dtype=float)
+    return dict(zip(LOSSES, (values[0], values[-1], loss_noise(values)), strict=True))
 
 
 def check_complete(folder: Path, energy: pd.DataFrame, measures: pd.DataFrame) -> None:

@@ -7,6 +7,8 @@ import pandas as pd
 
 from feature_diversity.base import paths
 from feature_diversity.base.run import CONFIGURATION, RUN
+from feature_diversity.results.gates import failures
+from feature_diversity.statistics.multiplicity import by_chance
 
 VERDICTS = {  # basis -> how its claims are counted, and their verdicts
     "test": ("by tests", ["supported", "contradicted", "undecided"]),
@@ -34,12 +36,22 @@ def summarise(table: pd.DataFrame, path: Path, figures: Path) -> str:
         "Test error (%) of the linear classifier, mean over seeds:",
         "",
         errors.round(1).reset_index().to_string(index=False),
+        *easy(runs),
         "",
+        *([*textwrap.wrap(f"{failed}.", LINE), ""] if (failed := failures(table)) else []),
         f"table    {path}",
         f"figures  {figures}",
         f"report   {path.with_name(paths.REPORT)}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def easy(runs: pd.DataFrame) -> list[str]:
+    """A line on the errors that need no network, where they are known."""
+    columns = {"pixel_error": "raw pixels", "chance_error": "chance"}
+    known = {name: runs[column].mean() for column, name in columns.items() if column in runs}
+    told = [f"{name} {100 * error:.1f}" for name, error in known.items() if error == error]  # not NaN
+    return ["", f"Without a network: {', '.join(told)}"] if told else []
 
 
 def verdicts(claims: pd.DataFrame, path: Path) -> str:
@@ -56,6 +68,9 @@ def verdicts(claims: pd.DataFrame, path: Path) -> str:
             f"{sum(of_basis == verdict)} {verdict}" for verdict in known if verdict in set(of_basis)
         )
         lines += [f"  {name}: {counted}"] if counted else []
+        lines += [f"    ({by_chance(len(of_basis))})"] if counted and basis == "test" else []
+    if "verdict_gated" in shown and not shown["verdict_gated"].equals(shown["verdict"]):
+        lines += textwrap.wrap(f"Without trainings that fail a gate {gated_in_words(shown)}.", LINE)
     lines.append("")
     for _, row in shown.iterrows():
         same = distinct.loc[distinct["claim"] == row["claim"], "verdict"].eq(row["verdict"])
@@ -70,3 +85,22 @@ def verdicts(claims: pd.DataFrame, path: Path) -> str:
         f"claims   {path}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def gated_in_words(shown: pd.DataFrame) -> str:
+    """How verdicts change without trainings that fail a gate. shown: a row for each claim."""
+    if shown["verdict_gated"].eq("not testable").all():
+        return "nothing is left to be judged"
+    differ = shown[shown["verdict_gated"] != shown["verdict"]]
+    if differ.empty:
+        return "no verdict is another"
+    changes: dict[str, list[str]] = {}
+    for _, row in differ.iterrows():
+        changes.setdefault(f"from {row['verdict']} to {row['verdict_gated']}", []).append(row["claim"])
+    said = [f"{count_of(found)} {change}" for change, found in changes.items()]
+    return f"the verdict changes on {', '.join(said)}"
+
+
+def count_of(claims: list[str]) -> str:
+    """The claims' names, or how many they are."""
+    return ", ".join(claims) if len(claims) <= 4 else f"{len(claims)} claims"

@@ -3,11 +3,14 @@
 from collections import Counter
 from pathlib import Path
 
+import pandas as pd
+
 from feature_diversity.base import paths
 from feature_diversity.base.command_line import add_table, command_line
 from feature_diversity.base.files import atomic_write
 from feature_diversity.base.timing import announce_ready
-from feature_diversity.claims.judge import judge, read_table
+from feature_diversity.claims.gated import judge_with_and_without
+from feature_diversity.claims.judge import read_table
 
 
 def main(argv: list[str]) -> None:
@@ -17,8 +20,15 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--output", type=Path, required=True, help=paths.CLAIMS)
     arguments = parser.parse_args(argv)
     announce_ready()
-    verdicts = judge(read_table(arguments.table))
+    verdicts = judge_with_and_without(read_table(arguments.table))
     with atomic_write(arguments.output) as path:
         verdicts.to_csv(path, index=False)
-    counted = Counter(verdicts[verdicts["headline"]]["verdict"])
-    print(", ".join(f"{number} {verdict}" for verdict, number in counted.most_common()))
+    shown = verdicts[verdicts["headline"]]
+    print(counted(shown["verdict"]))
+    if not shown["verdict_gated"].equals(shown["verdict"]):
+        print(f"without trainings that fail a gate: {counted(shown['verdict_gated'])}")
+
+
+def counted(verdicts: pd.Series) -> str:
+    """How many there are of each."""
+    return ", ".join(f"{number} {verdict}" for verdict, number in Counter(verdicts).most_common())

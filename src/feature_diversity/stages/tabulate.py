@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from feature_diversity.base import paths
 from feature_diversity.base.command_line import command_line, from_json
 from feature_diversity.base.files import atomic_write
 from feature_diversity.base.timing import announce_ready
@@ -18,6 +19,10 @@ def main(argv: list[str]) -> None:
     parser.add_argument(
         "--early-stopping", type=from_json, required=True, help="a study's block `early_stopping` (JSON)"
     )
+    parser.add_argument("--schedule", choices=["budget", "trajectory"], required=True)
+    parser.add_argument(
+        "--pixels", type=Path, help=f"{paths.PIXELS} of the data set, where errors are measured"
+    )
     parser.add_argument("--csv", type=Path, required=True)
     parser.add_argument("--parquet", type=Path, required=True)
     arguments = parser.parse_args(argv)
@@ -29,6 +34,8 @@ def main(argv: list[str]) -> None:
         arguments.figures,
         error_source=arguments.error_source,
         early_stopping=arguments.early_stopping,
+        schedule=arguments.schedule,
+        pixels=arguments.pixels,
     )
     with atomic_write(arguments.csv) as path:
         table.to_csv(path, index=False)

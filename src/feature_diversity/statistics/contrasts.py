@@ -3,16 +3,24 @@
 A training gives a row of values, one for each column, such as a layer after a number of epochs. What differs
 between the trainings of one network is noise; its covariance over columns is taken to be the same in every
 network, so that 3 networks of 5 seeds estimate it with 12 degrees of freedom, not 4 (the pooled variance of
-the analysis of variance, Fisher 1925; vector-valued, Scheffe 1959, chapter 8). Snapshots of one training are
-columns of one row: however they depend on each other, they are never taken for many trainings.
+the analysis of variance, Fisher 1925; vector-valued, Scheffe 1959, chapter 8). Where the networks that a
+contrast weighs most scatter more than the others, the variance is that of its own networks (Welch 1947): the
+pool would promise more than they hold. Snapshots of one training are columns of one row: however they depend
+on each other, they are never taken for many trainings.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
 
+from feature_diversity.statistics.noise import Trainings
+
 LEVEL = 0.95
+# Of the F test that a contrast's own networks scatter more than others. It is high, since a difference that
+# is overlooked makes false positives, and one that is not there costs degrees of freedom (Bancroft 1964).
+UNEQUAL = 0.15
 
 
 @dataclass(frozen=True)
@@ -20,8 +28,8 @@ class Tested:
     """Contrasts with their uncertainty; every array has the shape (contrasts,).
 
     estimate, error: value and its standard error, NaN without degrees of freedom. freedom: of the error, by
-    Satterthwaite (1946) where columns have different ones. sd: standard deviation between trainings of the
-    compared values, the unit of effect sizes.
+    Satterthwaite (1946) where variances are added. sd: standard deviation between trainings of the compared
+    values, the unit of effect sizes.
     """
 
     estimate: np.ndarray
@@ -39,6 +47,10 @@ class Tested:
         """One-sided p that each contrast is below 0."""
         return stats.t.cdf(self.estimate / self.error, self.freedom)
 
+    def __getitem__(self, rows: slice) -> "Tested":
+        """Some of the contrasts."""
+        return Tested(self.estimate[rows], self.error[rows], self.freedom[rows], self.sd[rows])
+
     def interval(self) -> np.ndarray:
         """95 % intervals, shape (contrasts, 2)."""
         half = stats.t.ppf((1 + LEVEL) / 2, self.freedom) * self.error
@@ -54,90 +66,134 @@ class CellMeans:
     """
 
     def __init__(self, values: np.ndarray, network: np.ndarray) -> None:
-        known = np.isfinite(values)
-        self.network, self.known = network, known
-        self.counts = np.zeros((network.max() + 1, values.shape[1]))
-        sums = np.zeros_like(self.counts)
-        np.add.at(self.counts, network, known)
-        np.add.at(sums, network, np.where(known, values, 0))
-        self.means = sums / np.where(self.counts > 0, self.counts, np.nan)
-        self._values = values
-        self._covariances: dict[tuple[int, ...], tuple[np.ndarray, float]] = {}
+        self._trainings = Trainings(values, network)
+        self.means, self.counts = self._trainings.means, self._trainings.counts
 
-    def test(self, weights: np.ndarray) -> Tested:
+    def test(self, weights: np.ndarray, *, pooled: bool = False) -> Tested:
         """Estimate contrasts of the means.
 
         Args:
             weights: (contrasts, networks, columns). A contrast of a mean that is unknown is NaN.
+            pooled: the noise is that of all networks, whatever those that a contrast weighs show.
 
         Returns:
             The contrasts, estimates being sums of weights times means.
         """
         estimate = np.einsum("kgc,gc->k", weights, np.nan_to_num(self.means))
         estimate[((weights != 0) & (self.counts == 0)).any(axis=(1, 2))] = np.nan
-        variance: dict[tuple[int, ...], np.ndarray] = {}
-        for network, here in enumerate(weights.transpose(1, 0, 2)):
-            patterns, which = np.unique(here != 0, axis=0, return_inverse=True)
-            for number, pattern in enumerate(patterns):
-                columns = tuple(np.flatnonzero(pattern).tolist())
-                if columns:
-                    rows = np.flatnonzero(which.reshape(-1) == number)
-                    scaled = self._covariance(columns)[0] * self._overlap(network, columns)
-                    chosen = here[rows][:, list(columns)]
-                    mine = variance.setdefault(columns, np.zeros(len(weights)))
-                    mine[rows] += ((chosen @ scaled) * chosen).sum(axis=1)
-        return self._tested(weights, estimate, variance)
-
-    def _tested(
-        self, weights: np.ndarray, estimate: np.ndarray, variance: dict[tuple[int, ...], np.ndarray]
-    ) -> Tested:
-        """Standard errors and degrees of freedom from the variance that each set of columns brings."""
-        total, squares, most = np.zeros(len(weights)), np.zeros(len(weights)), np.zeros(len(weights))
-        for columns, part in variance.items():
-            freedom = self._covariance(columns)[1]
-            total += part
-            if freedom > 0:
-                squares += part**2 / freedom
-                most = np.where(part != 0, np.maximum(most, freedom), most)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            freedom = np.minimum(total**2 / squares, most)
+        found = self._variances(weights)
+        noisy = np.zeros(len(weights), dtype=bool) if pooled else self._noisy(weights, found)
+        total = np.where(noisy, found.own.sum(axis=1), found.pooled)
+        freedom = np.where(noisy, _satterthwaite(found.own, found.freedoms), found.freedom)
         known = np.isfinite(total) & np.isfinite(estimate) & (total > 1e-24 * np.maximum(1e-24, estimate**2))
         error = np.sqrt(np.where(known, total, np.nan))
-        spread = np.array([self._covariance((column,))[0][0, 0] for column in range(weights.shape[2])])
+        return Tested(estimate, error, np.where(known, freedom, np.nan), self._spread(weights))
+
+    def _spread(self, weights: np.ndarray) -> np.ndarray:
+        """Standard deviation between trainings of the columns that a contrast compares."""
         used = (weights != 0).any(axis=1)
-        sd = np.sqrt(np.where(used, np.nan_to_num(spread), 0).sum(axis=1) / np.maximum(used.sum(axis=1), 1))
-        return Tested(estimate, error, np.where(known, freedom, np.nan), sd)
+        variance = np.zeros(weights.shape[2])
+        for column in np.flatnonzero(used.any(axis=0)).tolist():
+            variance[column] = np.nan_to_num(self._trainings.noise((column,)).pooled[0, 0])
+        return np.sqrt((used @ variance) / np.maximum(used.sum(axis=1), 1))
 
-    def _covariance(self, columns: tuple[int, ...]) -> tuple[np.ndarray, float]:
-        """Covariance of some columns from the trainings that have all of them, and its degrees of freedom.
+    def _variances(self, weights: np.ndarray) -> "_Variances":
+        shape, parts = weights.shape[:2], dict[tuple[int, ...], np.ndarray]()
+        share, own, freedoms, elsewhere = (np.zeros(shape) for _ in range(4))
+        least = np.full(shape, np.inf)
+        for network, columns, rows in _patterns(weights):
+            noise, overlap = self._trainings.noise(columns), self._trainings.overlap(network, columns)
+            chosen = weights[rows, network][:, list(columns)]
+            share[rows, network] = ((chosen @ (noise.pooled * overlap)) * chosen).sum(axis=1)
+            parts.setdefault(columns, np.zeros(shape[0]))[rows] += share[rows, network]
+            each = ((chosen @ (noise.each * overlap)) * chosen).sum(axis=2).T
+            own[rows, network], freedoms[rows, network] = each[:, network], noise.freedoms[network]
+            elsewhere[rows] += each
+            least[rows] = np.minimum(least[rows], noise.freedoms)
+        of_parts = np.array([self._trainings.noise(columns).freedom for columns in parts])
+        pooled = np.array(list(parts.values())).reshape(-1, shape[0]).T
+        # parts share trainings, so that together they are no freer than one
+        most = np.where(pooled != 0, of_parts, 0).max(axis=1, initial=0)
+        freedom = np.minimum(_satterthwaite(pooled, of_parts), most)
+        return _Variances(pooled.sum(axis=1), freedom, share, own, freedoms, elsewhere, least)
 
-        Where no network has two such trainings, as when each number of epochs has seeds of its own, columns
-        have no training in common, and each column's variance is its own.
+    def _noisy(self, weights: np.ndarray, found: "_Variances") -> np.ndarray:
+        """Whether the networks that a contrast weighs most scatter more than those that it weighs less.
+
+        Contrasts of the same networks are judged together: the mean of their ratios of variances has as many
+        more degrees of freedom as there are independent contrasts among them.
         """
-        if columns not in self._covariances:
-            whole = self.known[:, columns].all(axis=1)
-            residuals, freedom = self._residuals(columns, whole)
-            if freedom > 0:
-                found = residuals.T @ residuals / freedom, freedom
-            elif len(columns) == 1:
-                found = np.full((1, 1), np.nan), 0.0
-            else:
-                alone = [self._covariance((column,)) for column in columns]
-                found = np.diag([v[0, 0] for v, _ in alone]), min(f for _, f in alone)
-            self._covariances[columns] = found
-        return self._covariances[columns]
+        ratio, freedom, less = found.ratio()
+        own_freedom = _satterthwaite(found.own, found.freedoms)
+        noisy = np.zeros(len(weights), dtype=bool)
+        alike: dict[bytes, list[int]] = {}
+        for row in np.flatnonzero(np.isfinite(ratio)).tolist():
+            alike.setdefault(np.round(less[row], 6).tobytes(), []).append(row)
+        for rows in alike.values():
+            several = self._independent(weights[rows])
+            degrees = several * own_freedom[rows].mean(), several * freedom[rows].mean()
+            noisy[rows] = stats.f.sf(ratio[rows].mean(), *degrees) <= UNEQUAL
+        return noisy
 
-    def _residuals(self, columns: tuple[int, ...], rows: np.ndarray) -> tuple[np.ndarray, float]:
-        """Values minus their network's mean over these trainings, and how many are free to vary."""
-        values, network = self._values[rows][:, list(columns)], self.network[rows]
-        counts = np.bincount(network, minlength=len(self.counts))
-        sums = np.zeros((len(counts), len(columns)))
-        np.add.at(sums, network, values)
-        means = sums / np.maximum(counts, 1)[:, None]
-        return values - means[network], float(np.maximum(counts - 1, 0).sum())
+    def _independent(self, weights: np.ndarray) -> float:
+        """How many independent contrasts these are worth: one if they agree, all if they are independent."""
+        if len(weights) == 1:
+            return 1.0
+        columns = tuple(np.flatnonzero((weights != 0).any(axis=(0, 1))).tolist())
+        chosen = weights[:, :, list(columns)]
+        scaled = chosen @ self._trainings.noise(columns).pooled
+        covariance = scaled.reshape(len(chosen), -1) @ chosen.reshape(len(chosen), -1).T
+        scale = np.sqrt(np.diag(covariance))
+        return float(len(weights) ** 2 / ((covariance / np.outer(scale, scale)) ** 2).sum())
 
-    def _overlap(self, network: int, columns: tuple[int, ...]) -> np.ndarray:
-        """Shared trainings of each pair of columns over the product of their counts: 1/n where all share."""
-        known = self.known[np.ix_(self.network == network, columns)].astype(float)
-        counts = known.sum(axis=0)
-        return (known.T @ known) / np.maximum(np.outer(counts, counts), 1)
+
+@dataclass(frozen=True)
+class _Variances:
+    """Variances of contrasts; (contrasts,), or (contrasts, networks).
+
+    pooled, freedom: with one noise for all networks. share: each network's part of it. own, freedoms: each
+    network's part with a noise of its own. elsewhere, least: the whole, and its degrees of freedom, as if
+    every network had the noise of this one.
+    """
+
+    pooled: np.ndarray
+    freedom: np.ndarray
+    share: np.ndarray
+    own: np.ndarray
+    freedoms: np.ndarray
+    elsewhere: np.ndarray
+    least: np.ndarray
+
+    def ratio(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Own variance over that in the networks weighed less, its degrees of freedom, and how much less.
+
+        NaN where all networks are weighed alike, since there the pool is their own variance, and where some
+        network's own noise is unknown.
+        """
+        most = self.share.max(axis=1, keepdims=True)
+        less = 1 - self.share / np.where(most > 0, most, np.nan)
+        less = np.where(np.isfinite(self.elsewhere) & (less > 1e-6), less, 0)
+        weight = less * np.where(np.isfinite(self.least), self.least, 0)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            weight /= weight.sum(axis=1, keepdims=True)
+            ratio = self.own.sum(axis=1) / (weight * np.nan_to_num(self.elsewhere)).sum(axis=1)
+        return np.where(ratio < np.inf, ratio, np.nan), _satterthwaite(weight, self.least), less
+
+
+def _patterns(weights: np.ndarray) -> Iterator[tuple[int, tuple[int, ...], list[int]]]:
+    """Network, the columns in which contrasts weigh it, and which contrasts: all that have a weight."""
+    used = weights != 0
+    for network in np.flatnonzero(used.any(axis=(0, 2))).tolist():
+        rows: dict[bytes, list[int]] = {}
+        for row in np.flatnonzero(used[:, network].any(axis=1)).tolist():
+            rows.setdefault(used[row, network].tobytes(), []).append(row)
+        for mine in rows.values():
+            yield network, tuple(np.flatnonzero(used[mine[0], network]).tolist()), mine
+
+
+def _satterthwaite(parts: np.ndarray, freedoms: np.ndarray) -> np.ndarray:
+    """Degrees of freedom of sums of independent variances (contrasts, parts), by Satterthwaite (1946)."""
+    known = (parts > 0) & (freedoms > 0)
+    squares = np.where(known, parts**2 / np.where(known, freedoms, 1), 0).sum(axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return parts.sum(axis=1) ** 2 / squares

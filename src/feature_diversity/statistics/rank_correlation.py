@@ -98,7 +98,9 @@ def _permuted(a: np.ndarray, b: np.ndarray, known: np.ndarray, network: np.ndarr
     """p of both directions: whole trainings of b change places among those with the same cells."""
     strata = np.unique(np.column_stack([network, known]), axis=0, return_inverse=True)[1].reshape(-1)
     places = arrangements(tuple(strata.tolist()))
-    statistic = sum(y[places] @ x for x, y in zip(a.T, b.T, strict=True))
+    # of every training's a with every training's b, summed over columns
+    products = b @ a.T
+    statistic = products[places, np.arange(len(a))].sum(axis=1)
     slack = TOLERANCE * np.sqrt((a**2).sum() * (b**2).sum())
     above = np.mean(statistic >= statistic[0] - slack)
     below = np.mean(-statistic >= -statistic[0] - slack)

@@ -1,6 +1,7 @@
 """The one kind of test for claims that some means are higher than others: contrasts of cells."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -18,9 +19,9 @@ from feature_diversity.claims.evidence import (
     every,
     some,
 )
-from feature_diversity.claims.paper import ALPHA
 from feature_diversity.claims.runs import Runs
 from feature_diversity.statistics.contrasts import Tested
+from feature_diversity.statistics.multiplicity import ALPHA
 
 
 @dataclass(frozen=True)
@@ -87,16 +88,15 @@ def compare(
     Raises:
         NotTestable: where no two trainings of a network tell noise from effect.
     """
-    averages = cells.test(np.stack([each.average for each in comparisons]))
+    averages, places, below = _tested(cells, comparisons)
     facts = {"n_runs": runs.n, "n_seeds": runs.n_seeds}
     if runs.published and cells.columns == ["error"]:
         return _published(averages, comparisons, effect_name, notes, facts)
     need_noise(averages)
-    places = [cells.test(each.weights) if len(each.weights) > 1 else None for each in comparisons]
     stated, remarks = [], []
-    for place, p in enumerate(averages.p):
-        alone, remark = _of_places(cells, comparisons[place], averages.estimate[place], places[place])
-        stated.append(max(p, alone))
+    for k, each in enumerate(comparisons):
+        alone, remark = _of_places(each, averages.estimate[k], places[k], below[k])
+        stated.append(max(averages.p[k], alone))
         remarks += remark
     intervals = averages.interval()
     parts = tuple(
@@ -118,7 +118,7 @@ def compare(
         low=parts[least].low,
         high=parts[least].high,
         p=every(stated),
-        p_opposed=_opposed(averages, places if in_every_place else [None] * len(places), comparisons),
+        p_opposed=_opposed(averages, places if in_every_place else [], comparisons),
         smallest=float(smallest.max()),
         smallest_sd=float(smallest_sd.max()),
         seeds_needed=seeds_needed(averages.estimate, smallest, runs.n_seeds),
@@ -137,32 +137,40 @@ def need_noise(tested: Tested) -> None:
         )
 
 
-def _of_places(cells: Cells, one: Comparison, mean: float, tested: Tested | None) -> tuple[float, list[str]]:
+def _tested(cells: Cells, comparisons: list[Comparison]) -> tuple[Tested, list[Tested], list[Tested]]:
+    """The averages of comparisons, their places, and how far each place lies below the average."""
+    averages = np.stack([each.average for each in comparisons])
+    ends = np.cumsum([len(averages), *(len(each.weights) for each in comparisons)]).tolist()
+    tested = cells.test(np.concatenate([averages, *(each.weights for each in comparisons)]))
+    # with the noise of all networks, which finds more differences, so that fewer averages speak for all
+    below = cells.test(np.concatenate([each.average - each.weights for each in comparisons]), pooled=True)
+    first = ends[0]
+    return (
+        tested[:first],
+        [tested[start:end] for start, end in pairwise(ends)],
+        [below[start - first : end - first] for start, end in pairwise(ends)],
+    )
+
+
+def _of_places(one: Comparison, mean: float, tested: Tested, below: Tested) -> tuple[float, list[str]]:
     """p that the places ask for beside the average, 0 where they agree; and what to say about them."""
-    if tested is None:
+    known = np.isfinite(below.error)
+    if not (known.any() and some(below.p[known]) <= ALPHA):
         return 0.0, []
     lowest = int(tested.estimate.argmin())
-    below = cells.test(one.average - one.weights)
-    known = np.isfinite(below.error)
-    differ = known.any() and some(below.p[known]) <= ALPHA
-    remark = (
-        [f"least {one.name} at {name_of(one.places, lowest)}: {tested.estimate[lowest]:.3g}"]
-        if differ
-        else []
-    )
-    if differ:
-        remark[0] += f", not like the average of {mean:.3g}, so each place is judged by itself"
-    return (float(np.nanmax(tested.p)) if differ else 0.0), remark
+    remark = f"least {one.name} at {name_of(one.places, lowest)}: {tested.estimate[lowest]:.3g}"
+    remark += f", not like the average of {mean:.3g}, so each place is judged by itself"
+    return float(np.nanmax(tested.p)), [remark]
 
 
-def _opposed(averages: Tested, places: list[Tested | None], comparisons: list[Comparison]) -> float:
-    """p of the opposite: in every group some comparison, or place, is below 0."""
+def _opposed(averages: Tested, places: list[Tested], comparisons: list[Comparison]) -> float:
+    """p of the opposite: in every group some comparison, or a place of one if these are given, is below 0."""
     groups: dict[str, list[float]] = {}
     for k, each in enumerate(comparisons):
         if each.group is not None:
             groups.setdefault(each.group, []).append(averages.p_below[k])
-            if (tested := places[k]) is not None:
-                groups[each.group] += list(tested.p_below)
+            if places and len(each.weights) > 1:
+                groups[each.group] += list(places[k].p_below)
     return every(some(p) for p in groups.values())
 
 

@@ -10,9 +10,10 @@ from scipy import stats
 
 from feature_diversity.base.run import CONFIGURATION
 from feature_diversity.claims.evidence import MOST_SEEDS, POWER, Evidence, NotTestable, Part, every, some
-from feature_diversity.claims.paper import ALPHA, MARGIN
+from feature_diversity.claims.paper import MARGIN
 from feature_diversity.claims.runs import Runs
 from feature_diversity.statistics.groups import codes
+from feature_diversity.statistics.multiplicity import ALPHA
 from feature_diversity.statistics.rank_correlation import Correlation, within_cells
 
 NAME = "Spearman's rho of diversity and test error over seeds within cells"
@@ -83,13 +84,10 @@ def unrelated(runs: Runs, layers: list[str], by: list[str]) -> Evidence:
     z = np.arctanh(MARGIN) / (stats.norm.isf(ALPHA) + stats.norm.isf((1 - POWER) / 2 / len(layers)))
     worst = max(one.error for one, _ in found.values())
     needed = float(np.ceil(runs.n_seeds * (worst / z) ** 2))
-    remarks = _remarks(found, by)
-    if needed > runs.n_seeds:
-        remarks.insert(
-            0,
-            f"absence (rho within +-{MARGIN}) is shown with a power of 80 % by about {needed:.0f} seeds of"
-            f" each network, the table has {runs.n_seeds}",
-        )
+    limit = (
+        f"absence (rho within +-{MARGIN}) is shown with a power of 80 % by about {needed:.0f} seeds of each"
+        f" network, the table has {runs.n_seeds}"
+    )
     return Evidence(
         effect=strongest.effect,
         effect_name=NAME + (", the strongest layer" if len(layers) > 1 else ""),
@@ -101,7 +99,8 @@ def unrelated(runs: Runs, layers: list[str], by: list[str]) -> Evidence:
         parts=parts,
         n_runs=runs.n,
         n_seeds=runs.n_seeds,
-        note="; ".join(remarks),
+        note="; ".join(_remarks(found, by)),
+        limit=limit if needed > runs.n_seeds else "",
     )
 
 

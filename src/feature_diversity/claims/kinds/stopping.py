@@ -1,5 +1,6 @@
 """Early stopping: the run of each training that the study's rule chooses."""
 
+import numpy as np
 import pandas as pd
 
 from feature_diversity.base.run import CONFIGURATION, NETWORK
@@ -18,7 +19,9 @@ def stopped_early(runs: Runs) -> Runs:
     note = (
         f"{unknown} of {len(table)} trainings without a validation error to stop by, their longest run taken"
     )
-    return Runs(table.assign(epochs=0), (*runs.left_out, *([note] if unknown else [])))
+    return Runs(
+        table.assign(epochs=0, stopped=table["epochs"]), (*runs.left_out, *([note] if unknown else []))
+    )
 
 
 def early_stopping_is_most_diverse(runs: Runs) -> Evidence:
@@ -46,7 +49,7 @@ def early_stopping_is_most_diverse(runs: Runs) -> Evidence:
             comparisons.append(comparison(f"{column} epochs", weights, cells.column(**{column: 1}), places))
     if not comparisons:
         raise NotTestable("every training stops at its only number of epochs")
-    chosen = early_stopped(runs.table.assign(layer=""))["epochs"].value_counts().sort_index()
+    chosen = stops.table["stopped"].value_counts().sort_index()
     note = "stops after " + ", ".join(f"{number} epochs: {count}" for number, count in chosen.items())
     name = "diversity where training stops early minus after another number of epochs, the least"
     return compare(gains, cells, comparisons, name, notes=(note,))
@@ -54,9 +57,12 @@ def early_stopping_is_most_diverse(runs: Runs) -> Evidence:
 
 def _gains(runs: Runs, stops: Runs, epochs: list[int]) -> pd.DataFrame:
     """The stopped runs, with a column for each layer and number of epochs: diversity gained by stopping."""
-    stopped, gains = stops.table.set_index(NETWORK), {}
-    for number in epochs:
-        other = runs.table[runs.table["epochs"] == number].set_index(NETWORK).reindex(stopped.index)
-        for layer in LAYERS:
-            gains[f"{layer} after {number}"] = stopped[layer] - other[layer]
-    return pd.concat([stopped, pd.DataFrame(gains)], axis=1).reset_index()
+    values = np.full((runs.training.max() + 1, len(epochs), len(LAYERS)), np.nan)
+    values[runs.training, np.searchsorted(epochs, runs.table["epochs"])] = runs.table[LAYERS]
+    of_run = pd.Series(runs.training, pd.MultiIndex.from_frame(runs.table[NETWORK]))
+    of_run = of_run[~of_run.index.duplicated()]
+    training = of_run.reindex(pd.MultiIndex.from_frame(stops.table[NETWORK])).to_numpy()
+    gains = stops.table[LAYERS].to_numpy()[:, None] - values[training]
+    names = [f"{layer} after {number}" for number in epochs for layer in LAYERS]
+    gained = pd.DataFrame(gains.reshape(len(gains), -1), columns=names)
+    return pd.concat([stops.table.reset_index(drop=True), gained], axis=1)
