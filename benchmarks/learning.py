@@ -44,8 +44,8 @@ here. What was tried:
 | --- | --- | --- | --- |
 | npid | VISSL's loss: 512 negatives, temperature 0.07; batch 128, multistep | 35.4 | 35.1 |
 | npid | the same, rate 0.3, cosine | 34.7 | 41.5 |
-| npid | 32 negatives, temperature 0.2, rate 0.03, cosine (chosen) | 27.2 | 23.9 |
-| pirl | 32 negatives, temperature 0.2, no photometric change (chosen) | 21.9 | 20.8 |
+| npid | 32 negatives, temperature 0.2, rate 0.03, cosine (chosen then) | 27.2 | 23.9 |
+| pirl | 32 negatives, temperature 0.2, no photometric change (chosen then) | 21.9 | 20.8 |
 | rotnet | batch 128, cosine (chosen) | 21.3 | 20.2 |
 | simclr | batch 256, rate 0.1 (chosen) | 20.7 | 19.5 |
 | simclr | batch 128, rate 0.4 | 23.1 | 22.6 |
@@ -65,6 +65,65 @@ Jigsaw learns a little at first and then stays or gets worse, whatever was tried
 recipe, its error on this seed rose from half to end. In the table above, falls of less than about 0.4
 from half to end (Jigsaw's of seeds 1 and 2 in particular) are within chance.
 DeepCluster-v2 with batch 128 has a lower error after 10 epochs, but no longer falls then.
+NPID and PIRL are in both tables with 32 negatives, temperature 0.2 and `loss_type: nce`, as their recipes for
+small images were then.
+
+## How the recipes of the demo study were chosen
+
+On 1,280 training and 1,500 validation images of `mnist_5k` at 32 x 32 pixels, depth 14 and width 0.125,
+seeds 11 to 13, which the study has not. The study's test errors were looked at once, with SimCLR in
+batches of 128 and RotNet by SGD: one seed of SimCLR was above the pixels, one of RotNet above its untrained
+network.
+Both recipes were then chosen again as here, not by those errors. Validation error in percent
+(standard error about 0.8) of the best of three penalties. The untrained network has 26.3 (seed 11) and
+27.3 (seed 12), logistic regression on the pixels 12.0. Batches of 128 unless stated, 10 epochs, no
+mirroring; "LARC 10" is a rate of 10.
+
+| algorithm | seed | changed | half | end |
+| --- | --- | --- | --- | --- |
+| simclr | 11 | LARC 10, crops from 40 % of the area | 13.3 | 11.8 |
+| simclr | 11 | LARC 20, crops from 40 % | 17.7 | 11.1 |
+| simclr | 11 | LARC 10, crops from 60 % | 9.7 | 9.0 |
+| simclr | 12 | the same | | 10.3 |
+| simclr | 12 | the same, 12 epochs | 12.7 | 10.9 |
+| simclr | 12 | the same, 12 epochs, batches of 64 (chosen) | 11.7 | 10.3 |
+| simclr | 13 | the same, 12 epochs, batches of 64 | 9.5 | 9.4 |
+| simclr | 12 | LARC 6, crops from 70 % | 14.0 | 11.1 |
+| simclr | 12 | LARC 10, crops from 60 %, 640 images, 20 epochs; untrained 32.8, pixels 14.2 | | 13.1 |
+| npid | 11 | cross_entropy, SGD 0.1, crops from 40 % | 20.9 | 17.3 |
+| npid | 11 | cross_entropy, LARC 10, crops from 40 % | 20.9 | 11.4 |
+| npid | 11 | cross_entropy, LARC 10, crops from 60 % (chosen) | 14.7 | 10.3 |
+| pirl | 11 | cross_entropy, LARC 10, crops from 60 % (chosen) | 16.9 | 15.1 |
+| deepclusterv2 | 11 | LARC 10, crops from 60 %, 100 prototypes a head | 23.9 | 19.9 |
+| deepclusterv2 | 12 | LARC 10, crops from 60 %, 30 prototypes a head (chosen) | 21.0 | 17.5 |
+| rotnet | 11 | SGD 0.1, crops from 40 % | 24.6 | 23.1 |
+| rotnet | 11 | LARC 10, crops from 60 % | 23.3 | 20.5 |
+| rotnet | 11 | LARC 10, crops from 60 %, batches of 64 (chosen) | 22.7 | 19.2 |
+| rotnet | 12 | the same, 12 epochs | 23.8 | 20.5 |
+| rotnet | 13 | the same, 12 epochs; untrained 25.4 | 28.9 | 21.7 |
+| rotnet | 11 | SGD 0.2, crops from 60 %, batches of 64 | 22.0 | 18.9 |
+| rotnet | 12 | the same, 12 epochs | 24.6 | 25.5 |
+| rotnet | 13 | the same, 12 epochs; untrained 25.4 | 26.7 | 24.9 |
+| supervised | 11 | SGD 0.1, crops from 60 % | 7.1 | 6.0 |
+| supervised | 11 | SGD 0.4, crops from 60 % | 8.4 | 6.7 |
+| supervised | 12 | LARC 5, crops from 60 % | 11.3 | 6.9 |
+| jigsaw | 11 | SGD 0.03, patches of 18 from 48 pixels | 27.4 | 24.5 |
+| jigsaw | 11 | SGD 0.1, patches of 18 from 48 pixels | 28.9 | 28.3 |
+| jigsaw | 11 | LARC 10, patches of 18 from 48 pixels | 30.2 | 26.3 |
+| jigsaw | 11 | LARC 5, patches of 14 from 36 pixels, batches of 64 | 33.3 | 33.6 |
+| jigsaw | 11 | LARC 10, patches of 24 from 64 pixels, batches of 64 | 23.9 | 24.3 |
+| jigsaw | 11 | LARC 10, 3 x 3 patches of 14 from 54 pixels, 100 permutations | 23.2 | 29.1 |
+| jigsaw | 11 | SGD 0.1, patches of 16 from 36 pixels, batches of 64 (chosen) | 21.5 | 23.4 |
+| jigsaw | 11 | the same, 12 epochs | 21.0 | 21.2 |
+| jigsaw | 12 | the same, 12 epochs | 22.7 | 22.2 |
+| jigsaw | 13 | the same, 12 epochs; untrained 25.4 | 20.3 | 20.0 |
+| jigsaw | 12 | SGD 0.4, the same otherwise | 26.9 | 30.4 |
+| jigsaw | 12 | SGD 0.2, batches of 32, the same otherwise | 23.5 | 27.4 |
+| jigsaw | 11 | SGD 0.05, 12 epochs, the same otherwise | 24.2 | 26.3 |
+
+Of 16 x 16 pixels, the stem and the pooling leave 4 x 4 positions, of 32 x 32 they leave 8 x 8. SimCLR
+(LARC 10, crops from 40 %, 2,048 images, 10 epochs) ended at 9.3 with 32 pixels in 10.5 s, at 10.8 with 24
+pixels in 8.6 s, and at 12.4 with 16 pixels and batches of 64 in 8.8 s.
 """
 
 

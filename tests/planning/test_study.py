@@ -11,7 +11,7 @@ from feature_diversity.base.errors import InputError
 from feature_diversity.base.layers import LAYERS, PAPERS_LAYERS
 from feature_diversity.base.paths import SCHEMAS
 from feature_diversity.base.run import Run, expand
-from feature_diversity.data.sources import digits
+from feature_diversity.data.sources import digits, mnist_5k
 from feature_diversity.networks.depths import BLOCKS
 from feature_diversity.planning.checks import check_machine
 from feature_diversity.planning.recipe import algorithms, recipe
@@ -121,6 +121,15 @@ def test_a_trajectory_leaves_a_run_at_every_number_of_epochs(load):
 
 def test_a_figure_of_a_trajectory_shows_what_it_asks_for(load):
     assert {run.epochs for run in load(schedule="trajectory").runs("figure3")} == {10}
+
+
+def test_seeds_together_are_all_of_the_study_for_every_network(load):
+    changes = {"figures.figure4": GRID | {"depth": 26, "seed": [2, 3]}}
+    apart = load(**changes).runs()
+    together = load(seeds="together", **changes).runs()
+    assert {run.seed for run in apart if run.depth == 26} == {2, 3}
+    assert {run.seed for run in together if run.depth == 26} == {1, 2, 3}
+    assert {run.seed for run in together if run.depth == 14} == {1, 2, 3}
 
 
 def test_epochs_are_those_of_all_figures_ascending(load):
@@ -294,6 +303,7 @@ def test_what_vissl_cannot_train_is_refused(load, changes, message):
         ({"figures.figure9": GRID}, ["figures", "'figure9'", "figure1, figure2, figure3, figure4"]),
         ({"colour": "red"}, ["'colour'", "only description, engine"]),
         ({"description": None}, ["'description' is a required property"]),
+        ({"seeds": "alone"}, ["seeds", "'alone'", "apart", "together"]),
         ({"schedule": "daily"}, ["schedule", "'daily'", "budget", "trajectory"]),
         ({"recipe": "mine"}, ["recipe", "'mine'", "vissl", "small_images"]),
         ({"recipes": {"byol": {}}}, ["'byol'", "expected one of", "simclr"]),
@@ -495,9 +505,10 @@ def test_impossible_splits_of_a_data_set_of_known_size_are_refused(load, changes
         load(**changes)
 
 
-def test_the_known_sizes_are_those_of_the_data():
-    source = digits.load("nowhere")
-    assert ((~source.is_test).sum(), source.is_test.sum()) == digits.IMAGES
+@pytest.mark.parametrize("module", [digits, mnist_5k])
+def test_the_known_sizes_are_those_of_the_data(module):
+    source = module.load("nowhere")
+    assert ((~source.is_test).sum(), source.is_test.sum()) == module.IMAGES
 
 
 def test_the_size_of_a_folder_is_not_known(load):

@@ -474,7 +474,7 @@ EVALUATED = {"stages.linear_eval", "stages.pixels"}
         ("records/provenance.py", "2**20", "2**30", set()),
         # what is a training's parameter, if it is its own
         ("algorithms/rotnet.py", '"learning_rate": 0.1', '"learning_rate": 0.2', set()),
-        ("algorithms/npid.py", '"negatives": 32,', '"negatives": 64,', set()),
+        ("algorithms/npid.py", '"negatives": 512,', '"negatives": 64,', set()),
         # what does
         (
             "algorithms/supervised.py",

@@ -114,7 +114,7 @@ def test_a_network_that_was_taken_leads_to_who_trained_it(tmp_path):
     origin = {"from": "/shared/12", "machine": {"name": "far"}}
     lines = ["taken " + json.dumps(origin), "provenance " + json.dumps(job("pretrain"))]
     write_log(tmp_path, "pretrain/a.log", *lines)
-    assert read_records(tmp_path / "logs")[0]["taken"] == origin
+    assert read_records(tmp_path / "logs")[0]["taken"] == [origin]
 
 
 def test_a_job_that_failed_has_no_record(tmp_path):

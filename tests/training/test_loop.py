@@ -50,6 +50,27 @@ def test_a_training_does_not_depend_on_what_was_drawn_before(train, tmp_path):
     assert first.read_bytes() == second.read_bytes()
 
 
+def test_several_networks_have_the_bits_that_each_has_alone(train, training, tmp_path):
+    alone = [path for seed in (1, 2) for path in train(tmp_path / str(seed), 0, 1, seed=seed)]
+    first, second = (training(tmp_path / f"both{seed}", 0, 1, seed=seed) for seed in (1, 2))
+    for option, values in (("--histories", 2), ("--models", 2), ("--network", 1)):
+        place = second.index(option) + 1
+        first[place + values : place + values] = second[place : place + values]
+    pretrain.main(first)
+    folders = [tmp_path / f"both{seed}" / f"ep{epochs}" for seed in (1, 2) for epochs in (0, 1)]
+    both = [folder / "model.safetensors" for folder in folders]
+    assert [path.read_bytes() for path in both] == [path.read_bytes() for path in alone]
+
+
+def test_files_must_be_named_for_the_snapshots_of_every_network(training, tmp_path, capsys):
+    given = training(tmp_path, 1)
+    place = given.index("--network") + 1
+    given.insert(place, given[place].replace('"seed": 1', '"seed": 2'))
+    with pytest.raises(SystemExit):
+        pretrain.main(given)
+    assert "must name as many snapshots of each network" in capsys.readouterr().err
+
+
 # --- budget and trajectory ---
 
 

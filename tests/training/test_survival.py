@@ -19,7 +19,7 @@ from feature_diversity.stages import pretrain
 
 CHANGES = {
     "deepclusterv2": {"prototypes": [5, 4, 3]},
-    "npid": {"negatives": 32},
+    "npid": {"negatives": 32, "loss_type": "nce"},
     "pirl": {"negatives": 32},
 }
 EVERY_STEP = ("--save-minutes", "0")

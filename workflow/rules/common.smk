@@ -50,11 +50,14 @@ RUN = f"{RESULTS}/{RUN_FOLDER}"
 MAKER = MAKERS[study.engine]
 PROCESSES, NODES = settings.processes(config), config["nodes"]
 
-# The runs that one training leaves. The schedule `trajectory` leaves one at each of the study's numbers of
-# epochs, so its jobs have all of them as outputs; with `budget`, every run is a training of its own.
-TRAJECTORY = study.schedule == "trajectory"
+# The runs that one job makes. The schedule `trajectory` leaves one at each of the study's numbers of epochs, so
+# its jobs have all of them as outputs; with `budget`, every run is a training of its own. With seeds `together`,
+# a job is of all the study's seeds.
+TRAJECTORY, TOGETHER = study.schedule == "trajectory", study.seeds == "together"
 SNAPSHOTS = study.epochs if TRAJECTORY else ["{epochs}"]
-TRAINING = RUN_FOLDER.replace("_ep{epochs}", "") if TRAJECTORY else RUN_FOLDER
+SEEDS = study.every_seed if TOGETHER else ["{seed}"]
+JOB = RUN_FOLDER.replace("_ep{epochs}", "") if TRAJECTORY else RUN_FOLDER
+JOB = JOB.replace("_seed{seed}", "") if TOGETHER else JOB
 
 
 wildcard_constraints:
@@ -66,9 +69,9 @@ wildcard_constraints:
     seed="[0-9]+",
 
 
-def of_training(file):
-    """Pattern of a file of each run that one training leaves."""
-    return expand(f"{RUN}/{file}", epochs=SNAPSHOTS, allow_missing=True)
+def of_job(file):
+    """Pattern of a file of each run that one job makes, training by training."""
+    return expand(f"{RUN}/{file}", seed=SEEDS, epochs=SNAPSHOTS, allow_missing=True)
 
 
 def of_study(file):
@@ -76,7 +79,7 @@ def of_study(file):
     return [f"{RESULTS}/{run.folder}/{file}" for run in study.runs()]
 
 
-MODELS = of_training(paths.MODEL)
+MODELS = of_job(paths.MODEL)
 MEASURED = study.error_source == "measured"
 LINEAR = of_study(paths.LINEAR) if MEASURED else []
 PIXELS = f"{RESULTS}/{paths.PIXELS}" if MEASURED else []
@@ -113,17 +116,18 @@ STORE = ["--store", config["shared_trainings"] or f"{RESULTS}/{paths.TRAININGS}"
 STORE += ["--shared"] if config["shared_trainings"] else []
 
 
-def network_of(wildcards):
-    """The training's network."""
-    names = {name: wildcards[name] for name in ("algorithm", "norm")}
-    numbers = {name: int(wildcards[name]) for name in ("depth", "seed")}
-    return Network(**names, **numbers, width=float(wildcards.width))
+def networks_of(wildcards):
+    """The networks of the job's trainings."""
+    values = {name: wildcards[name] for name in ("algorithm", "norm")}
+    values |= {"depth": int(wildcards.depth), "width": float(wildcards.width)}
+    seeds = SEEDS if TOGETHER else [int(wildcards.seed)]
+    return [Network(**values, seed=seed) for seed in seeds]
 
 
 @at_hand
-def network(wildcards):
-    """The training's network, as JSON."""
-    return as_json(vars(network_of(wildcards)))
+def networks(wildcards):
+    """The networks of the job's trainings, each as JSON."""
+    return [as_json(vars(network)) for network in networks_of(wildcards)]
 
 
 recipe_of = cache(study.recipe_of)
@@ -136,9 +140,9 @@ def recipe(wildcards):
 
 
 def training_of(wildcards):
-    """The training: its network, its recipe, its last epoch."""
+    """The job's first training: its network, its recipe, its last epoch. The others take as much."""
     epochs = study.epochs[-1] if TRAJECTORY else int(wildcards.epochs)
-    return network_of(wildcards), recipe_of(wildcards.algorithm), epochs
+    return networks_of(wildcards)[0], recipe_of(wildcards.algorithm), epochs
 
 
 # What jobs ask for; more when one is tried again.
@@ -152,17 +156,17 @@ def training_memory(wildcards, attempt):
 
 @at_hand
 def training_minutes(wildcards, attempt):
-    """Time for a training, in minutes."""
-    return settings.training_minutes(study, config, *training_of(wildcards)) * attempt
+    """Time for the job's trainings, in minutes."""
+    return settings.training_minutes(study, config, *training_of(wildcards)) * len(SEEDS) * attempt
 
 
 @at_hand
 def extraction_memory(wildcards, attempt):
     """Memory for the features of a network, in MB."""
-    return settings.extraction_memory(study, network_of(wildcards)) * attempt
+    return settings.extraction_memory(study, networks_of(wildcards)[0]) * attempt
 
 
 @at_hand
 def linear_evaluation_memory(wildcards, attempt):
     """Memory for the linear evaluation of a network, in MB."""
-    return settings.linear_evaluation_memory(study, network_of(wildcards)) * attempt
+    return settings.linear_evaluation_memory(study, networks_of(wildcards)[0]) * attempt

@@ -1,4 +1,4 @@
-# Energy and companion measures, for all runs of a training in one process, all layers and readings at once.
+# Energy and companion measures, for all runs of a job in one process, all layers and readings at once.
 
 
 @at_hand
@@ -9,14 +9,14 @@ def features_folders(wildcards, output):
 
 rule energy:
     input:
-        [path for file in FEATURES for path in of_training(file)],
+        [path for file in FEATURES for path in of_job(file)],
     output:
-        energy=of_training(paths.ENERGY),
-        measures=of_training(paths.MEASURES),
+        energy=of_job(paths.ENERGY),
+        measures=of_job(paths.MEASURES),
     log:
-        f"{LOGS}/energy/{TRAINING}.log",
+        f"{LOGS}/energy/{JOB}.log",
     benchmark:
-        f"{BENCHMARKS}/energy/{TRAINING}.tsv"
+        f"{BENCHMARKS}/energy/{JOB}.tsv"
     conda:
         "../../envs/analysis.yaml"
     resources:

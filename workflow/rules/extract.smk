@@ -1,4 +1,4 @@
-# Features of the held-out images, for all runs of a training in one process.
+# Features of the held-out images, for all runs of a job in one process.
 
 LAYERS = [f"{layer}.npy" for layer in study.layers]
 LAYERS += [f"views_{layer}.npy" for layer in ("trunk", "head") if layer in study.layers]
@@ -20,11 +20,11 @@ rule extract:
         data=DATA,
         models=MODELS,
     output:
-        [kind(path) for file, kind in FEATURES.items() for path in of_training(file)],
+        [kind(path) for file, kind in FEATURES.items() for path in of_job(file)],
     log:
-        f"{LOGS}/extract/{TRAINING}.log",
+        f"{LOGS}/extract/{JOB}.log",
     benchmark:
-        f"{BENCHMARKS}/extract/{TRAINING}.tsv"
+        f"{BENCHMARKS}/extract/{JOB}.tsv"
     conda:
         "../../envs/train.yaml"
     threads: 1

@@ -1,4 +1,4 @@
-# Linear evaluation, for all runs of a training in one process.
+# Linear evaluation, for all runs of a job in one process.
 
 
 rule linear_eval:
@@ -6,11 +6,11 @@ rule linear_eval:
         data=DATA,
         models=MODELS,
     output:
-        of_training(paths.LINEAR),
+        of_job(paths.LINEAR),
     log:
-        f"{LOGS}/linear_eval/{TRAINING}.log",
+        f"{LOGS}/linear_eval/{JOB}.log",
     benchmark:
-        f"{BENCHMARKS}/linear_eval/{TRAINING}.tsv"
+        f"{BENCHMARKS}/linear_eval/{JOB}.tsv"
     conda:
         "../../envs/train.yaml"
     threads: 1

@@ -16,11 +16,12 @@ rule pretrain:
         DATA,
     output:
         models=MODELS,
-        histories=of_training(paths.HISTORY),
+        histories=of_job(paths.HISTORY),
     log:
-        f"{LOGS}/pretrain/{TRAINING}.log",
+        f"{LOGS}/pretrain/{JOB}.log",
     benchmark:
-        f"{BENCHMARKS}/pretrain/{TRAINING}.tsv"
+        f"{BENCHMARKS}/pretrain/{JOB}.tsv"
+    priority: 1  # the longest jobs first, so that no core waits for the last of them
     conda:
         "../../envs/train.yaml"
     threads: 1
@@ -32,7 +33,7 @@ rule pretrain:
         machine=untracked(
             *FOLDER, *STORE, "--gpus", config["gpus"], "--nodes", NODES, *split(config["training_options"])
         ),
-        network=network,
+        network=networks,
         recipe=recipe,
         epochs=SNAPSHOTS,
         code=code("pretrain"),

@@ -23,11 +23,11 @@ rule vissl:
         DATA,
     output:
         models=MODELS,
-        histories=of_training(paths.HISTORY),
+        histories=of_job(paths.HISTORY),
     log:
-        f"{LOGS}/vissl/{TRAINING}.log",
+        f"{LOGS}/vissl/{JOB}.log",
     benchmark:
-        f"{BENCHMARKS}/vissl/{TRAINING}.tsv"
+        f"{BENCHMARKS}/vissl/{JOB}.tsv"
     conda:
         "../../envs/vissl.yaml"
     threads: 4 * PROCESSES
@@ -38,7 +38,7 @@ rule vissl:
     params:
         python=untracked(VISSL_PYTHON),
         machine=untracked(*FOLDER, *STORE),
-        network=network,
+        network=networks,
         recipe=recipe,
         epochs=SNAPSHOTS if TRAJECTORY else lambda wildcards: wildcards.epochs,
         code=code("vissl"),

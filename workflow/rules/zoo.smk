@@ -8,7 +8,7 @@ from feature_diversity.networks.released.table import of_run
 
 def released(wildcards):
     """The run's row of the table of released checkpoints."""
-    return of_run(network_of(wildcards).after(int(wildcards.epochs)))
+    return of_run(networks_of(wildcards)[0].after(int(wildcards.epochs)))
 
 
 MIRROR = ["--mirror", config["mirror"]] if config["mirror"] else []

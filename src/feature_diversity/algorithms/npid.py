@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from feature_diversity.algorithms import Algorithm, Batch
 from feature_diversity.base.errors import InputError
-from feature_diversity.compute.ranks import Table, gather, here, place, total
+from feature_diversity.compute.ranks import Table, gather, here, own_rows, place, total, whole
 from feature_diversity.data.augment import colour_jitter, random_resized_crop
 
 RECIPE = {  # VISSL, pretrain/npid/npid_8gpu_resnet
@@ -31,6 +31,7 @@ RECIPE = {  # VISSL, pretrain/npid/npid_8gpu_resnet
     "embedding_size": 128,
     "temperature": 0.07,
     "negatives": 4096,
+    "loss_type": "nce",
     "memory_momentum": 0.5,
     "crop_scale": [0.08, 1.0],
     "flip_probability": 0.5,
@@ -41,6 +42,7 @@ LEGAL = {  # values of these keys, see planning/recipe.py
     "embedding_size": "above 0",
     "temperature": "above 0",
     "negatives": "above 0",
+    "loss_type": ["nce", "cross_entropy"],
     "memory_momentum": "0 to 1",
     "crop_scale": "[low, high] above 0 and at most 1",
     "flip_probability": "0 to 1",
@@ -50,10 +52,12 @@ SMALL_IMAGES = {
     "batch_size": 128,  # more steps from few images
     "schedule": "cosine",  # in tens of epochs, a rate a tenth as high for 40 % of them learns too little
     "rate_update": "step",  # as a cosine over few epochs needs
-    # The loss sums over negatives. Their pull on a few hundred steps' still similar embeddings is what
-    # makes weights explode, so few of them, and of a softer temperature.
-    "negatives": 32,
-    "temperature": 0.2,
+    # An untrained network's embeddings are all alike: exp(similarity / temperature) is far above what it was
+    # over the random bank from which Z was estimated. A bank of a thousand images is full of such embeddings
+    # after an epoch, and the loss with Z rises from there.
+    "loss_type": "cross_entropy",
+    "negatives": 512,  # a large part of what such data sets have
+    "temperature": 0.1,  # as SimCLR's
     "crop_scale": [0.2, 1.0],  # 8 % of 32 x 32 pixels show nothing
 }
 VIEWS = {"image": 1}  # of each training image, for the estimate of costs
@@ -64,10 +68,9 @@ class NPID(Algorithm):
 
     def __init__(self, recipe: dict, *, channels: int, images: int, classes: int):
         super().__init__()
-        check_negatives("npid", recipe["negatives"], images)
         self.recipe = recipe
         self.head = nn.Linear(channels, recipe["embedding_size"])
-        self.memory = MemoryBank(images, recipe["embedding_size"], recipe["negatives"])
+        self.memory = memory_bank("npid", recipe, images)
 
     def views(self, batch: Batch, generator: torch.Generator) -> tuple[list[Tensor], Tensor]:
         """Augment each image once; the targets are the images' rows in the bank."""
@@ -85,7 +88,7 @@ class NPID(Algorithm):
         return [x], batch.rows
 
     def loss(self, features: list[Tensor], targets: Tensor, generator: torch.Generator) -> Tensor:
-        """Compute the noise-contrastive loss of the embeddings, which then enter the bank."""
+        """Compute the loss of the embeddings, which then enter the bank."""
         z = F.normalize(self.head(features[0]), dim=1)
         loss = self.memory.loss(z, targets, self.recipe["temperature"], generator)
         self.memory.update(z, targets, self.recipe["memory_momentum"])
@@ -99,23 +102,26 @@ class MemoryBank(nn.Module):
         images: in the training set.
         size: of an embedding, D.
         negatives: that an embedding is compared with.
+        loss_type: "nce", telling data from noise by a partition constant (Wu et al. 2018, section 3.2), or
+            "cross_entropy", telling the image from its negatives, which needs no constant (van den Oord et
+            al. 2018, eq. 4); the names are VISSL's.
 
     Attributes:
-        embeddings: a row of D values for each image; each rank compares the whole batch with those it has.
+        embeddings: a row of D values for each image.
         partition: Wu et al.'s Z, the sum of exp(similarity / temperature) over the bank, estimated from the
-            first batch ever compared and then kept; 0 until then.
+            first batch ever compared and then kept; 0 until then, and always without "nce".
         sample_negatives: (images, shape, generator) -> rows, replaceable.
     """
 
-    def __init__(self, images: int, size: int, negatives: int):
+    def __init__(self, images: int, size: int, negatives: int, loss_type: str = "nce"):
         super().__init__()
-        self.negatives = negatives
+        self.negatives, self.loss_type = negatives, loss_type
         self.sample_negatives = uniform_rows
         self.embeddings = Table(F.normalize(torch.randn(images, size), dim=1))
         self.register_buffer("partition", torch.zeros(()))
 
     def loss(self, z: Tensor, rows: Tensor, temperature: float, generator: torch.Generator) -> Tensor:
-        """Compute the noise-contrastive loss.
+        """Compute the loss of telling images from others.
 
         Args:
             z: B x D, normalised embeddings.
@@ -126,17 +132,31 @@ class MemoryBank(nn.Module):
         Returns:
             A scalar, the mean over the batch.
         """
-        batch_size, images = len(z), self.embeddings.images
-        z, rows = gather(z), gather(rows)
-        negatives = self.sample_negatives(images, (len(z), self.negatives), generator)
+        every, rows = gather(z), gather(rows)
+        negatives = self.sample_negatives(self.embeddings.images, (len(every), self.negatives), generator)
         candidates = torch.cat([rows[:, None], negatives.to(z.device, non_blocking=True)], dim=1)
+        if self.loss_type == "cross_entropy":
+            bank = whole(self.embeddings.rows, self.embeddings.images)
+            scores = similarities(z, bank, candidates[own_rows(z)]) / temperature
+            return F.cross_entropy(scores, torch.zeros_like(rows[: len(z)]))
+        return self._noise_contrastive(every, candidates, temperature) / len(z)
+
+    def _noise_contrastive(self, z: Tensor, candidates: Tensor, temperature: float) -> Tensor:
+        """Compute this rank's part of the noise-contrastive loss of the whole batch, summed.
+
+        Args:
+            z: B x D, of all ranks.
+            candidates: int64, B x (K + 1), rows of the bank, the images' own first.
+            temperature: divides the similarities.
+        """
+        images = self.embeddings.images
         scores = similarities(z, self.embeddings.rows, place(candidates)) / temperature
         mine = here(candidates)
         with torch.no_grad():
             estimate = total(scores[mine].exp().sum()) / candidates.numel() * images
             self.partition = torch.where(self.partition > 0, self.partition, estimate)
         own, negative = (scores[:, part][here(candidates[:, part])] for part in (0, slice(1, None)))
-        return noise_contrastive_loss(own, negative, self.partition, self.negatives / images) / batch_size
+        return noise_contrastive_loss(own, negative, self.partition, self.negatives / images)
 
     @torch.no_grad()
     def update(self, z: Tensor, rows: Tensor, momentum: float) -> None:
@@ -187,17 +207,19 @@ def noise_contrastive_loss(own: Tensor, negatives: Tensor, partition: Tensor, no
     return -(data.log().sum() + rest.log().sum())
 
 
-def check_negatives(algorithm: str, negatives: int, images: int) -> None:
-    """Check the number of negatives.
+def memory_bank(algorithm: str, recipe: dict, images: int) -> MemoryBank:
+    """Make the memory bank of a recipe.
 
     Raises:
-        InputError: it is below 1 or above the number of training images.
+        InputError: the number of negatives is below 1 or above the number of training images.
     """
+    negatives = recipe["negatives"]
     if not 1 <= negatives <= images:
         raise InputError(
             f"recipes: {algorithm}: negatives is {negatives}, "
             f"expected 1 to {images}, the number of training images"
         )
+    return MemoryBank(images, recipe["embedding_size"], negatives, recipe["loss_type"])
 
 
 ALGORITHM = NPID

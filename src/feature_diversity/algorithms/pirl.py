@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from feature_diversity.algorithms import Algorithm, Batch
 from feature_diversity.algorithms.jigsaw import PuzzleHead, check_grid
-from feature_diversity.algorithms.npid import MemoryBank, check_negatives
+from feature_diversity.algorithms.npid import memory_bank
 from feature_diversity.compute.draws import rand
 from feature_diversity.data.augment import (
     colour_jitter,
@@ -37,6 +37,7 @@ RECIPE = {  # VISSL, pretrain/pirl/pirl_jigsaw_4node_resnet50
     "embedding_size": 128,
     "temperature": 0.07,
     "negatives": 32000,
+    "loss_type": "nce",
     "memory_momentum": 0.5,
     "patches_weight": 0.5,  # of the patches' loss; the image's has the rest
     "grid": 3,
@@ -54,6 +55,7 @@ LEGAL = {  # values of these keys, see planning/recipe.py
     "embedding_size": "above 0",
     "temperature": "above 0",
     "negatives": "above 0",
+    "loss_type": ["nce", "cross_entropy"],
     "memory_momentum": "0 to 1",
     "patches_weight": "0 to 1",
     "patch_size": "above 0",
@@ -68,8 +70,9 @@ LEGAL = {  # values of these keys, see planning/recipe.py
 SMALL_IMAGES = {
     "batch_size": 128,  # tens of thousands of images, not a million
     "rate_update": "step",  # as a cosine over few epochs needs
-    "negatives": 32,  # as for NPID: the loss sums over them, and there are only hundreds of steps
-    "temperature": 0.2,  # likewise
+    "loss_type": "cross_entropy",  # as for NPID
+    "negatives": 512,  # likewise
+    "temperature": 0.1,  # likewise
     "grid": 2,  # of nine patches of 32 x 32 pixels, none shows anything
     "patch_size": 14,  # of cells of 18 pixels: about VISSL's share
     "puzzle_size": 36,  # larger than the image's 32 by VISSL's 255 / 224
@@ -84,11 +87,10 @@ class PIRL(Algorithm):
 
     def __init__(self, recipe: dict, *, channels: int, images: int, classes: int):
         super().__init__()
-        check_negatives("pirl", recipe["negatives"], images)
         check_grid("pirl", recipe)
         self.recipe = recipe
         self.head = PIRLHead(channels, recipe["embedding_size"], recipe["grid"] ** 2)
-        self.memory = MemoryBank(images, recipe["embedding_size"], recipe["negatives"])
+        self.memory = memory_bank("pirl", recipe, images)
 
     def views(self, batch: Batch, generator: torch.Generator) -> tuple[list[Tensor], Tensor]:
         """Shuffle the patches of each image, and crop it; the targets are rows of the bank.

@@ -88,18 +88,19 @@ def add_training(parser: argparse.ArgumentParser) -> None:
     """What to train, where to put its networks, and where trainings are kept."""
     add_data(parser)
     parser.add_argument(
-        "--network", type=network, required=True, help="algorithm, depth, width, norm, seed (JSON)"
+        "--network",
+        type=network,
+        nargs="+",
+        required=True,
+        help="algorithm, depth, width, norm, seed (JSON); of several, one is trained after the other",
     )
     parser.add_argument("--recipe", type=from_json, required=True, help="hyper-parameters (JSON)")
     parser.add_argument(
         "--epochs", type=int, nargs="+", required=True, help="where to take snapshots; the largest ends it"
     )
-    parser.add_argument(
-        "--models", type=Path, nargs="+", required=True, help=f"{paths.MODEL} of each snapshot"
-    )
-    parser.add_argument(
-        "--histories", type=Path, nargs="+", required=True, help=f"{paths.HISTORY} of each snapshot"
-    )
+    each = "of each snapshot, network by network"
+    parser.add_argument("--models", type=Path, nargs="+", required=True, help=f"{paths.MODEL} {each}")
+    parser.add_argument("--histories", type=Path, nargs="+", required=True, help=f"{paths.HISTORY} {each}")
     parser.add_argument(
         "--store", type=Path, required=True, help="folder of trainings, where finished ones are found again"
     )
@@ -110,16 +111,17 @@ def add_training(parser: argparse.ArgumentParser) -> None:
     add_threads(parser)
 
 
-def training_outputs(
+def trainings(
     parser: argparse.ArgumentParser, arguments: argparse.Namespace
-) -> dict[int, tuple[Path, Path]]:
-    """Number of epochs -> model and history of the snapshot; ends with the usage if the options disagree."""
-    if not len(arguments.epochs) == len(arguments.models) == len(arguments.histories):
-        parser.error("--epochs, --models and --histories must name as many snapshots")
+) -> list[tuple[Network, dict[int, tuple[Path, Path]]]]:
+    """Each network with number of epochs -> model, history; ends with the usage if the options disagree."""
+    snapshots = len(arguments.network) * len(arguments.epochs)
+    if not snapshots == len(arguments.models) == len(arguments.histories):
+        parser.error("--epochs, --models and --histories must name as many snapshots of each network")
     if arguments.shared and arguments.code == "unknown":
         parser.error("--shared needs --code: other code trains other networks")
     files = zip(arguments.models, arguments.histories, strict=True)
-    return dict(zip(arguments.epochs, files, strict=True))
+    return [(wanted, {epochs: next(files) for epochs in arguments.epochs}) for wanted in arguments.network]
 
 
 def check_digest(arguments: argparse.Namespace, digest: str) -> None:

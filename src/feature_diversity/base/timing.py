@@ -2,12 +2,14 @@
 
 import sys
 import time
+from functools import cache
 
 STARTED = time.perf_counter()
 
 
+@cache
 def announce_ready() -> None:
-    """Say on standard error how many seconds have passed since this module was first imported.
+    """Say on standard error how many seconds have passed since this module was first imported; once.
 
     The command line imports it before anything else, so that the number covers all imports.
     """

@@ -22,6 +22,8 @@ def check_study(study: "Study") -> None:
         _check_recipes(study)
     if study.engine == "vissl":
         _check_vissl(study)
+    if study.seeds == "together" and study.engine != "native":
+        raise InputError(f"seeds is 'together', expected 'apart' with engine {study.engine!r}")
 
 
 def check_machine(study: "Study", config: dict[str, Any]) -> None:

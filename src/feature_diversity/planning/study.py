@@ -38,6 +38,7 @@ class Study:
     keep_features: str
     dataset: dict[str, Any]
     schedule: str
+    seeds: str
     recipe: str
     recipes: dict[str, dict[str, Any]]
     figures: dict[str, list[dict[str, Any]]]
@@ -92,6 +93,12 @@ class Study:
         return sorted({epochs for grid in grids for epochs in grid["epochs"]})
 
     @cached_property
+    def every_seed(self) -> list[int]:
+        """All seeds that appear in the study, ascending."""
+        grids = itertools.chain.from_iterable(self.figures.values())
+        return sorted({seed for grid in grids for seed in grid["seed"]})
+
+    @cached_property
     def train_images(self) -> int | None:
         """How many images a training sees; None where that is known only once they are loaded.
 
@@ -118,12 +125,14 @@ class Study:
         """The grids of one figure, or those of all runs there are.
 
         With the schedule `trajectory` each training goes to the largest of the study's numbers of
-        epochs and leaves a run at every one of them, whether or not a figure asks for it.
+        epochs and leaves a run at every one of them, whether or not a figure asks for it. With seeds
+        `together`, each network is trained with every seed of the study.
         """
         if figure:
             return self.figures[figure]
-        grids = list(itertools.chain.from_iterable(self.figures.values()))
-        return [grid | {"epochs": self.epochs} for grid in grids] if self.schedule == "trajectory" else grids
+        everywhere = {"epochs": self.epochs} if self.schedule == "trajectory" else {}
+        everywhere |= {"seed": self.every_seed} if self.seeds == "together" else {}
+        return [grid | everywhere for grid in itertools.chain.from_iterable(self.figures.values())]
 
     def runs(self, figure: str | None = None) -> list[Run]:
         """Runs of one figure, or of the whole study, each once, sorted."""

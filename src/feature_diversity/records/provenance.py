@@ -73,18 +73,19 @@ def is_result(path: Path) -> bool:
 def read_records(logs: Path) -> list[dict[str, Any]]:
     """The records in a folder of logs, each with the name of its log; sorted by the logs' names.
 
-    A record has `taken` if its outputs were trained by another job, such as another study's: what that said
-    of itself.
+    A record has `taken` if some of its outputs were trained by other jobs, such as another study's: a list of
+    what those said of themselves.
     """
     records = []
     for path in sorted(logs.rglob("*.log")):
-        taken = {}
+        taken: list[dict[str, Any]] = []
         for line in path.read_text(errors="replace").splitlines():
             if line.startswith(TAKEN):
-                taken = {"taken": json.loads(line.removeprefix(TAKEN))}
+                taken.append(json.loads(line.removeprefix(TAKEN)))
             if line.startswith(RECORD):
                 found = json.loads(line.removeprefix(RECORD))
-                records.append(found | taken | {"log": path.relative_to(logs.parent).as_posix()})
+                others = {"taken": taken} if taken else {}
+                records.append(found | others | {"log": path.relative_to(logs.parent).as_posix()})
     return records
 
 

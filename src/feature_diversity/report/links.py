@@ -18,8 +18,8 @@ def links_of(runs: pd.DataFrame, folder: Path) -> dict[str, Any]:
     """The folder of each run, what could be linked, and which of that there is.
 
     Returns `folders`, a path relative to the page for each run; `templates`, name -> path with {run} or, for
-    files that all snapshots of a training share, {training} in it; `there`, uint32 in base64 whose bit i says
-    that a run has the i-th of them.
+    files that all snapshots of a training or all seeds of a network share, {training} or {network} in it;
+    `there`, uint32 in base64 whose bit i says that a run has the i-th of them.
     """
     folders = [folder_of(run) for run in runs[RUN].itertuples(index=False)]
     templates = {name: "{run}/" + name for name in FILES}
@@ -27,6 +27,7 @@ def links_of(runs: pd.DataFrame, folder: Path) -> dict[str, Any]:
     for stage in [stage for stage in STAGES if (folder / LOGS / stage).is_dir()]:
         templates[f"log of {stage}"] = f"{LOGS}/{stage}/{{run}}.log"
         templates[f"log of {stage} of the training"] = f"{LOGS}/{stage}/{{training}}.log"
+        templates[f"log of {stage} of all seeds"] = f"{LOGS}/{stage}/{{network}}.log"
     # looked up once: 10,000 runs would be 140,000 questions to the disk
     files = {path.relative_to(folder).as_posix() for path in (folder / LOGS).rglob("*.log")}
     there = np.zeros(len(runs), dtype="<u4")
@@ -35,7 +36,7 @@ def links_of(runs: pd.DataFrame, folder: Path) -> dict[str, Any]:
             continue
         files_of_run = {path.name for path in (folder / run).iterdir()} if (folder / run).is_dir() else set()
         for bit, template in enumerate(templates.values()):
-            path = template.format(run=run, training=training)
+            path = template.format(run=run, training=training, network=training.rpartition("_seed")[0])
             if path in files or (template.startswith("{run}/") and template[6:] in files_of_run):
                 there[place] |= 1 << bit
     return {

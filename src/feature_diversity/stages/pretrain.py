@@ -1,4 +1,4 @@
-"""The stage `pretrain`: train one network, from scratch or from where it was interrupted.
+"""The stage `pretrain`: train one network or more, from scratch or from where it was interrupted.
 
 With --gpus or --nodes above 1 it starts itself as several processes, by torchrun or, on several machines, by
 srun; started by one of these it is one of them.
@@ -9,7 +9,8 @@ import os
 from functools import partial
 from pathlib import Path
 
-from feature_diversity.base.command_line import add_training, check_digest, command_line, training_outputs
+from feature_diversity.base.command_line import add_training, check_digest, command_line, trainings
+from feature_diversity.base.run import Network
 from feature_diversity.compute import launch
 from feature_diversity.compute.machine import machine, prepare
 from feature_diversity.data import store
@@ -26,11 +27,12 @@ def main(argv: list[str]) -> None:
     add_training(parser)
     add_machine(parser)
     arguments = parser.parse_args(argv)
-    outputs = training_outputs(parser, arguments)
+    wanted = trainings(parser, arguments)
     if max(arguments.gpus, arguments.nodes) > 1 and not launch.is_one_of_several(os.environ):
         launch.start("pretrain", argv, processes=arguments.gpus, nodes=arguments.nodes)
     with launch.joined():
-        run(arguments, outputs)
+        for network, outputs in wanted:
+            run(network, arguments, outputs)
 
 
 def add_machine(parser: argparse.ArgumentParser) -> None:
@@ -61,9 +63,9 @@ def add_machine(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--tensorboard", type=Path, help="folder of all trainings' TensorBoard files")
 
 
-def run(arguments: argparse.Namespace, outputs: Outputs) -> None:
-    """Take the training's networks from the store, or train them."""
-    network, names = arguments.network, ("device", "precision", "compile", "micro_batch", "recompute")
+def run(network: Network, arguments: argparse.Namespace, outputs: Outputs) -> None:
+    """Take a training's networks from the store, or train them."""
+    names = ("device", "precision", "compile", "micro_batch", "recompute")
     how = machine(norm=network.norm, **{name: getattr(arguments, name) for name in names})
     prepare(how.device, arguments.threads)
     facts, (data,) = store.read(arguments.data, "train", folder=arguments.folder)

@@ -5,7 +5,7 @@ from functools import partial
 import torch
 
 from feature_diversity.base.batches import check_batch_size
-from feature_diversity.base.command_line import add_training, check_digest, command_line, training_outputs
+from feature_diversity.base.command_line import add_training, check_digest, command_line, trainings
 from feature_diversity.data import store
 from feature_diversity.training.settings import Settings
 from feature_diversity.training.store import obtain
@@ -17,8 +17,8 @@ def main(argv: list[str]) -> None:
     parser = command_line("vissl", __doc__)
     add_training(parser)
     arguments = parser.parse_args(argv)
-    outputs = training_outputs(parser, arguments)
-    network, recipe = arguments.network, arguments.recipe
+    ((network, outputs),) = trainings(parser, arguments)
+    recipe = arguments.recipe
     run.check_possible(network, recipe)
     facts, (data,) = store.read(arguments.data, "train", folder=arguments.folder)
     check_digest(arguments, facts.digest)

@@ -237,6 +237,7 @@ def noise_contrast(recipe: Recipe, updates: bool) -> dict[str, Any]:
     options = {
         "ignore_index": -1,
         "temperature": recipe["temperature"],
+        "loss_type": recipe["loss_type"],
         "loss_weights": [1.0],
         "negative_sampling_params": {"num_negatives": recipe["negatives"], "type": "random"},
         "memory_params": {
