@@ -64,7 +64,7 @@ def untrained_control(table: pd.DataFrame) -> tuple[Figure, Notes]:
     key_columns = [*NETWORK, "layer"]
     before = rows[rows["epochs"] == 0].set_index(key_columns)[["diversity", "error"]]
     after = rows[rows["epochs"] > 0].sort_values("epochs").drop_duplicates(key_columns, keep="last")
-    both = after.join(before, on=key_columns, suffixes=("", "_before"), how="inner")
+    both = after.merge(before, on=key_columns, suffixes=("", "_before"))
     if both.empty:
         return nothing(
             TITLES["untrained"], notes, "no network was measured before and after training (epochs: 0)"
