@@ -92,7 +92,7 @@ def test_a_study_runs_on_the_cluster_from_submission_to_figures(cluster: Cluster
     assert len(pd.read_csv(checkout.results / "results.csv")["algorithm"].unique()) == 2
     seen = jobs(cluster)
     assert set(seen["state"]) == {"COMPLETED"}
-    # data, pixels, two trainings, two linear evaluations; extraction and energies of both as one submission each
+    # data, pixels, two trainings, two linear evaluations; extraction and energies as one submission for both
     assert len(seen) == 8
     trainings = seen[seen["rule"].str.startswith("rule_pretrain")]
     assert len(trainings) == 2
