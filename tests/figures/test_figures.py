@@ -30,7 +30,7 @@ def table():
         for (place, layer), s in itertools.product(enumerate(LAYERS), (0, 1)):
             reading = {"layer": layer, "s": s, "diversity": -1 - (number * 3 % 17 + place) / 20 - s}
             rows.append(dict(zip(axes, run, strict=True)) | errors | reading)
-    table = pd.DataFrame(rows).assign(dataset="digits", vector="flatten", centred=False)
+    table = pd.DataFrame(rows).assign(dataset="digits", variant="default", vector="flatten", centred=False)
     table = table.assign(mean_cosine=1 - 1 / (2 * table["diversity"] ** 2), rankme=-table["diversity"])
     return table.assign(n_params=1e5 * table["depth"] * table["width"], figures=" ".join(PAPER))
 
@@ -206,6 +206,7 @@ def test_intervals_are_students():
         "depth": 14,
         "width": 1,
         "norm": "batchnorm",
+        "variant": "default",
         "epochs": 5,
         "published": False,
     }
@@ -221,6 +222,7 @@ def test_two_seeds_have_a_mean_and_no_interval():
         "depth": 14,
         "width": 1,
         "norm": "batchnorm",
+        "variant": "default",
         "epochs": 5,
         "published": False,
     }

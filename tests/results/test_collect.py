@@ -29,7 +29,8 @@ GRID = {
 FIGURES = {"figure1": [GRID], "figure3": [GRID | {"epochs": [5]}], "figure4": []}
 RUN = Run("simclr", 14, 1 / 64, "batchnorm", 5, 1)
 BEFORE = [
-    *("dataset", "algorithm", "depth", "width", "norm", "epochs", "seed", "engine", "n_params", "figures"),
+    *("dataset", "algorithm", "depth", "width", "norm", "variant", "epochs", "seed"),
+    *("engine", "n_params", "figures"),
     "error_source",
     *("test_error", "val_error", "test_top1", "test_top5", "val_top1", "val_top5", "protocol", "penalty"),
 ]

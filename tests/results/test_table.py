@@ -5,8 +5,8 @@ from feature_diversity.base.errors import InputError
 from feature_diversity.results import table as results_table
 
 ROW = {
-    "dataset": "digits", "algorithm": "simclr", "depth": 14, "width": 0.5, "norm": "batchnorm", "epochs": 5,
-    "seed": 1, "figures": "figure1 figure3", "layer": "head", "vector": "flatten", "centred": False, "s": 1,
+    "dataset": "digits", "algorithm": "simclr", "depth": 14, "width": 0.5, "norm": "batchnorm",
+    "variant": "default", "epochs": 5, "seed": 1, "figures": "figure1 figure3", "layer": "head", "vector": "flatten", "centred": False, "s": 1,
     "diversity": -0.8, "test_error": 0.2,
 }  # fmt: skip
 
@@ -57,7 +57,8 @@ def test_the_rows_of_a_figure_are_those_that_name_it():
 
 def training(val_errors, **columns):
     """Rows of one training: one for each number of epochs, with these validation errors."""
-    run = {"algorithm": "simclr", "depth": 14, "width": 0.5, "norm": "batchnorm", "seed": 1, "layer": "head"}
+    run = {"algorithm": "simclr", "depth": 14, "width": 0.5, "norm": "batchnorm", "variant": "default"}
+    run |= {"seed": 1, "layer": "head"}
     rows = [
         run | {"epochs": epochs, "val_error": error, "test_error": 0.5, "diversity": -epochs} | columns
         for epochs, error in val_errors.items()
