@@ -6,8 +6,8 @@ from feature_diversity.results import table as results_table
 
 ROW = {
     "dataset": "digits", "algorithm": "simclr", "depth": 14, "width": 0.5, "norm": "batchnorm",
-    "variant": "default", "epochs": 5, "seed": 1, "figures": "figure1 figure3", "layer": "head", "vector": "flatten", "centred": False, "s": 1,
-    "diversity": -0.8, "test_error": 0.2,
+    "variant": "default", "epochs": 5, "seed": 1, "figures": "figure1 figure3", "layer": "head",
+    "vector": "flatten", "centred": False, "s": 1, "diversity": -0.8, "test_error": 0.2,
 }  # fmt: skip
 
 

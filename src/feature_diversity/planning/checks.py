@@ -103,8 +103,13 @@ def _check_errors(study: "Study") -> None:
 
 def _check_released(study: "Study") -> None:
     """InputError where the table of released checkpoints does not have what the study asks for."""
-    for key, unused in (("schedule", "budget"), ("recipes", {}), ("variants", {})):
-        if getattr(study, key) != unused:
+    of_trainings = {
+        "schedule": study.schedule != "budget",
+        "recipes": study.recipes,
+        "variants": study.variants,
+    }
+    for key, given in of_trainings.items():
+        if given:
             raise InputError(f"{key}: with engine 'zoo' nothing is trained, so leave it out")
     headless = [row.name for row in map(of_run, study.runs()) if not row.head]
     if headless and "head" in study.layers:
