@@ -37,6 +37,19 @@ def test_a_file_that_is_no_table_is_refused_naming_it(tmp_path, name, content):
         results_table.read_results(tmp_path / name)
 
 
+def test_runs_of_a_table_without_variants_are_of_the_default_one(tmp_path):
+    table({}).drop(columns="variant").to_csv(tmp_path / "results.csv", index=False)
+    assert results_table.read_results(tmp_path / "results.csv")["variant"].tolist() == ["default"]
+
+
+def test_the_variant_is_told_where_one_is_not_the_default():
+    axes = ["norm", "variant", "seed"]
+    assert results_table.told(table({}, {}), axes) == ["norm", "seed"]
+    assert results_table.told(table({}, {"variant": "cool"}), axes) == axes
+    assert results_table.told(table({"variant": "cool"}), axes) == axes
+    assert results_table.of_default(table({}, {"variant": "cool"})).index.tolist() == [0]
+
+
 def test_the_headline_reading_is_one_vector_not_centred_at_power_one():
     rows = results_table.reading(table({}, {"s": 2}, {"centred": True}, {"vector": "gap"}))
     assert rows.index.tolist() == [0]

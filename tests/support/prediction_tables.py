@@ -70,10 +70,10 @@ PLANTED: dict[str, Callable[[int], pd.DataFrame]] = {
 }
 
 
-def found_along(table: pd.DataFrame) -> list[int]:
-    """For each of AXES: the sign of psi of the diversity where it is significant, else 0."""
+def found_along(table: pd.DataFrame, axes: list[str] = AXES) -> list[int]:
+    """For each of the axes: the sign of psi of the diversity where it is significant, else 0."""
     study = Study(runs_of(table))
     results = [result for result in along_axes(study) if result.statistic == "psi"]
     found = pd.concat([result.rows(study.runs.measures) for result in results])
-    psi = found[found["measure"] == "diversity"].set_index("axis").loc[AXES]
+    psi = found[found["measure"] == "diversity"].set_index("axis").loc[axes]
     return [int(np.sign(row.estimate)) if row.p_max_t <= 0.05 else 0 for row in psi.itertuples()]
