@@ -118,7 +118,7 @@ def test_an_infinite_seed_is_told_beside_the_mean_of_the_others(table):
 
 
 def test_links_lead_to_the_files_that_are_there(runs, tmp_path):
-    folder, training = links.folder_of(tuple(runs[RUN].iloc[0]))
+    folder, training = links.folder_of(runs[RUN].iloc[0].to_dict())
     (tmp_path / folder).mkdir(parents=True)
     (tmp_path / folder / "history.csv").touch()
     log = tmp_path / "logs" / "pretrain" / f"{training}.log"
@@ -136,7 +136,7 @@ def test_links_lead_to_the_files_that_are_there(runs, tmp_path):
 
 @pytest.mark.parametrize("maker", sorted(set(MAKERS.values())))
 def test_the_log_of_whatever_stage_made_the_network_is_linked(runs, tmp_path, maker):
-    folder, training = links.folder_of(tuple(runs[RUN].iloc[0]))
+    folder, training = links.folder_of(runs[RUN].iloc[0].to_dict())
     logs = [
         f"{maker}/{training}.log" if maker == "pretrain" else f"{maker}/{folder}.log",
         f"extract/{folder}.log",
