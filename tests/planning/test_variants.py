@@ -1,6 +1,7 @@
 """Variants of a study: what they change, and what is refused before any job."""
 
 import copy
+import itertools
 
 import pytest
 import yaml
@@ -165,3 +166,30 @@ def test_a_plan_counts_a_training_for_each_variant_and_the_memory_of_its_batch(l
     large = costs(load({"large": {"batch_size": 1024}}, {"variant": ["default", "large"]}), 1.0)
     assert "8 runs from 8 trainings" in large
     assert "_large_ep5_seed1" in large
+
+
+@pytest.mark.parametrize("name", ["factors", "factors_small"])
+def test_the_factors_are_balanced_and_each_variant_is_named_after_its_second_levels(name):
+    study = Study.find(name)
+    factors = {
+        "r": "learning_rate",
+        "d": "weight_decay",
+        "t": "temperature",
+        "c": "crop_scale",
+        "b": "batch_size",
+    }
+    for algorithm in ("simclr", "npid", "deepclusterv2"):
+        plain = study.recipe_of(algorithm)
+        levels = {}
+        for variant in {run.variant for run in study.runs()}:
+            recipe = study.recipe_of(algorithm, variant)
+            changed = {key.removesuffix("s") for key in recipe if recipe[key] != plain[key]}
+            levels[variant] = {letter for letter, key in factors.items() if key in changed}
+            assert len(changed) == len(levels[variant])  # nothing else is changed
+            assert levels[variant] == set() if variant == "default" else levels[variant] == set(variant)
+        assert len(levels) == 16
+        # of resolution V: no product of up to four factors is the same everywhere
+        for size in range(1, 5):
+            for factors_of_it in itertools.combinations(factors, size):
+                products = [(-1) ** len(second & set(factors_of_it)) for second in levels.values()]
+                assert sum(products) == 0

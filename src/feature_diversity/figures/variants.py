@@ -8,6 +8,7 @@ from feature_diversity.base.layers import PAPERS_LAYERS
 from feature_diversity.base.run import DEFAULT
 from feature_diversity.figures.captions import TITLES
 from feature_diversity.figures.drawing import (
+    ENTRIES,
     Look,
     Notes,
     by_layer,
@@ -42,6 +43,6 @@ def variants(table: pd.DataFrame) -> tuple[Figure, Notes]:
 
     figure, legend = by_layer(rows, layers, draw, notes)
     entries = [key(name, colours[name], markers[name]) for name in names[:MOST]]
-    legend_in(legend, [entries, seed_keys(rows, notes)])
+    legend_in(legend, [entries, seed_keys(rows, notes)], columns=1 + (len(entries) > ENTRIES))
     finish(figure, f"{TITLES['variants']}: {subject(table)}", notes)
     return figure, notes

@@ -44,7 +44,8 @@ def check_variants(study: "Study") -> None:
 
 def _of_all(variant: dict[str, Any]) -> dict[str, Any]:
     """What a variant changes in the recipe of every algorithm."""
-    return {key: value for key, value in variant.items() if key not in algorithms()}
+    names = algorithms()
+    return {key: value for key, value in variant.items() if key not in names}
 
 
 def _trained_in(study: "Study") -> dict[str, set[str]]:
