@@ -103,7 +103,7 @@ def test_no_hyper_parameter_has_the_name_of_an_algorithm():
         ({"variants": {"hot": {"simclr": {"temperature": 1.0}}}, "grid": {"variant": ["default", "hot"]}},
          "variants: hot trains npid as default does"),
         ({"variants": {"hot": {"batch_size": 4096}}, "grid": {"variant": "hot"}},
-         "npid: batch_size is 4096, expected 2 .* to 1647"),
+         "variants: hot: npid: batch_size is 4096, expected 2 .* to 1647"),
         ({"grid": {"variant": "hot"}}, "figures: variant is 'hot', expected one of default, warm, weak"),
         ({"grid": {"variant": []}}, r"figures\.variants\.0\.variant: .*at least one variant"),
         ({"grid": {"variant": 1}}, r"figures\.variants\.0\.variant\.0: 1 is not of type 'string'"),

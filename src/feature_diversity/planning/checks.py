@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from feature_diversity.base.batches import check_batch_size
 from feature_diversity.base.errors import InputError
 from feature_diversity.base.paths import SOURCES
+from feature_diversity.base.run import DEFAULT
 from feature_diversity.networks.released.table import of_run
 from feature_diversity.planning.variants import check_variants
 from feature_diversity.vissl import config as vissl_config
@@ -77,11 +78,11 @@ def _check_recipes(study: "Study") -> None:
         study.recipe_of(algorithm)
     check_variants(study)
     if study.train_images is not None:
-        for algorithm, variant in sorted(
-            {(run.algorithm, run.variant) for run in study.runs() if run.epochs}
-        ):
+        trained = {(run.algorithm, run.variant) for run in study.runs() if run.epochs}
+        for algorithm, variant in sorted(trained):
             batch_size = study.recipe_of(algorithm, variant)["batch_size"]
-            check_batch_size(algorithm, batch_size, study.train_images)
+            where = "recipes" if variant == DEFAULT else f"variants: {variant}"
+            check_batch_size(algorithm, batch_size, study.train_images, where=where)
 
 
 def _check_vissl(study: "Study") -> None:
