@@ -89,7 +89,7 @@ def test_no_hyper_parameter_has_the_name_of_an_algorithm():
         ({"variants": {1: {"temperature": 1.0}}}, "variants: 1 is not of type 'string'"),
         ({"variants": {"default": {"temperature": 1.0}}}, "variants: 'default' does not match .*default"),
         ({"variants": {"hot": {"temprature": 1.0}}}, "variants: hot: npid has no 'temprature'; it has batch"),
-        ({"variants": {"hot": {"embedding_size": 64}}},
+        ({"variants": {"hot": {"embedding_size": 64}}, "grid": {"variant": "hot"}},
          "variants: hot: simclr has no 'embedding_size'.* A change for one algorithm stands under its name"),
         ({"variants": {"hot": {"simclr": {"temprature": 1.0}}},
           "grid": {"variant": "hot", "algorithm": "simclr"}},
@@ -117,7 +117,8 @@ def test_bad_variants_end_with_one_message_before_any_job(load, changes, message
     assert "\n" not in str(caught.value)
 
 
-def test_a_variant_that_no_grid_names_is_checked_for_those_it_may_be_for(load):
+def test_a_variant_that_no_grid_names_is_checked_for_those_it_can_be_for(load):
+    assert "large" in load({"large": {"embedding_size": 64}}).variants  # NPID has one
     assert "hot" in load({"hot": {"simclr": {"temperature": 1.0}}}).variants
     with pytest.raises(InputError, match="variants: warm trains simclr as hot does"):
         load({"hot": {"simclr": {"temperature": 0.5}}})

@@ -49,7 +49,7 @@ def _of_all(variant: dict[str, Any]) -> dict[str, Any]:
 
 
 def _trained_in(study: "Study") -> dict[str, set[str]]:
-    """Which algorithms are trained in each variant; of one that no grid names, those that it may be for."""
+    """Which algorithms are trained in each variant; of one that no grid names, those that it can be for."""
     trained: dict[str, set[str]] = {name: set() for name in (DEFAULT, *study.variants)}
     for run in study.runs():
         if run.variant not in trained:
@@ -57,7 +57,10 @@ def _trained_in(study: "Study") -> dict[str, set[str]]:
         trained[run.variant].add(run.algorithm)
     everyone = set().union(*trained.values())
     for name, variant in study.variants.items():
-        trained[name] = trained[name] or (everyone if _of_all(variant) else everyone & set(variant))
+        of_all = _of_all(variant).keys()
+        meant = everyone if of_all else everyone & variant.keys()
+        possible = {algorithm for algorithm in meant if of_all <= study.recipe_of(algorithm).keys()}
+        trained[name] = trained[name] or possible or meant
     return trained
 
 
