@@ -1,7 +1,6 @@
 """Variants of the recipe: what changes when something other than the architecture does."""
 
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from feature_diversity.base.layers import PAPERS_LAYERS
@@ -12,7 +11,6 @@ from feature_diversity.figures.drawing import (
     Look,
     Notes,
     by_layer,
-    cloud,
     cycled,
     finish,
     key,
@@ -38,10 +36,8 @@ def variants(table: pd.DataFrame) -> tuple[Figure, Notes]:
     if names[MOST:]:
         notes.remarks.append(f"Without a place in the legend: {', '.join(names[MOST:])}")
 
-    def draw(ax: Axes, mine: pd.DataFrame) -> None:
-        cloud(ax, mine, Look("variant", colours), Look("variant", markers))
-
-    figure, legend = by_layer(rows, layers, draw, notes)
+    look = Look("variant", colours), Look("variant", markers)
+    figure, legend = by_layer(rows, layers, *look, lambda ax, mine: None, notes)
     entries = [key(name, colours[name], markers[name]) for name in names[:MOST]]
     legend_in(legend, [entries, seed_keys(rows, notes)], columns=1 + (len(entries) > ENTRIES))
     finish(figure, f"{TITLES['variants']}: {subject(table)}", notes)
