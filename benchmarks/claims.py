@@ -24,7 +24,7 @@ MANY = list(range(20, 1020, 20))
 def grid(figure: str, seeds: int, **axes: list) -> pd.DataFrame:
     """The runs of one figure."""
     single = {"algorithm": ["simclr"], "depth": [50], "width": [1.0], "norm": ["batchnorm"], "epochs": [100]}
-    values = single | axes | {"seed": range(1, seeds + 1)}
+    values = single | axes | {"variant": ["default"], "seed": range(1, seeds + 1)}
     return pd.DataFrame(itertools.product(*values.values()), columns=list(values)).assign(figures=figure)
 
 

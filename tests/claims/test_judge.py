@@ -59,7 +59,8 @@ def published() -> pd.DataFrame:
     table["n_params"] = 23.5e6 * table["depth"] / 50 * table["width"] ** 2
     table["test_error"] /= 100
     table.loc[table["algorithm"].eq("simclr") & table["epochs"].eq(200), "figures"] += " figure3"
-    known = {"dataset": "imagenet", "norm": "batchnorm", "seed": 0, "error_source": "published"}
+    known = {"dataset": "imagenet", "norm": "batchnorm", "variant": "default", "seed": 0}
+    known |= {"error_source": "published"}
     table = table.assign(**known, val_error=np.nan)
     return claims.judge(table).set_index("claim")
 
@@ -246,6 +247,23 @@ def test_what_is_no_table_of_results_is_refused(tmp_path, content, message):
     with pytest.raises(InputError, match=message):
         stage.main(["--table", str(tmp_path / "results.csv"), "--output", str(tmp_path / "claims.csv")])
     assert not (tmp_path / "claims.csv").exists()
+
+
+def test_claims_are_judged_on_the_default_variant_alone(study, tmp_path):
+    other = study.assign(variant="cool", test_error=study["test_error"].iloc[::-1].to_numpy())
+    pd.concat([study, other]).to_csv(tmp_path / "both.csv", index=False)
+    study.drop(columns="variant").to_csv(tmp_path / "old.csv", index=False)
+    for name in ("both", "old"):
+        stage.main(["--table", str(tmp_path / f"{name}.csv"), "--output", str(tmp_path / f"of_{name}.csv")])
+    assert (tmp_path / "of_both.csv").read_bytes() == (tmp_path / "of_old.csv").read_bytes()
+
+
+def test_without_a_run_of_the_default_variant_no_claim_can_be_tested(study, tmp_path):
+    study.assign(variant="cool").to_csv(tmp_path / "results.csv", index=False)
+    stage.main(["--table", str(tmp_path / "results.csv"), "--output", str(tmp_path / "claims.csv")])
+    written = pd.read_csv(tmp_path / "claims.csv")
+    assert len(written) == len(claims.JUDGES)
+    assert set(written["verdict"]) == set(written["verdict_gated"]) == {NOT_TESTABLE}
 
 
 def test_a_mixture_of_data_sets_is_refused(study, tmp_path):

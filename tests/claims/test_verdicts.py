@@ -137,7 +137,7 @@ def test_evidence_takes_keywords_alone():
 def test_a_definition_is_decided_by_one_wrong_row():
     table = SCENARIOS["C03"](1)
     rows = pd.DataFrame({"energy": [1.0, np.inf, 2.0, np.nan], "diversity": [-1.0, -np.inf, -2.0, np.nan]})
-    rows[["dataset", "algorithm", "depth", "width", "norm", "epochs", "seed"]] = "x"
+    rows[["dataset", "algorithm", "depth", "width", "norm", "variant", "epochs", "seed"]] = "x"
     found = JUDGES["C35"](Runs(table, rows=rows))
     assert found.decided == BY_DEFINITION
     assert "exact in 3 of 3 rows; 1 rows without an energy" in found.note

@@ -41,7 +41,7 @@ def training(results: Path, run: Run, size: int = 5_000_000, **changes) -> Path:
     """The folder of an unfinished training of the demo in the study's store, with a state."""
     network = run.network
     settings = {
-        "network": asdict(network),
+        "network": network.facts,
         "recipe": DEMO.recipe_of(network.algorithm),
         "schedule_epochs": run.epochs,
         "engine": "native",
@@ -169,6 +169,30 @@ def test_the_state_of_an_unfinished_training_is_kept_and_told(results, printed):
         "removed 0.0 MB in all",
     ]
     assert unfinished.exists()
+
+
+def test_the_state_of_a_variant_is_compared_with_the_recipe_of_that_variant(results, printed, tmp_path):
+    (results / "demo").rename(results / "mine")
+    text = (STUDIES / "demo.yaml").read_text()
+    axes = ", ".join(f"{axis}: {value}" for axis, value in asdict(replace(RUN, variant="cool")).items())
+    grid = f"\n  variants: {{{axes}}}\n"
+    file = tmp_path / "mine.yaml"
+    file.write_text(f"{text}{grid}\nvariants: {{cool: {{weight_decay: 0.5}}}}\n")
+    cool = replace(RUN, variant="cool")
+    recipe = Study.load(file).recipe_of(RUN.algorithm, "cool")
+    (results / "demo").mkdir()
+    kept, other = training(results, cool, recipe=recipe), training(results, cool)
+    unknown = training(results, replace(RUN, variant="hot"), recipe=recipe)
+    (results / "demo" / "trainings").rename(results / "mine" / "trainings")
+    (results / "demo").rmdir()
+    assert recipe["weight_decay"] == 0.5
+    lines = printed(clean_resume, "--results", results, "--study", file)
+    assert [line.split("/")[-1] for line in lines[:-1]] == [
+        f"{kept.name}: unfinished",
+        f"{other.name}: unfinished, of another recipe or other code",
+        f"{unknown.name}: in no study",
+    ]
+    assert [line.split()[0] for line in lines[:-1]] == ["kept", "removed", "removed"]
 
 
 def test_it_is_removed_where_that_is_asked_for(results, printed):

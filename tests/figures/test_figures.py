@@ -30,7 +30,7 @@ def table():
         for (place, layer), s in itertools.product(enumerate(LAYERS), (0, 1)):
             reading = {"layer": layer, "s": s, "diversity": -1 - (number * 3 % 17 + place) / 20 - s}
             rows.append(dict(zip(axes, run, strict=True)) | errors | reading)
-    table = pd.DataFrame(rows).assign(dataset="digits", vector="flatten", centred=False)
+    table = pd.DataFrame(rows).assign(dataset="digits", variant="default", vector="flatten", centred=False)
     table = table.assign(mean_cosine=1 - 1 / (2 * table["diversity"] ** 2), rankme=-table["diversity"])
     return table.assign(n_params=1e5 * table["depth"] * table["width"], figures=" ".join(PAPER))
 
@@ -126,6 +126,34 @@ def test_a_figure_without_runs_says_so(table, tmp_path):
     assert "no run of the table belongs to figure2" in (tmp_path / "figure2.svg").read_text()
 
 
+@pytest.mark.parametrize("name", [*PAPER, "layers", "untrained"])
+def test_the_default_variant_alone_is_drawn(table, name):
+    both = pd.concat([table, table.assign(variant="cool", test_error=0.5, diversity=table["diversity"] * 2)])
+    _, notes = figures.draw(name, figures.headline(both))
+    _, alone = figures.draw(name, figures.headline(table))
+    assert notes == alone
+
+
+@pytest.mark.parametrize("name", ["variants", "measures", "cosine"])
+def test_all_variants_are_drawn_where_they_are_what_it_is_about(table, name):
+    table = table.assign(figures="variants")
+    both = pd.concat([table, table.assign(variant="cool", test_error=0.5, diversity=table["diversity"] * 2)])
+    _, notes = figures.draw(name, figures.headline(both))
+    _, alone = figures.draw(name, figures.headline(table))
+    assert notes.points == 2 * alone.points
+
+
+def test_variants_stand_in_the_legend_of_their_figure_the_default_one_first(table):
+    names = ["warm", "default", "cool"]
+    rows = [table.assign(variant=name, figures="variants") for name in names]
+    figure, notes = figures.draw("variants", figures.headline(pd.concat(rows)))
+    [legend] = [ax.get_legend() for ax in figure.axes if ax.get_legend()]
+    assert [text.get_text() for text in legend.get_texts()[:3]] == ["default", "cool", "warm"]
+    many = [table.assign(variant=f"v{number}", figures="variants") for number in range(17)]
+    _, notes = figures.draw("variants", figures.headline(pd.concat(many)))
+    assert "Without a place in the legend: v9" in notes.remarks
+
+
 def test_only_the_headline_reading_is_drawn(table, csv):
     shown = figures.headline(read_results(csv))
     assert len(shown) == len(table) / 2
@@ -206,6 +234,7 @@ def test_intervals_are_students():
         "depth": 14,
         "width": 1,
         "norm": "batchnorm",
+        "variant": "default",
         "epochs": 5,
         "published": False,
     }
@@ -221,6 +250,7 @@ def test_two_seeds_have_a_mean_and_no_interval():
         "depth": 14,
         "width": 1,
         "norm": "batchnorm",
+        "variant": "default",
         "epochs": 5,
         "published": False,
     }

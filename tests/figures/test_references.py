@@ -10,7 +10,7 @@ from feature_diversity.figures import draw as figures
 from feature_diversity.figures.references import ROOM
 from feature_diversity.results.gates import GATES
 
-RUN = {"dataset": "digits", "algorithm": "simclr", "depth": 14, "norm": "batchnorm"}
+RUN = {"dataset": "digits", "algorithm": "simclr", "depth": 14, "norm": "batchnorm", "variant": "default"}
 READING = {"vector": "flatten", "centred": False, "s": 1}
 
 

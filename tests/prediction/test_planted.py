@@ -66,3 +66,19 @@ def test_a_measure_that_knows_the_seed_chooses_the_better_checkpoint_of_all():
     assert regret["val_error"] == 0
     assert regret["diversity"] < 0.5 * regret["random"]
     assert regret["epochs"] < 0.1 * regret["random"]
+
+
+@pytest.mark.parametrize("size", [3.0, 0.0])
+def test_a_relation_along_variants_shows_in_pairs_that_differ_in_the_variant_alone(size):
+    """The three widths are called variants of one network: what was planted along width is along variants."""
+    signs = []
+    for draw in range(TABLES):
+        table = study(draw, width=size)
+        table["variant"] = table["width"].map({0.25: "default", 0.5: "cool", 1.0: "weak"})
+        signs.append(found_along(table.assign(width=0.5, n_params=1e6), ["variant", "seed"]))
+    of_variant, of_seed = np.array(signs).T
+    assert (of_seed != 0).sum() <= FALSE
+    if size:
+        assert (of_variant == -1).mean() >= 0.8
+    else:
+        assert (of_variant != 0).sum() <= FALSE

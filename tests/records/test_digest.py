@@ -70,10 +70,11 @@ CLOSURES = {
     "stages.figures": "base base.layers base.reading base.run figures figures.captions "
     "figures.draw figures.drawing figures.further figures.heat_map figures.paper "
     "figures.prediction figures.references figures.relations figures.seeds figures.size "
-    "figures.style prediction prediction.answer prediction.result results results.gates "
-    "results.table stages.figures statistics statistics.proportions ",
-    "stages.summary": "base base.reading base.run results results.gates results.text "
-    "stages.summary statistics statistics.multiplicity statistics.proportions ",
+    "figures.style figures.variants prediction prediction.answer prediction.result "
+    "results results.gates results.table stages.figures statistics statistics.proportions ",
+    "stages.summary": "base base.reading base.run results results.gates results.table "
+    "results.text stages.summary statistics statistics.multiplicity "
+    "statistics.proportions ",
     "stages.report": "base base.layers base.reading base.run claims claims.paper figures "
     "figures.captions figures.style prediction prediction.answer prediction.result report "
     "report.behind report.chart report.columns report.content report.links report.missing "

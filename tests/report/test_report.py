@@ -118,7 +118,7 @@ def test_an_infinite_seed_is_told_beside_the_mean_of_the_others(table):
 
 
 def test_links_lead_to_the_files_that_are_there(runs, tmp_path):
-    folder, training = links.folder_of(tuple(runs[RUN].iloc[0]))
+    folder, training = links.folder_of(runs[RUN].iloc[0].to_dict())
     (tmp_path / folder).mkdir(parents=True)
     (tmp_path / folder / "history.csv").touch()
     log = tmp_path / "logs" / "pretrain" / f"{training}.log"
@@ -136,7 +136,7 @@ def test_links_lead_to_the_files_that_are_there(runs, tmp_path):
 
 @pytest.mark.parametrize("maker", sorted(set(MAKERS.values())))
 def test_the_log_of_whatever_stage_made_the_network_is_linked(runs, tmp_path, maker):
-    folder, training = links.folder_of(tuple(runs[RUN].iloc[0]))
+    folder, training = links.folder_of(runs[RUN].iloc[0].to_dict())
     logs = [
         f"{maker}/{training}.log" if maker == "pretrain" else f"{maker}/{folder}.log",
         f"extract/{folder}.log",
@@ -215,6 +215,31 @@ def test_planned_runs_that_are_not_in_the_table_are_named(table, tmp_path):
     assert (
         "1 of the study&#39;s 2 runs are not in the table: simclr/resnet14_w0.25_batchnorm_ep50_seed1" in page
     )
+
+
+def test_a_run_of_a_variant_has_its_folder_and_the_page_says_that_claims_leave_it_out(table, tmp_path):
+    grid = {"algorithm": ["simclr"], "depth": [14], "width": [0.25], "norm": ["batchnorm"], "epochs": [5]}
+    grid |= {"variant": ["cool"], "seed": [1, 2, 3, 4]}
+    cool = table[table["seed"] > 1].assign(variant="cool")
+    table = pd.concat([table[table["seed"] == 1], cool])
+    page = make_report(table, tmp_path, "--study", json.dumps({"grids": [grid]})).read_text()
+    assert (
+        "2 of the study&#39;s 4 runs are not in the table: simclr/resnet14_w0.25_batchnorm_cool_ep5_seed1"
+        in page
+    )
+    assert "24 of 36 runs are of variants of the recipe" in page
+    runs = table.drop_duplicates(RUN).sort_values(RUN, ignore_index=True)
+    assert "simclr/resnet14_w0.25_batchnorm_cool_ep5_seed2" in links.links_of(runs, tmp_path)["folders"]
+
+
+def test_numbers_behind_a_figure_tell_the_variant_only_in_the_figure_of_variants(table):
+    table["figures"] += " variants"
+    other = table.assign(variant="cool", test_error=1.0)
+    behind = numbers_behind(pd.concat([table, other]))
+    assert behind["figure1"] == numbers_behind(table)["figure1"]
+    assert "variant" not in behind["figure1"]["head"]
+    place = behind["variants"]["head"].index("variant")
+    assert {row[place] for row in behind["variants"]["rows"]} == {"cool", "default"}
 
 
 def test_an_empty_table_of_verdicts_still_makes_a_page(table, tmp_path):

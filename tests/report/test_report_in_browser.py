@@ -237,6 +237,35 @@ def test_hovering_over_a_point_tells_its_run(page):
     text = page.locator("#vg-tooltip-element").inner_text()
     for name in ("algorithm", "depth", "width", "norm", "epochs", "seed", "test error"):
         assert name in text
+    assert "variant" not in text  # all are the default one
+
+
+# --- variants ---
+
+
+@pytest.fixture(scope="module")
+def varied(tmp_path_factory):
+    """The report of a study of which half of the seeds are called another variant."""
+    folder = tmp_path_factory.mktemp("varied")
+    table = study_table()
+    table.loc[table["seed"] == 3, ["variant", "seed"]] = "cool", 1
+    return make_report(table, folder)
+
+
+def test_runs_of_variants_are_told_searched_and_coloured_by_them(open_page, varied):
+    page = open_page(varied)
+    assert "variant" in page.locator("#all thead th").all_inner_texts()
+    page.fill("#search [name=text]", "cool supervised")
+    assert page.locator("#found").inner_text() == "1 to 2 of 2 runs"
+    page.select_option("#axes [name=colour]", "variant")
+    assert {"variant", "cool", "default"} <= set(chart(page))
+    page.locator("#chart .mark-symbol.role-mark path").first.hover(force=True)
+    page.wait_for_selector("#vg-tooltip-element.visible")
+    assert "variant" in page.locator("#vg-tooltip-element").inner_text()
+
+
+def test_where_all_runs_are_of_the_default_variant_no_column_says_so(page):
+    assert "variant" not in page.locator("#all thead th").all_inner_texts()
 
 
 # --- runs ---

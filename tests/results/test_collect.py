@@ -2,7 +2,7 @@ import csv
 import itertools
 import json
 import re
-from dataclasses import asdict
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -29,7 +29,8 @@ GRID = {
 FIGURES = {"figure1": [GRID], "figure3": [GRID | {"epochs": [5]}], "figure4": []}
 RUN = Run("simclr", 14, 1 / 64, "batchnorm", 5, 1)
 BEFORE = [
-    *("dataset", "algorithm", "depth", "width", "norm", "epochs", "seed", "engine", "n_params", "figures"),
+    *("dataset", "algorithm", "depth", "width", "norm", "variant", "epochs", "seed"),
+    *("engine", "n_params", "figures"),
     "error_source",
     *("test_error", "val_error", "test_top1", "test_top5", "val_top1", "val_top5", "protocol", "penalty"),
 ]
@@ -47,7 +48,7 @@ def write_run(folder, run):
     trunk = resnet(run.depth, run.width, run.norm)
     values = recipe(run.algorithm)
     facts = {
-        "network": asdict(run.network),
+        "network": run.network.facts,
         "recipe": values,
         "dataset": {"name": "digits"},
         "engine": "native",
@@ -220,6 +221,27 @@ def test_a_missing_model_is_named(command, results):
     assert done.stderr.splitlines()[-1].startswith(f"error: {path} is not a model of this package")
     assert "Traceback" not in done.stderr
     assert not (results / "results.csv").exists()
+
+
+def test_runs_of_a_variant_stand_beside_those_of_the_default_one(results):
+    for epochs in (0, 5):
+        run = replace(RUN, variant="cool", epochs=epochs)
+        (results / run.folder).mkdir(parents=True)
+        write_run(results / run.folder, run)
+    stage.main(arguments(results, runs=[GRID, GRID | {"variant": ["cool"]}]))
+    runs = pd.read_csv(results / "results.csv").drop_duplicates(["variant", "epochs"])
+    assert runs["variant"].tolist() == ["cool", "cool", "default", "default"]
+    assert runs.groupby("variant")["early_stopped"].sum().tolist() == [1, 1]  # each is a training of its own
+
+
+def test_a_model_of_another_variant_is_named(results):
+    cool = replace(RUN, variant="cool")
+    (results / cool.folder).mkdir()
+    write_run(results / cool.folder, RUN)
+    with pytest.raises(
+        InputError, match=r"norm_cool_ep5_seed1/model\.safetensors is a model of .*norm_ep5_seed1, expected"
+    ):
+        stage.main(arguments(results, runs=[GRID | {"variant": ["cool"], "epochs": [5]}]))
 
 
 def test_a_model_of_another_run_is_named(results):

@@ -9,7 +9,7 @@ READING = {"layer": "trunk", "vector": "flatten", "centred": False, "s": 1}
 def table(epochs, figures="figure2", **columns):
     """Rows of one training: one a number of epochs."""
     rows = pd.DataFrame({"epochs": epochs, **columns}).assign(**READING, figures=figures)
-    return rows.assign(algorithm="simclr", depth=50, width=1.0, norm="batchnorm", seed=1)
+    return rows.assign(algorithm="simclr", depth=50, width=1.0, norm="batchnorm", variant="default", seed=1)
 
 
 def chosen(rows, rule="validation", **options):

@@ -17,6 +17,7 @@ SOUND = {  # a training that does all that it should, on 10,000 test images
 def study(schedule="trajectory", untrained=0.5, **changes):
     """Rows of a network before training, after 10 and after 20 epochs, in two layers; changed after 20."""
     run = {"algorithm": "simclr", "depth": 14, "width": 0.5, "norm": "batchnorm", "seed": 1}
+    run |= {"variant": "default"}
     rows = []
     for epochs, values in ((0, {"test_error": untrained}), (10, {}), (20, changes)):
         for layer in ("conv1", "head"):

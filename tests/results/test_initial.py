@@ -4,6 +4,7 @@ import pandas as pd
 from feature_diversity.results.initial import since_initialisation
 
 PLACE = {"algorithm": "simclr", "depth": 14, "width": 0.5, "norm": "batchnorm", "vector": "flatten"}
+PLACE |= {"variant": "default"}
 
 
 def test_each_measure_loses_its_value_of_the_same_untrained_network_layer_and_reading():

@@ -5,9 +5,9 @@ from feature_diversity.base.errors import InputError
 from feature_diversity.results import table as results_table
 
 ROW = {
-    "dataset": "digits", "algorithm": "simclr", "depth": 14, "width": 0.5, "norm": "batchnorm", "epochs": 5,
-    "seed": 1, "figures": "figure1 figure3", "layer": "head", "vector": "flatten", "centred": False, "s": 1,
-    "diversity": -0.8, "test_error": 0.2,
+    "dataset": "digits", "algorithm": "simclr", "depth": 14, "width": 0.5, "norm": "batchnorm",
+    "variant": "default", "epochs": 5, "seed": 1, "figures": "figure1 figure3", "layer": "head",
+    "vector": "flatten", "centred": False, "s": 1, "diversity": -0.8, "test_error": 0.2,
 }  # fmt: skip
 
 
@@ -37,6 +37,19 @@ def test_a_file_that_is_no_table_is_refused_naming_it(tmp_path, name, content):
         results_table.read_results(tmp_path / name)
 
 
+def test_runs_of_a_table_without_variants_are_of_the_default_one(tmp_path):
+    table({}).drop(columns="variant").to_csv(tmp_path / "results.csv", index=False)
+    assert results_table.read_results(tmp_path / "results.csv")["variant"].tolist() == ["default"]
+
+
+def test_the_variant_is_told_where_one_is_not_the_default():
+    axes = ["norm", "variant", "seed"]
+    assert results_table.told(table({}, {}), axes) == ["norm", "seed"]
+    assert results_table.told(table({}, {"variant": "cool"}), axes) == axes
+    assert results_table.told(table({"variant": "cool"}), axes) == axes
+    assert results_table.of_default(table({}, {"variant": "cool"})).index.tolist() == [0]
+
+
 def test_the_headline_reading_is_one_vector_not_centred_at_power_one():
     rows = results_table.reading(table({}, {"s": 2}, {"centred": True}, {"vector": "gap"}))
     assert rows.index.tolist() == [0]
@@ -57,7 +70,8 @@ def test_the_rows_of_a_figure_are_those_that_name_it():
 
 def training(val_errors, **columns):
     """Rows of one training: one for each number of epochs, with these validation errors."""
-    run = {"algorithm": "simclr", "depth": 14, "width": 0.5, "norm": "batchnorm", "seed": 1, "layer": "head"}
+    run = {"algorithm": "simclr", "depth": 14, "width": 0.5, "norm": "batchnorm", "variant": "default"}
+    run |= {"seed": 1, "layer": "head"}
     rows = [
         run | {"epochs": epochs, "val_error": error, "test_error": 0.5, "diversity": -epochs} | columns
         for epochs, error in val_errors.items()

@@ -10,7 +10,7 @@ def csv(tmp_path):
     """A table of one network, untrained and after 10 epochs, two seeds, two rows a run."""
     rows = [
         {"dataset": "digits", "algorithm": "simclr", "depth": 14, "width": 0.5, "norm": "batchnorm"}
-        | {"epochs": epochs, "seed": seed, "test_error": error, "layer": layer}
+        | {"variant": "default", "epochs": epochs, "seed": seed, "test_error": error, "layer": layer}
         for epochs, seed, error in [(0, 1, 0.5), (0, 2, 0.6), (10, 1, 0.2), (10, 2, 0.3)]
         for layer in ("conv1", "head")
     ]

@@ -14,6 +14,7 @@ AXES = {
     "depth": [50],
     "width": [1.0],
     "norm": ["batchnorm"],
+    "variant": ["default"],
     "epochs": [100],
     "seed": [1, 2, 3, 4, 5],
 }

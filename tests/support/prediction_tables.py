@@ -18,9 +18,14 @@ NOISE = 0.01  # standard deviation of the error between seeds
 def grid(seeds: int = 5, **axes: list) -> pd.DataFrame:
     """Runs of 3 algorithms x 3 widths x 3 numbers of epochs x seeds; a training has a number of its own."""
     values = {"algorithm": ["simclr", "rotnet", "npid"], "depth": [14], "width": [0.25, 0.5, 1.0]}
-    values |= {"norm": ["batchnorm"], "epochs": [5, 10, 20], "seed": list(range(seeds))} | axes
+    values |= {
+        "norm": ["batchnorm"],
+        "variant": ["default"],
+        "epochs": [5, 10, 20],
+        "seed": list(range(seeds)),
+    } | axes
     runs = pd.DataFrame(itertools.product(*values.values()), columns=list(values)).assign(dataset="digits")
-    training = runs.groupby(["algorithm", "depth", "width", "norm", "seed"], sort=False).ngroup()
+    training = runs.groupby(["algorithm", "depth", "width", "norm", "variant", "seed"], sort=False).ngroup()
     return runs.assign(training=training, n_params=1e6 * runs["width"] ** 2)
 
 
@@ -65,10 +70,10 @@ PLANTED: dict[str, Callable[[int], pd.DataFrame]] = {
 }
 
 
-def found_along(table: pd.DataFrame) -> list[int]:
-    """For each of AXES: the sign of psi of the diversity where it is significant, else 0."""
+def found_along(table: pd.DataFrame, axes: list[str] = AXES) -> list[int]:
+    """For each of the axes: the sign of psi of the diversity where it is significant, else 0."""
     study = Study(runs_of(table))
     results = [result for result in along_axes(study) if result.statistic == "psi"]
     found = pd.concat([result.rows(study.runs.measures) for result in results])
-    psi = found[found["measure"] == "diversity"].set_index("axis").loc[AXES]
+    psi = found[found["measure"] == "diversity"].set_index("axis").loc[axes]
     return [int(np.sign(row.estimate)) if row.p_max_t <= 0.05 else 0 for row in psi.itertuples()]

@@ -20,7 +20,13 @@ def study_table() -> pd.DataFrame:
     for (algorithm, width, epochs), seed in itertools.product(networks, (1, 2, 3)):
         shown = ["figure1"] * (algorithm == "simclr") + ["figure3"] * (epochs == 20 and width == 0.25)
         run = {"dataset": "digits", "algorithm": algorithm, "depth": 14, "width": width, "norm": "batchnorm"}
-        run |= {"epochs": epochs, "seed": seed, "figures": " ".join(shown), "n_params": round(8e6 * width**2)}
+        run |= {
+            "variant": "default",
+            "epochs": epochs,
+            "seed": seed,
+            "figures": " ".join(shown),
+            "n_params": round(8e6 * width**2),
+        }
         error = 0.6 - 0.02 * epochs - 0.1 * width + 0.01 * rng.standard_normal()
         run |= {"test_error": error, "val_error": error + 0.01}
         for place, layer in enumerate(LAYERS):

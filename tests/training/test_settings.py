@@ -46,8 +46,14 @@ def test_every_setting_is_in_the_key(name):
 
 @pytest.mark.parametrize("name", [field.name for field in fields(Network)])
 def test_everything_of_the_network_is_in_the_key(name):
-    other = {"algorithm": "npid", "depth": 26, "width": 0.25, "norm": "layernorm", "seed": 3}[name]
-    assert replace(SETTINGS, network=replace(SETTINGS.network, **{name: other})).key != SETTINGS.key
+    other = {"algorithm": "npid", "depth": 26, "width": 0.25, "norm": "layernorm", "seed": 3}
+    other["variant"] = "cool"
+    assert replace(SETTINGS, network=replace(SETTINGS.network, **{name: other[name]})).key != SETTINGS.key
+
+
+def test_the_default_variant_changes_neither_key_nor_metadata():
+    assert "variant" not in SETTINGS.metadata()["network"]
+    assert SETTINGS.key == "15f7d3960daa5999de3acfaa6faaf998"  # of before there were variants
 
 
 def test_the_order_in_which_a_recipe_is_written_is_not_in_the_key():

@@ -130,6 +130,51 @@ def test_another_temperature_retrains_simclr_alone(checkout: Checkout):
     assert checkout.planned() == {"pretrain": 1, "extract": 1, "linear_eval": 1, "energy": 1} | TABLES
 
 
+TRAINING = {"pretrain": 1, "extract": 1, "linear_eval": 1, "energy": 1}  # of one network, with what follows
+LISTED = "epochs: [0, 2]\n    seed: 1", "epochs: [0, 2]\n    seed: 1\n    variant: [default, cool]"
+VARIANTS = "figures:\n", "variants:\n  cool: {temperature: 0.2}\nfigures:\n"
+
+
+@pytest.fixture
+def copied(shared: Path, tmp_path: Path) -> Checkout:
+    """The finished study in a checkout of the test's own, to be finished otherwise."""
+    return Checkout.finished(tmp_path, shared)
+
+
+def test_a_variant_that_is_defined_and_in_no_grid_is_told_on_the_page_alone(checkout: Checkout):
+    checkout.edit("workflow/studies/tiny.yaml", *VARIANTS)
+    assert checkout.planned() == {"report": 1}
+
+
+def test_a_variant_that_is_added_changed_renamed_or_removed_retrains_its_own_runs_alone(copied: Checkout):
+    study, run = "workflow/studies/tiny.yaml", "simclr/resnet14_w0.125_batchnorm_cool_ep2_seed1"
+    models = {path: path.read_bytes() for path in copied.results.glob("*/*/model.safetensors")}
+    plain = (copied.folder / study).read_text()
+    copied.edit(study, *LISTED)
+    copied.edit(study, *VARIANTS)
+    assert copied.planned() == TRAINING | TABLES
+    result = copied.snakemake()
+    assert result.returncode == 0, result.stdout
+    assert copied.planned() == {}
+    assert {path: path.read_bytes() for path in models} == models
+    with safe_open(copied.results / run / "model.safetensors", "numpy") as file:
+        facts = json.loads(file.metadata()["facts"])
+    assert (facts["network"]["variant"], facts["recipe"]["temperature"]) == ("cool", 0.2)
+    table = pd.read_csv(copied.results / "results.csv")
+    assert set(table.loc[table["algorithm"].eq("simclr"), "variant"]) == {"default", "cool"}
+    assert "of 6 runs: 6 trained" in copied.plan()
+
+    copied.edit(study, "temperature: 0.2", "temperature: 0.3")
+    assert copied.planned() == TRAINING | TABLES
+    assert "pretrain 1 1 params have changed since last execution" in " ".join(copied.plan().split())
+    copied.edit(study, "temperature: 0.3", "temperature: 0.2")
+    copied.edit(study, "cool", "chilly")
+    assert copied.planned() == TRAINING | TABLES
+    assert "pretrain 1 1 missing output files" in " ".join(copied.plan().split())
+    (copied.folder / study).write_text(plain)
+    assert copied.planned() == TABLES
+
+
 def test_a_new_seed_adds_only_its_own_runs(checkout: Checkout):
     checkout.edit(
         "workflow/studies/tiny.yaml", "epochs: [0, 2]\n    seed: 1", "epochs: [0, 2]\n    seed: [1, 2]"
@@ -208,6 +253,10 @@ def test_an_algorithm_in_one_new_file_goes_through_the_whole_workflow_by_name(ch
         ("epochs: [0, 2]", "epochs: -2", "figures.figure1.0.epochs.0: -2 is less than the minimum of 0"),
         ("width: 0.125", "width: 0.01",
          "figure1.0.width.0: 0.01 is not a multiple of 0.015625 (expected: a multiple of 1/64"),
+        ("figures:", "variants: {cool: {temprature: 1.0}}\nfigures:",
+         "variants: cool: simclr has no 'temprature'; it has batch_size"),
+        ("    seed: 1\n  figure3", "    seed: 1\n    variant: cool\n  figure3",
+         "figures: variant is 'cool', expected one of default"),
         ("batch_size: 64", "batch_sizes: 64", "recipes: simclr has no 'batch_sizes'; it has batch_size"),
     ],
 )  # fmt: skip

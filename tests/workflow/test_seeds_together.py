@@ -36,6 +36,15 @@ def test_seeds_together_are_one_job_each_training_found_again_and_the_same_bits(
 
     together.edit("workflow/studies/tiny.yaml", "seed: 1", "seed: [1, 2]")
     assert together.planned()["pretrain"] == 2  # networks
+    together.edit(
+        "workflow/studies/tiny.yaml",
+        "[simclr, supervised]",
+        "[simclr, supervised]\n    variant: [default, slow]",
+    )
+    together.edit(
+        "workflow/studies/tiny.yaml", "figures:", "variants: {slow: {learning_rate: 0.01}}\nfigures:"
+    )
+    assert together.planned()["pretrain"] == 4  # networks in their variants
     evaluate(together, 2)
     assert log.read_text().count(FINISHED) == 1  # the first seed's training
     assert len(files(together, "energy.csv")) == 4  # two seeds, before and after training

@@ -18,7 +18,7 @@ from snakemake_interface_executor_plugins.settings import DeploymentMethod
 
 from feature_diversity.base import paths
 from feature_diversity.base.errors import InputError
-from feature_diversity.base.run import RUN_FOLDER, Network
+from feature_diversity.base.run import DEFAULT, RUN_FOLDER, Network
 from feature_diversity.base.stages import MAKERS
 from feature_diversity.figures.captions import CAPTIONS, TITLES
 from feature_diversity.planning import settings
@@ -65,6 +65,7 @@ wildcard_constraints:
     depth="[0-9]+",
     width="[0-9.]+",
     norm="[a-z]+",
+    variant="(?:_[a-z][a-z0-9]*)?",
     epochs="[0-9]+",
     seed="[0-9]+",
 
@@ -116,18 +117,23 @@ STORE = ["--store", config["shared_trainings"] or f"{RESULTS}/{paths.TRAININGS}"
 STORE += ["--shared"] if config["shared_trainings"] else []
 
 
+def variant_of(wildcards):
+    """The name of the job's variant, which no folder of the default one has."""
+    return wildcards.variant.removeprefix("_") or DEFAULT
+
+
 def networks_of(wildcards):
     """The networks of the job's trainings."""
     values = {name: wildcards[name] for name in ("algorithm", "norm")}
     values |= {"depth": int(wildcards.depth), "width": float(wildcards.width)}
     seeds = SEEDS if TOGETHER else [int(wildcards.seed)]
-    return [Network(**values, seed=seed) for seed in seeds]
+    return [Network(**values, variant=variant_of(wildcards), seed=seed) for seed in seeds]
 
 
 @at_hand
 def networks(wildcards):
     """The networks of the job's trainings, each as JSON."""
-    return [as_json(vars(network)) for network in networks_of(wildcards)]
+    return [as_json(network.facts) for network in networks_of(wildcards)]
 
 
 recipe_of = cache(study.recipe_of)
@@ -135,14 +141,14 @@ recipe_of = cache(study.recipe_of)
 
 @at_hand
 def recipe(wildcards):
-    """The hyper-parameters of the training's algorithm, as JSON."""
-    return as_json(recipe_of(wildcards.algorithm))
+    """The hyper-parameters of the training's algorithm in its variant, as JSON."""
+    return as_json(recipe_of(wildcards.algorithm, variant_of(wildcards)))
 
 
 def training_of(wildcards):
     """The job's first training: its network, its recipe, its last epoch. The others take as much."""
     epochs = study.epochs[-1] if TRAJECTORY else int(wildcards.epochs)
-    return networks_of(wildcards)[0], recipe_of(wildcards.algorithm), epochs
+    return networks_of(wildcards)[0], recipe_of(wildcards.algorithm, variant_of(wildcards)), epochs
 
 
 @at_hand

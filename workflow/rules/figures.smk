@@ -19,7 +19,7 @@ rule figures:
             report(
                 f"{PICTURES}/{figure}.svg",
                 caption=f"../report/{figure}.rst",
-                category="The paper's figures" if figure in study.figures else "Beyond the paper",
+                category="The paper's figures" if figure.startswith("figure") else "Beyond the paper",
                 labels={"figure": TITLES[figure]},
             )
             for figure in FIGURES

@@ -92,7 +92,8 @@ def add_training(parser: argparse.ArgumentParser) -> None:
         type=network,
         nargs="+",
         required=True,
-        help="algorithm, depth, width, norm, seed (JSON); of several, one is trained after the other",
+        help="algorithm, depth, width, norm, seed, and variant if not default (JSON); of several, one is "
+        "trained after the other",
     )
     parser.add_argument("--recipe", type=from_json, required=True, help="hyper-parameters (JSON)")
     parser.add_argument(

@@ -1,24 +1,35 @@
 """A run: one cell of a study's grid with its seed; a network: all runs of one training."""
 
 import itertools
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-RUN_FOLDER = "{algorithm}/resnet{depth}_w{width}_{norm}_ep{epochs}_seed{seed}"
+DEFAULT = "default"  # the variant with the recipe as it is
+# {variant} is empty for the default one, else "_" and its name, which has no "_": either form is read one way
+RUN_FOLDER = "{algorithm}/resnet{depth}_w{width}_{norm}{variant}_ep{epochs}_seed{seed}"
 
 
 @dataclass(frozen=True, order=True)
 class Network:
     """A run without its number of epochs: what is trained, and the seed of its draws.
 
-    width multiplies the channel counts of every layer.
+    width multiplies the channel counts of every layer. variant names the study's changes of the recipe.
     """
 
     algorithm: str
     depth: int
     width: float
     norm: str
+    variant: str = field(default=DEFAULT, kw_only=True)
     seed: int
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Its axes as commands and models say them: the variant where it is not the default one.
+
+        So a default network is said, and its training found again, as where no study has variants.
+        """
+        return {axis: value for axis, value in asdict(self).items() if (axis, value) != ("variant", DEFAULT)}
 
     def after(self, epochs: int) -> "Run":
         """The network after so many epochs."""
@@ -29,25 +40,30 @@ class Network:
 class Run:
     """One network of the grid: what it is, how long it was trained, and the seed of its draws.
 
-    width multiplies the channel counts of every layer. epochs = 0 is the untrained network.
+    width multiplies the channel counts of every layer. variant names the study's changes of the recipe.
+    epochs = 0 is the untrained network.
     """
 
     algorithm: str
     depth: int
     width: float
     norm: str
+    variant: str = field(default=DEFAULT, kw_only=True)
     epochs: int
     seed: int
 
     @property
     def network(self) -> Network:
         """The run without its number of epochs."""
-        return Network(self.algorithm, self.depth, self.width, self.norm, self.seed)
+        return Network(
+            self.algorithm, self.depth, self.width, self.norm, variant=self.variant, seed=self.seed
+        )
 
     @property
     def folder(self) -> str:
         """Folder of the run's results, relative to the study's results."""
-        return RUN_FOLDER.format(**asdict(self) | {"width": f"{self.width:.15g}"})
+        variant = "" if self.variant == DEFAULT else f"_{self.variant}"
+        return RUN_FOLDER.format(**asdict(self) | {"width": f"{self.width:.15g}", "variant": variant})
 
 
 # The axes of a grid, as columns of tables
@@ -58,7 +74,8 @@ CONFIGURATION = [axis for axis in NETWORK if axis != "seed"]  # what is trained,
 
 
 def expand(grid: dict[str, Any]) -> list[Run]:
-    """All combinations of the values listed for a grid's axes."""
+    """All combinations of the values listed for a grid's axes; without `variant`, of the default one."""
+    grid = {"variant": [DEFAULT]} | grid
     combinations = (
         dict(zip(RUN, values, strict=True)) for values in itertools.product(*(grid[axis] for axis in RUN))
     )

@@ -55,7 +55,7 @@ def costs(study: Study, device_tflops: float) -> str:
         return head + "; what they cost is known once dataset.train says how many images there are"
     operations, memory = Counter(), {}
     for run in trainings.values():
-        recipe = study.recipe_of(run.algorithm)
+        recipe = study.recipe_of(run.algorithm, run.variant)
         operations[run.algorithm] += cost.training_operations(
             run.algorithm, run.depth, run.width, recipe, images=images, size=size, epochs=run.epochs
         )

@@ -106,7 +106,7 @@ def _why_unused(training: Path, study: Study | None, wanted: set[tuple[Network, 
         return "" if linked else "finished, no result is of it"
     found = [settings[name] for name in ("engine", "recipe", "code")]
     code = digest_of(study, MAKERS[study.engine], network.algorithm)
-    same = found == [study.engine, study.recipe_of(network.algorithm), code]
+    same = found == [study.engine, study.recipe_of(network.algorithm, network.variant), code]
     return "" if same else "unfinished, of another recipe or other code"
 
 

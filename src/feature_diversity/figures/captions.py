@@ -21,6 +21,7 @@ TITLES = {
     "figure2": "Size of the network",
     "figure3": "Algorithms",
     "figure4": "Depth and norm",
+    "variants": "Variants of the recipe",
     "layers": "Diversity of every layer over training",
     "untrained": "What training changes",
     "measures": "Label-free measures and test error",
@@ -37,6 +38,8 @@ CAPTIONS = {
     f"algorithms, the trunk's does not, so the trunk is drawn beside it. {LINES} {READING} {SEEDS} {GATES}",
     "figure4": f"Test error against diversity of networks that differ in depth and norm. {LINES} {READING} "
     f"{SEEDS} {GATES}",
+    "variants": f"Test error against diversity of networks that differ in the variant of their recipe. "
+    f"{LINES} {READING} {SEEDS} {GATES}",
     "layers": "Mean diversity by layer and number of epochs, a panel for each width, of figure 1's runs.",
     "untrained": "Each network beside itself before training, with the same seed: change of test error, and "
     "energy before training divided by energy after it. The line is the untrained control; above it training "

@@ -15,19 +15,20 @@ from feature_diversity.figures.prediction import measures_and_axes
 from feature_diversity.figures.references import untrained_error
 from feature_diversity.figures.relations import energy_and_cosine, measures_and_error
 from feature_diversity.figures.size import figure2
+from feature_diversity.figures.variants import variants
 from feature_diversity.results.gates import failing
-from feature_diversity.results.table import reading, shown_in
+from feature_diversity.results.table import of_default, reading, shown_in
 
 ENDINGS = ("svg", "pdf", "png")
 OF_THE_PAPER: dict[str, Callable[[pd.DataFrame], tuple[Figure, Notes]]] = {
     "figure1": figure1, "figure2": figure2, "figure3": figure3, "figure4": figure4,
 }  # fmt: skip
+OF_GRIDS = OF_THE_PAPER | {"variants": variants}  # that a study names with their grids
 FURTHER: dict[str, Callable[[pd.DataFrame], tuple[Figure, Notes]]] = {
     "layers": layers_over_epochs, "untrained": untrained_control,
     "measures": measures_and_error, "cosine": energy_and_cosine,
 }  # fmt: skip
-
-
+OF_ALL_VARIANTS = {"variants", "measures", "cosine"}  # the others show the default one alone
 OF_PREDICTIONS: dict[str, Callable[[pd.DataFrame], tuple[Figure, Notes]]] = {"prediction": measures_and_axes}
 
 
@@ -49,12 +50,13 @@ def headline(table: pd.DataFrame) -> pd.DataFrame:
 
 def draw(name: str, table: pd.DataFrame) -> tuple[Figure, Notes]:
     """The figure of that name, of a table in the headline reading."""
+    table = table if name in OF_ALL_VARIANTS else of_default(table)
     if name in FURTHER:
         return FURTHER[name](table)
     table = shown_in(table, name)
     if table.empty:
         return nothing(TITLES[name], Notes(), f"no run of the table belongs to {name}")
-    return OF_THE_PAPER[name](table)
+    return OF_GRIDS[name](table)
 
 
 def save(figure: Figure, path: Path) -> None:

@@ -227,13 +227,13 @@ def seed_keys(rows: pd.DataFrame, notes: Notes) -> list[Line2D]:
     return keys
 
 
-def legend_in(place: Axes, blocks: Iterable[list[Line2D]]) -> None:
+def legend_in(place: Axes, blocks: Iterable[list[Line2D]], columns: int = 1) -> None:
     """A legend of blocks of entries, with a gap between them."""
     gap = Line2D([], [], linestyle="", label=" ")
     entries: list[Line2D] = []
     for block in blocks:
         entries += ([gap] if entries and block else []) + block
-    place.legend(handles=entries, loc="center left", borderaxespad=0, labelspacing=0.35)
+    place.legend(handles=entries, loc="center left", borderaxespad=0, labelspacing=0.35, ncols=columns)
 
 
 def finish(figure: Figure, title: str, notes: Notes) -> None:

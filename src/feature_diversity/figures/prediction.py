@@ -13,7 +13,7 @@ from feature_diversity.figures.drawing import Notes, finish, nothing
 from feature_diversity.figures.relations import MEASURES
 from feature_diversity.figures.style import DIVERGING, PAGE
 
-AXES = ["algorithm", "depth", "width", "norm", "epochs"]
+AXES = ["algorithm", "depth", "width", "norm", "variant", "epochs"]
 LAYERS = ["trunk", "head"]  # of companions the first of these that there is
 BASELINES = {
     "val_error": "validation error",

@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING, Any
 from feature_diversity.base.batches import check_batch_size
 from feature_diversity.base.errors import InputError
 from feature_diversity.base.paths import SOURCES
+from feature_diversity.base.run import DEFAULT
 from feature_diversity.networks.released.table import of_run
+from feature_diversity.planning.variants import check_variants
 from feature_diversity.vissl import config as vissl_config
 
 if TYPE_CHECKING:
@@ -32,8 +34,8 @@ def check_machine(study: "Study", config: dict[str, Any]) -> None:
     if processes % config["nodes"]:
         raise InputError(f"gpus is {config['gpus']}, expected a multiple of nodes, {config['nodes']}")
     trained = [] if study.engine == "zoo" else study.runs()
-    for algorithm in sorted({run.algorithm for run in trained}):
-        batch_size = study.recipe_of(algorithm)["batch_size"]
+    for algorithm, variant in sorted({(run.algorithm, run.variant) for run in trained}):
+        batch_size = study.recipe_of(algorithm, variant)["batch_size"]
         if batch_size % processes:
             raise InputError(
                 f"gpus is {processes}, which cannot share out the batch of {algorithm}, {batch_size} images, "
@@ -71,18 +73,22 @@ def _check_dataset(study: "Study") -> None:
 
 
 def _check_recipes(study: "Study") -> None:
-    """InputError for an unknown algorithm, a bad recipe, and a batch that the training set cannot fill."""
+    """InputError for an unknown algorithm, a bad recipe or variant, and a batch above the images."""
     for algorithm in sorted({run.algorithm for run in study.runs()} | set(study.recipes), key=str):
         study.recipe_of(algorithm)
+    check_variants(study)
     if study.train_images is not None:
-        for algorithm in sorted({run.algorithm for run in study.runs() if run.epochs}):
-            check_batch_size(algorithm, study.recipe_of(algorithm)["batch_size"], study.train_images)
+        trained = {(run.algorithm, run.variant) for run in study.runs() if run.epochs}
+        for algorithm, variant in sorted(trained):
+            batch_size = study.recipe_of(algorithm, variant)["batch_size"]
+            where = "recipes" if variant == DEFAULT else f"variants: {variant}"
+            check_batch_size(algorithm, batch_size, study.train_images, where=where)
 
 
 def _check_vissl(study: "Study") -> None:
     """InputError for a run that VISSL cannot train."""
     for run in study.runs():
-        vissl_config.check(run.network, study.recipe_of(run.algorithm))
+        vissl_config.check(run.network, study.recipe_of(run.algorithm, run.variant))
 
 
 def _check_errors(study: "Study") -> None:
@@ -98,9 +104,14 @@ def _check_errors(study: "Study") -> None:
 
 def _check_released(study: "Study") -> None:
     """InputError where the table of released checkpoints does not have what the study asks for."""
-    if study.schedule != "budget" or study.recipes:
-        key = "schedule" if study.schedule != "budget" else "recipes"
-        raise InputError(f"{key}: with engine 'zoo' nothing is trained, so leave it out")
+    of_trainings = {
+        "schedule": study.schedule != "budget",
+        "recipes": study.recipes,
+        "variants": study.variants,
+    }
+    for key, given in of_trainings.items():
+        if given:
+            raise InputError(f"{key}: with engine 'zoo' nothing is trained, so leave it out")
     headless = [row.name for row in map(of_run, study.runs()) if not row.head]
     if headless and "head" in study.layers:
         raise InputError(

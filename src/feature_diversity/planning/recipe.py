@@ -79,18 +79,35 @@ def recipe(
     values = dict(literal(file, "RECIPE"))
     if small_images:
         values |= literal(file, "SMALL_IMAGES")
-    for key, value in (changes or {}).items():
+    return changed(values, algorithm, changes or {}, "recipes")
+
+
+def changed(values: dict[str, Any], algorithm: str, changes: dict[str, Any], where: str) -> dict[str, Any]:
+    """The hyper-parameters with changes, as a dictionary of its own.
+
+    Args:
+        values: of the algorithm, whole.
+        algorithm: whose they are.
+        changes: hyper-parameter -> value.
+        where: they stand in a study, for messages.
+
+    Raises:
+        InputError: for a key that `values` does not have, and for a value of another type or outside of what
+            makes sense.
+    """
+    values = dict(values)
+    for key, value in changes.items():
         if key not in values:
-            raise InputError(f"recipes: {algorithm} has no {key!r}; it has {', '.join(sorted(values))}")
+            raise InputError(f"{where}: {algorithm} has no {key!r}; it has {', '.join(sorted(values))}")
         if not _same_kind(values[key], value):
             raise InputError(
-                f"recipes: {algorithm}: {key} is {value!r}, expected something like {values[key]!r}"
+                f"{where}: {algorithm}: {key} is {value!r}, expected something like {values[key]!r}"
             )
         if expected := _expectation(legal(algorithm).get(key), value):
-            raise InputError(f"recipes: {algorithm}: {key} is {value!r}, expected {expected}")
+            raise InputError(f"{where}: {algorithm}: {key} is {value!r}, expected {expected}")
         values[key] = value
     if values["nesterov"] and not values["momentum"]:
-        raise InputError(f"recipes: {algorithm}: nesterov is true, expected false where momentum is 0")
+        raise InputError(f"{where}: {algorithm}: nesterov is true, expected false where momentum is 0")
     return values
 
 

@@ -16,11 +16,12 @@ import yaml
 from feature_diversity.base.errors import InputError
 from feature_diversity.base.literals import literal
 from feature_diversity.base.paths import SOURCES, STUDIES
-from feature_diversity.base.run import Run, expand
+from feature_diversity.base.run import DEFAULT, Run, expand
 from feature_diversity.data.sizes import split_sizes
 from feature_diversity.planning.checks import check_study
-from feature_diversity.planning.recipe import recipe
+from feature_diversity.planning.recipe import changed, recipe
 from feature_diversity.planning.schema import Loader, validate
+from feature_diversity.planning.variants import changes_of
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class Study:
     seeds: str
     recipe: str
     recipes: dict[str, dict[str, Any]]
+    variants: dict[str, dict[str, Any]]
     figures: dict[str, list[dict[str, Any]]]
     layers: list[str]
     energy: dict[str, Any]
@@ -138,10 +140,15 @@ class Study:
         """Runs of one figure, or of the whole study, each once, sorted."""
         return sorted({run for grid in self.grids(figure) for run in expand(grid)})
 
-    def recipe_of(self, algorithm: str) -> dict[str, Any]:
-        """The algorithm's hyper-parameters in this study."""
+    def recipe_of(self, algorithm: str, variant: str = DEFAULT) -> dict[str, Any]:
+        """The algorithm's hyper-parameters in a variant of this study."""
         small = self.recipe == "small_images"
-        return recipe(algorithm, small_images=small, changes=self.recipes.get(algorithm))
+        values = recipe(algorithm, small_images=small, changes=self.recipes.get(algorithm))
+        if variant == DEFAULT:
+            return values
+        return changed(
+            values, algorithm, changes_of(self.variants[variant], algorithm), f"variants: {variant}"
+        )
 
 
 def as_json(value: Any) -> str:

@@ -15,7 +15,8 @@ YES, NO, OPEN = "yes", "no", "open"
 ALPHA = 0.05
 COIN = 0.2  # |psi| below which an order is as good as a coin's: right in 40 to 60 % of pairs
 AXES = {  # as they stand after "across"
-    "algorithm": "algorithms", "depth": "depths", "width": "widths", "norm": "norms", "epochs": "epochs",
+    "algorithm": "algorithms", "depth": "depths", "width": "widths", "norm": "norms",
+    "variant": "variants", "epochs": "epochs",
 }  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import altair as alt
 import vl_convert
 
+from feature_diversity.base.run import RUN
 from feature_diversity.figures.style import COLOURS
 
 SHAPES = [
@@ -22,7 +23,7 @@ SHAPES = [
 
 def scatter() -> dict[str, Any]:
     """Vega-Lite's specification; the page fills in the points and the titles of what was chosen."""
-    hover = [alt.Tooltip(f"{name}:N") for name in ("algorithm", "depth", "width", "norm", "epochs", "seed")]
+    hover = [alt.Tooltip(f"{name}:N") for name in RUN]
     chart = (
         alt.Chart(alt.NamedData("points"))
         .mark_point(filled=True, opacity=0.75, size=60)

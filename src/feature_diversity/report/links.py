@@ -24,7 +24,7 @@ def links_of(runs: pd.DataFrame, folder: Path) -> dict[str, Any]:
     files that all snapshots of a training or all seeds share, {training}, {seeds} or {network} in it;
     `there`, uint32 in base64 whose bit i says that a run has the i-th of them.
     """
-    folders = [folder_of(run) for run in runs[RUN].itertuples(index=False)]
+    folders = [folder_of(values) for values in runs[RUN].to_dict("records")]
     templates = {name: "{run}/" + name for name in FILES}
     # looked up once: 10,000 runs would be 140,000 questions to the disk
     files = {path.relative_to(folder).as_posix() for path in (folder / LOGS).rglob("*.log")}
@@ -56,10 +56,10 @@ def names_of(run: str, training: str) -> dict[str, str]:
     return {"run": run, "training": training, "seeds": seeds, "network": network}
 
 
-def folder_of(values: tuple) -> tuple[str, str]:
+def folder_of(values: dict[str, Any]) -> tuple[str, str]:
     """Folder of a run and of its training; empty for a run whose name has holes."""
-    if pd.isna(list(values)).any():
+    if pd.isna(list(values.values())).any():
         return "", ""
-    algorithm, depth, width, norm, epochs, seed = values
-    run = Run(algorithm, int(depth), float(width), norm, int(epochs), int(seed)).folder
-    return run, run.replace(f"_ep{int(epochs)}_", "_")
+    whole = {axis: int(values[axis]) for axis in ("depth", "epochs", "seed")}
+    run = Run(**values | whole).folder
+    return run, run.replace(f"_ep{whole['epochs']}_", "_")

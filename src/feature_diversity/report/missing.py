@@ -8,7 +8,7 @@ import pandas as pd
 from feature_diversity.base.layers import PAPERS_LAYERS
 from feature_diversity.base.paths import HISTORY
 from feature_diversity.base.reading import HEADLINE, in_words
-from feature_diversity.base.run import CELL, RUN, Run, expand
+from feature_diversity.base.run import CELL, DEFAULT, RUN, Run, expand
 from feature_diversity.results.table import reading
 
 ENOUGH = (
@@ -27,11 +27,16 @@ def what_is_missing(
     """One sentence for each thing that is missing; empty if nothing is."""
     found = []
     planned = {run for grid in study.get("grids", []) for run in expand(grid)}
-    present = {Run(*values) for values in runs[RUN].itertuples(index=False)}
+    present = {Run(**values) for values in runs[RUN].to_dict("records")}
     if absent := sorted(planned - present):
         some = ", ".join(run.folder for run in absent[:3])
         found.append(
             f"{len(absent):,} of the study's {len(planned):,} runs are not in the table: {some}, ..."
+        )
+    if others := int(runs["variant"].ne(DEFAULT).sum()):
+        found.append(
+            f"{others:,} of {len(runs):,} runs are of variants of the recipe; the paper's claims and figures "
+            "are about the others alone."
         )
     headline = reading(table)
     if headline.empty:

@@ -104,6 +104,9 @@ const names = Object.fromEntries(Object.entries(data.names).map(([name, { levels
   const places = new Uint16Array(bytes(codes));
   return [name, (run) => levels[places[run]]];
 }));
+// the axes that say something: the variant where one is not the default
+const named = ["algorithm", "depth", "width", "norm", "variant", "epochs", "seed"]
+  .filter((name) => name !== "variant" || data.names.variant.levels.some((level) => level !== "default"));
 const words = { test_error: "test error", val_error: "validation error", knn_test_error: "test error of nearest neighbours",
   n_params: "parameters of the trunk", layer_test_error: "test error of a classifier on this layer", energy_se: "standard error of the energy" };
 const said = (name) => words[name] ?? name.replaceAll("_", " ");
@@ -141,7 +144,7 @@ function points() {
   for (let run = 0; run < data.n; run += 1) {
     const point = { x: x(run), y: y(run), colour: shown(names[axes.colour.value](run)) };
     if (Number.isFinite(point.x) && Number.isFinite(point.y)) {
-      for (const name of ["algorithm", "depth", "width", "norm", "epochs", "seed"]) point[name] = shown(names[name](run));
+      for (const name of named) point[name] = shown(names[name](run));
       list.push(point);
     } else if ([point.x, point.y].some(Number.isNaN)) left.missing += 1;
     else left.infinite += 1;
@@ -183,7 +186,9 @@ async function draw() {
     return;
   }
   const spec = structuredClone(specification);
-  const { x, y, color, shape, tooltip } = spec.encoding;
+  const { x, y, color, shape } = spec.encoding;
+  const tooltip = spec.encoding.tooltip.filter(({ field }) => field !== "variant" || named.includes("variant"));
+  spec.encoding.tooltip = tooltip;
   for (const [channel, name, log] of [[x, axes.x.value, axes.xlog.checked], [y, axes.y.value, axes.ylog.checked]]) {
     channel.title = title(name);
     channel.axis = isShare(name) ? { format: "~%" } : {};
@@ -253,7 +258,7 @@ const templates = Object.entries(data.links.templates);
 const there = new Uint32Array(bytes(data.links.there));
 const last = Object.keys(data.diversity).at(-1);
 const columns = [
-  ...["algorithm", "depth", "width", "norm", "epochs", "seed"].map((name) => [name, (run) => shown(names[name](run))]),
+  ...named.map((name) => [name, (run) => shown(names[name](run))]),
   ...Object.keys(data.numbers).map((name) => {
     const unit = isShare(name) ? 100 : 1;
     return [said(name) + (unit > 1 ? " (%)" : ""), (run) => unit * numbers(data.numbers[name])[run]];
@@ -294,7 +299,7 @@ function list() {
 
 function search() {
   const wanted = by("search").elements.text.value.toLowerCase().split(/\s+/).filter(Boolean);
-  const text = (run) => `${data.links.folders[run]} ${columns.slice(0, 6).map(([, value]) => value(run)).join(" ")}`.toLowerCase();
+  const text = (run) => `${data.links.folders[run]} ${columns.slice(0, named.length).map(([, value]) => value(run)).join(" ")}`.toLowerCase();
   found = wanted.length ? order.filter((run) => wanted.every((word) => text(run).includes(word))) : order;
   first = 0;
   list();

@@ -6,21 +6,41 @@ import pandas as pd
 
 from feature_diversity.base.errors import InputError
 from feature_diversity.base.reading import HEADLINE
-from feature_diversity.base.run import NETWORK, RUN
+from feature_diversity.base.run import DEFAULT, NETWORK, RUN
 
 NEEDED = ["dataset", *RUN, "layer", *HEADLINE, "diversity", "test_error"]
 
 
 def read_results(path: Path) -> pd.DataFrame:
-    """The table of results, .csv or .parquet; InputError for a file that is none, naming what it lacks."""
+    """The table of results, .csv or .parquet; InputError for a file that is none, naming what it lacks.
+
+    All runs of a table without the column `variant`, as older ones are, are of the default one.
+    """
     try:
         table = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, low_memory=False)
     except (OSError, ValueError) as error:  # pandas' and pyarrow's errors are ValueErrors
         raise InputError(f"{path} cannot be read as a table of results: {error}") from None
+    table = with_variant(table)
     missing = [column for column in NEEDED if column not in table]
     if missing:
         raise InputError(f"{path}: no column {', '.join(missing)}; expected a table of the stage `tabulate`")
     return table
+
+
+def with_variant(table: pd.DataFrame) -> pd.DataFrame:
+    """The table, whose runs are of the default variant if it does not say."""
+    return table if "variant" in table else table.assign(variant=DEFAULT)
+
+
+def of_default(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the runs with the recipe as it is: what the paper's figures show and its claims are about."""
+    return table[table["variant"] == DEFAULT]
+
+
+def told(table: pd.DataFrame, axes: list[str]) -> list[str]:
+    """The axes that say something of the table's runs: the variant only where one is not the default."""
+    plain = table["variant"].eq(DEFAULT).all()
+    return [axis for axis in axes if axis != "variant" or not plain]
 
 
 def reading(table: pd.DataFrame, **changes: object) -> pd.DataFrame:

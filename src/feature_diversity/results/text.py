@@ -8,6 +8,7 @@ import pandas as pd
 from feature_diversity.base import paths
 from feature_diversity.base.run import CONFIGURATION, RUN
 from feature_diversity.results.gates import failures
+from feature_diversity.results.table import told
 from feature_diversity.statistics.multiplicity import by_chance
 
 VERDICTS = {  # basis -> how its claims are counted, and their verdicts
@@ -26,7 +27,7 @@ def summarise(table: pd.DataFrame, path: Path, figures: Path) -> str:
     longest = runs["epochs"].max()
     seeds = ", ".join(map(str, sorted(runs["seed"].unique())))
     errors = runs.assign(error=100 * runs["test_error"]).pivot_table(
-        "error", CONFIGURATION, "epochs", aggfunc="mean"
+        "error", told(runs, CONFIGURATION), "epochs", aggfunc="mean"
     )
     errors.columns = [f"{epochs} epochs" if epochs else "untrained" for epochs in errors.columns]
     lines = [

@@ -14,7 +14,7 @@ from feature_diversity.base import paths
 from feature_diversity.base.command_line import add_table, command_line
 from feature_diversity.base.files import atomic_write
 from feature_diversity.base.timing import announce_ready
-from feature_diversity.figures.draw import FURTHER, OF_PREDICTIONS, OF_THE_PAPER, draw, headline, save
+from feature_diversity.figures.draw import FURTHER, OF_GRIDS, OF_PREDICTIONS, draw, headline, save
 from feature_diversity.figures.style import MATPLOTLIB
 from feature_diversity.prediction.answer import read_prediction
 from feature_diversity.results.table import read_results
@@ -24,9 +24,7 @@ def main(argv: list[str]) -> None:
     """Run the stage; see --help."""
     parser = command_line("figures", __doc__)
     add_table(parser)
-    parser.add_argument(
-        "--figures", nargs="+", choices=[*OF_THE_PAPER, *FURTHER, *OF_PREDICTIONS], required=True
-    )
+    parser.add_argument("--figures", nargs="+", choices=[*OF_GRIDS, *FURTHER, *OF_PREDICTIONS], required=True)
     parser.add_argument("--prediction", type=Path, help=f"{paths.PREDICTION}, for the figure of that name")
     parser.add_argument("--folder", type=Path, required=True, help="where the pictures go")
     arguments = parser.parse_args(argv)

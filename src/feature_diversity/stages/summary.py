@@ -8,6 +8,7 @@ from feature_diversity.base import paths
 from feature_diversity.base.command_line import add_table, command_line
 from feature_diversity.base.files import atomic_write
 from feature_diversity.base.timing import announce_ready
+from feature_diversity.results.table import with_variant
 from feature_diversity.results.text import summarise, verdicts
 
 
@@ -20,7 +21,7 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--output", type=Path, help="text file; else it is printed")
     arguments = parser.parse_args(argv)
     announce_ready()
-    text = summarise(pd.read_csv(arguments.table), arguments.table, arguments.figures)
+    text = summarise(with_variant(pd.read_csv(arguments.table)), arguments.table, arguments.figures)
     text += "\n" + verdicts(pd.read_csv(arguments.claims), arguments.claims)
     if arguments.output:
         with atomic_write(arguments.output) as path:

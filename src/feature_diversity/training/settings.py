@@ -72,7 +72,7 @@ class Settings:
 
     def metadata(self) -> dict[str, Any]:
         """The settings as JSON takes them: what all models of the training say of themselves."""
-        return asdict(self)
+        return asdict(self) | {"network": self.network.facts}
 
     @property
     def key(self) -> str:

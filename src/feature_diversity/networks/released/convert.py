@@ -1,6 +1,5 @@
 """Released checkpoints, verified and written as this package's models."""
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +29,7 @@ def convert(path: Path, row: Released, output: Path, epochs: int | None, sha256:
         raise InputError(f"the epochs of {row.name} are not in the table; say them with --epochs")
     trunk, head = networks(checkpoint)
     facts: dict[str, Any] = {
-        "network": asdict(Network(row.algorithm, row.depth, row.width, checkpoint.norm, seed=0)),
+        "network": Network(row.algorithm, row.depth, row.width, checkpoint.norm, seed=0).facts,
         "epochs": row.epochs or epochs,
         "engine": "zoo",
         "code": code,

@@ -105,7 +105,9 @@ def of_run(run: Run) -> Released:
         ) and (run.norm, run.seed) == ("batchnorm", 0):  # fmt: skip
             return row
     asked = ", ".join(
-        f"{axis} {value:g}" if axis == "width" else f"{axis} {value}" for axis, value in asdict(run).items()
+        f"{axis} {value:g}" if axis == "width" else f"{axis} {value}"
+        for axis, value in asdict(run).items()
+        if axis != "variant"
     )
     raise InputError(
         f"no released checkpoint has {asked}; the nearest are {'; '.join(map(_cell, nearest(run)))} "
