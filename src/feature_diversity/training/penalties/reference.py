@@ -28,6 +28,9 @@ class Reference:
         return hashlib.sha256(json.dumps(asdict(self)).encode()).hexdigest()
 
 
+NOTHING = Reference()
+
+
 def read(path: Path | None, penalty: dict[str, Any], epochs: int, steps: int) -> Reference:
     """Read what a penalty needs.
 
@@ -45,14 +48,16 @@ def read(path: Path | None, penalty: dict[str, Any], epochs: int, steps: int) ->
         needed = f"the history of the {whose} run of this seed" if whose else "none"
         raise InputError(f"--reference is {path or 'missing'}; this penalty needs {needed}")
     if path is None:
-        return Reference()
+        return NOTHING
     column = excess_column(penalty["layer"]) if whose == "untreated" else GRADIENT_NORMS
     try:
         with open(path, newline="") as file:
             cells = [row[column] for row in csv.DictReader(file)][:epochs]
         values = [[float(number) for number in cell.split()] for cell in cells]
     except FileNotFoundError:
-        raise InputError(f"{path} does not exist: the {whose} run of this seed must be trained first") from None
+        raise InputError(
+            f"{path} does not exist: the {whose} run of this seed must be trained first"
+        ) from None
     except (OSError, KeyError, ValueError, AttributeError, csv.Error) as error:
         raise InputError(
             f"{path} has no usable column {column} ({error}); expected the history of the {whose} run, a "
@@ -66,8 +71,8 @@ def read(path: Path | None, penalty: dict[str, Any], epochs: int, steps: int) ->
     for epoch, number in enumerate(excess, start=1):
         if not 0 < number < float("inf"):
             raise InputError(
-                f"{path}: {column} is {cells[epoch - 1]!r} in epoch {epoch}, expected a number above 0: where "
-                "untreated features are as spread out as uniform ones, no dose is a share of their excess"
+                f"{path}: {column} is {cells[epoch - 1]!r} in epoch {epoch}, expected a number above 0: "
+                "where untreated features are spread out like uniform ones, a dose is no share of theirs"
             )
     return Reference(excess=tuple(excess))
 
@@ -76,7 +81,7 @@ def _checked_norms(path: Path, norms: list[list[float]], steps: int) -> list[lis
     for epoch, numbers in enumerate(norms, start=1):
         if len(numbers) != steps:
             raise InputError(
-                f"{path}: {GRADIENT_NORMS} has {len(numbers)} numbers in epoch {epoch}, expected {steps}, one "
-                "a step"
+                f"{path}: {GRADIENT_NORMS} has {len(numbers)} numbers in epoch {epoch}, expected {steps}, "
+                "one a step"
             )
     return norms
