@@ -24,15 +24,22 @@ LOADING = (
 CLOSURES = {
     "stages.data": "base data data.image_files data.inspection data.prepare data.sizes "
     "data.sources data.splits data.store data.threads stages.data ",
-    "training.loop": "algorithms base base.run compute compute.draws compute.machine "
-    "compute.norm_over_ranks compute.ranks compute.recompute data data.image_files "
-    "data.loader data.store data.threads networks networks.convolution networks.depths "
-    "networks.resnet training training.loop training.optim training.state training.step ",
-    "vissl.run": "algorithms algorithms.jigsaw base base.history base.run compute compute.draws "
-    "data data.augment data.image_files data.store networks networks.convolution "
-    "networks.depths networks.model networks.released networks.released.layouts "
-    "networks.resnet training training.settings vissl vissl.config vissl.methods "
-    "vissl.run ",
+    "training.loop": "algorithms base base.history base.layers base.run compute compute.draws "
+    "compute.machine compute.norm_over_ranks compute.ranks compute.recompute data "
+    "data.image_files data.loader data.store data.threads measures "
+    "measures.special_functions measures.uniform_sphere networks networks.convolution "
+    "networks.depths networks.resnet training training.loop training.optim "
+    "training.penalties training.penalties.applied training.penalties.directions "
+    "training.penalties.energy training.penalties.koleo training.penalties.mean_direction "
+    "training.penalties.options training.penalties.placebo training.penalties.reference "
+    "training.penalties.set_point training.penalties.uniformity "
+    "training.penalties.variance_covariance training.penalties.weight_energy "
+    "training.state training.step ",
+    "vissl.run": "algorithms algorithms.jigsaw base base.history base.layers base.run compute "
+    "compute.draws data data.augment data.image_files data.store networks "
+    "networks.convolution networks.depths networks.model networks.released "
+    "networks.released.layouts networks.resnet training training.settings vissl "
+    "vissl.config vissl.methods vissl.run ",
     "vissl.driver": "vissl.driver ",
     "networks.released.convert": "algorithms base base.run networks networks.convolution "
     "networks.depths networks.model networks.released networks.released.convert "

@@ -15,6 +15,7 @@ from feature_diversity.data import store
 from feature_diversity.networks.resnet import resnet
 from feature_diversity.planning.recipe import recipe
 from feature_diversity.training import job
+from feature_diversity.training.penalties.reference import NOTHING, Reference
 from feature_diversity.training.settings import Settings
 
 torch.set_num_threads(1)
@@ -95,7 +96,15 @@ CPU = Machine(torch.device("cpu"))
 
 
 def train(
-    name: str, folder: Path, *, epochs: int = 4, save_minutes: float = 10, machine: Machine = CPU, **changes
+    name: str,
+    folder: Path,
+    *,
+    epochs: int = 4,
+    save_minutes: float = 10,
+    machine: Machine = CPU,
+    penalty: dict | None = None,
+    reference: Reference = NOTHING,
+    **changes,
 ) -> None:
     """Train on random images with the stage's own loop; the states are in `folder`."""
     torch.manual_seed(2)
@@ -111,6 +120,7 @@ def train(
         precision=machine.precision,
         code="",
         packages=(),
+        penalty=penalty,
     )
     job.train(
         [0, epochs],
@@ -118,6 +128,7 @@ def train(
         data=data,
         folder=folder,
         machine=machine,
+        reference=reference,
         save_minutes=save_minutes,
     )
 

@@ -9,12 +9,23 @@ import os
 from functools import partial
 from pathlib import Path
 
-from feature_diversity.base.command_line import add_training, check_digest, command_line, trainings
+from feature_diversity.base import paths
+from feature_diversity.base.command_line import (
+    add_training,
+    check_digest,
+    command_line,
+    from_json,
+    trainings,
+)
+from feature_diversity.base.errors import InputError
 from feature_diversity.base.run import Network
 from feature_diversity.compute import launch
 from feature_diversity.compute.machine import machine, prepare
 from feature_diversity.data import store
 from feature_diversity.training import job
+from feature_diversity.training.penalties import options
+from feature_diversity.training.penalties.reference import NOTHING
+from feature_diversity.training.penalties.reference import read as read_reference
 from feature_diversity.training.settings import Settings
 from feature_diversity.training.store import Outputs, obtain
 
@@ -25,14 +36,36 @@ def main(argv: list[str]) -> None:
     """Run the stage; see --help."""
     parser = command_line("pretrain", __doc__)
     add_training(parser)
+    add_penalty(parser)
     add_machine(parser)
     arguments = parser.parse_args(argv)
     wanted = trainings(parser, arguments)
     if max(arguments.gpus, arguments.nodes) > 1 and not launch.is_one_of_several(os.environ):
         launch.start("pretrain", argv, processes=arguments.gpus, nodes=arguments.nodes)
     with launch.joined():
-        for network, outputs in wanted:
-            run(network, arguments, outputs)
+        for (network, outputs), reference in zip(wanted, references(parser, arguments), strict=True):
+            run(network, arguments, outputs, reference)
+
+
+def add_penalty(parser: argparse.ArgumentParser) -> None:
+    """A term added to the loss, and the training that it needs."""
+    parser.add_argument(
+        "--penalty", type=from_json, help="on the features of a layer (JSON; see docs/interventions.md)"
+    )
+    parser.add_argument(
+        "--reference",
+        type=Path,
+        nargs="+",
+        help=f"{paths.HISTORY} of the run that the penalty compares with, network by network",
+    )
+
+
+def references(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> list[Path | None]:
+    """The reference of each network; ends with the usage if there are not as many."""
+    listed = arguments.reference or [None] * len(arguments.network)
+    if len(listed) != len(arguments.network):
+        parser.error("--reference must name one file for each network")
+    return listed
 
 
 def add_machine(parser: argparse.ArgumentParser) -> None:
@@ -63,13 +96,24 @@ def add_machine(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--tensorboard", type=Path, help="folder of all trainings' TensorBoard files")
 
 
-def run(network: Network, arguments: argparse.Namespace, outputs: Outputs) -> None:
+def run(
+    network: Network, arguments: argparse.Namespace, outputs: Outputs, reference_file: Path | None
+) -> None:
     """Take a training's networks from the store, or train them."""
+    penalty, reference = arguments.penalty, NOTHING
     names = ("device", "precision", "compile", "micro_batch", "recompute")
     how = machine(norm=network.norm, **{name: getattr(arguments, name) for name in names})
     prepare(how.device, arguments.threads)
     facts, (data,) = store.read(arguments.data, "train", folder=arguments.folder)
     check_digest(arguments, facts.digest)
+    if penalty is not None:
+        options.check(penalty, network.algorithm, "--penalty")
+        if how.compile or how.micro_batch:
+            raise InputError("--penalty sees whole batches: --compile and --micro-batch do not go with it")
+        steps = len(data.labels) // arguments.recipe["batch_size"]
+        reference = read_reference(reference_file, penalty, max(outputs), steps)
+    elif reference_file:
+        raise InputError(f"--reference is {reference_file}, but there is no --penalty to compare with it")
     settings = Settings.of(
         network,
         arguments.recipe,
@@ -80,6 +124,8 @@ def run(network: Network, arguments: argparse.Namespace, outputs: Outputs) -> No
         precision=how.precision,
         code=arguments.code,
         packages=PACKAGES,
+        penalty=penalty,
+        reference=reference.digest if reference_file else "",
     )
     folder = arguments.store / settings.key
     train = partial(
@@ -88,6 +134,7 @@ def run(network: Network, arguments: argparse.Namespace, outputs: Outputs) -> No
         data=data,
         folder=folder,
         machine=how,
+        reference=reference,
         save_minutes=arguments.save_minutes,
         tensorboard=arguments.tensorboard and arguments.tensorboard / network.after(max(outputs)).folder,
     )

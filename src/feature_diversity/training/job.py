@@ -6,7 +6,7 @@ from typing import Any
 
 from feature_diversity.base.batches import check_batch_size
 from feature_diversity.base.files import atomic_write
-from feature_diversity.base.history import COLUMNS
+from feature_diversity.base.history import COLUMNS, PENALTY_COLUMNS
 from feature_diversity.base.paths import HISTORY, MODEL
 from feature_diversity.base.timing import announce_ready
 from feature_diversity.compute.interruption import Interruption
@@ -16,6 +16,7 @@ from feature_diversity.data.store import Split
 from feature_diversity.networks import model
 from feature_diversity.training import loop, state
 from feature_diversity.training.monitor import Monitor
+from feature_diversity.training.penalties.reference import NOTHING, Reference
 from feature_diversity.training.saves import Saves
 from feature_diversity.training.settings import Settings
 from feature_diversity.training.store import snapshot_folder
@@ -28,6 +29,7 @@ def train(
     data: Split,
     folder: Path,
     machine: Machine,
+    reference: Reference = NOTHING,
     save_minutes: float = 10,
     tensorboard: Path | None = None,
 ) -> None:
@@ -39,6 +41,7 @@ def train(
         data: the training images.
         folder: the training's, in a store.
         machine: how to compute.
+        reference: what the settings' penalty needs of another training.
         save_minutes: between two saves of the state within an epoch; it is always saved after one.
         tensorboard: where to write for TensorBoard.
 
@@ -51,7 +54,9 @@ def train(
     images, batch_size = len(data.labels), recipe["batch_size"]
     check_batch_size(network.algorithm, batch_size, images, trained=until > 0, processes=world_size())
     data = data.to(machine.device)
-    training = state.initialise(network, recipe, settings.dataset, images, machine)
+    training = state.initialise(
+        network, recipe, settings.dataset, images, machine, settings.penalty, reference
+    )
     saves = Saves(folder, images // batch_size, save_minutes)
     saves.resume(training, snapshots)
     monitor = Monitor(
@@ -100,6 +105,7 @@ def write_snapshot(training: state.Training, metadata: dict[str, Any], folder: P
     """Write the network as it is now, and the history so far."""
     model.write(folder / MODEL, training.trunk, training.algorithm.head, metadata)
     with atomic_write(folder / HISTORY) as path, open(path, "w", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        columns = [*COLUMNS, *(PENALTY_COLUMNS if training.penalty else ())]
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows(training.history)

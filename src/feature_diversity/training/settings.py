@@ -27,6 +27,8 @@ class Settings:
         dataset: facts of the data set, with the digest of its training images.
         train_images: their number.
         classes: number of classes.
+        penalty: what is added to the loss, see `penalties.options`.
+        reference: digest of what the penalty needs of another training.
     """
 
     network: Network
@@ -40,6 +42,8 @@ class Settings:
     dataset: Facts
     train_images: int
     classes: int
+    penalty: dict[str, Any] | None
+    reference: str
 
     @classmethod
     def of(
@@ -54,6 +58,8 @@ class Settings:
         precision: str,
         code: str,
         packages: tuple[str, ...],
+        penalty: dict[str, Any] | None = None,
+        reference: str = "",
     ) -> "Settings":
         """The settings of a training in this environment. packages: names of those that take part."""
         return cls(
@@ -68,6 +74,8 @@ class Settings:
             dataset=dataset,
             train_images=images,
             classes=len(dataset.class_names),
+            penalty=penalty,
+            reference=reference,
         )
 
     def metadata(self) -> dict[str, Any]:

@@ -19,6 +19,8 @@ from feature_diversity.compute.recompute import recompute_in_backward
 from feature_diversity.data.store import Facts
 from feature_diversity.networks.resnet import ResNet, resnet
 from feature_diversity.training.optim import SGD, make_optimizer, parameter_groups
+from feature_diversity.training.penalties.applied import Penalty
+from feature_diversity.training.penalties.reference import NOTHING, Reference
 
 
 @dataclass
@@ -30,6 +32,7 @@ class Training:
         losses: of the steps done in the present epoch; the latest may still be on the device.
         seconds: spent on the present epoch.
         history: a row for each epoch done, with the columns of `base.history`.
+        penalty: what is added to the loss; `losses` are without it.
     """
 
     trunk: ResNet
@@ -41,7 +44,8 @@ class Training:
     epoch: int = 0
     losses: list[float | Tensor] = field(default_factory=list)
     seconds: float = 0.0
-    history: list[dict[str, float]] = field(default_factory=list)
+    history: list[dict[str, float | str]] = field(default_factory=list)
+    penalty: Penalty | None = None
 
     def state(self) -> dict[str, Any]:
         """What `restore` takes: tensors, numbers, and lists and dictionaries of those.
@@ -55,6 +59,7 @@ class Training:
             "losses": self.read_losses(),
             "seconds": self.seconds,
             "history": self.history,
+            "penalty": self.penalty.read() if self.penalty else [],
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -63,6 +68,8 @@ class Training:
             getattr(self, name).load_state_dict(state[name])
         for name in ("epoch", "losses", "seconds", "history"):
             setattr(self, name, state[name])
+        if self.penalty:
+            self.penalty.restore(state["penalty"])
 
     def read_losses(self) -> list[float]:
         """The losses of the present epoch as numbers; the only place where the host waits for the device.
@@ -76,6 +83,8 @@ class Training:
             known += (total(torch.stack(waiting).double()) / world_size()).tolist()
         self.losses = known
         bad = [step for step, loss in enumerate(self.losses) if not abs(loss) < float("inf")]
+        if self.penalty:  # what comes before the first bad loss has made it
+            self.penalty.check(bad[0] if bad else len(known))
         if bad:
             raise InputError(
                 f"the loss became {self.losses[bad[0]]} in epoch {self.epoch + 1}, step {bad[0] + 1}; the "
@@ -105,15 +114,25 @@ class Training:
                 "learning_rate": rate,
                 "images_per_second": round(images / self.seconds, 1),
             }
+            | (self.penalty.finish_epoch() if self.penalty else {})
         )
         self.losses, self.seconds = [], 0.0
         return losses
 
 
 def initialise(
-    network: Network, recipe: dict[str, Any], facts: Facts, train_images: int, machine: Machine
+    network: Network,
+    recipe: dict[str, Any],
+    facts: Facts,
+    train_images: int,
+    machine: Machine,
+    penalty: dict[str, Any] | None = None,
+    reference: Reference = NOTHING,
 ) -> Training:
-    """The untrained network and its optimiser. Networks of one seed and shape begin with the same trunk."""
+    """The untrained network and its optimiser. Networks of one seed and shape begin with the same trunk.
+
+    penalty, reference: what is added to the loss, and what that needs of another training.
+    """
     with seeded(network.seed, "trunk"):
         trunk = resnet(network.depth, network.width, network.norm)
     with seeded(network.seed, "head"):
@@ -139,4 +158,7 @@ def initialise(
         groups, optimizer=recipe["optimizer"], momentum=recipe["momentum"], nesterov=recipe["nesterov"]
     )
     wait = average_gradients(parameter for group in groups for parameter in group["params"])
-    return Training(trunk, algorithm, optimizer, facts, machine, wait)
+    training = Training(trunk, algorithm, optimizer, facts, machine, wait)
+    if penalty:
+        training.penalty = Penalty(penalty, reference, seed=network.seed, trunk=trunk, algorithm=algorithm)
+    return training

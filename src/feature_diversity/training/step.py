@@ -66,7 +66,7 @@ def take_step(
     draw: tuple[int, int, int],
     ended: Callable[[str], None] = lambda phase: None,
 ) -> None:
-    """One update of all parameters; the loss joins `training.losses`, unread.
+    """One update of all parameters; the loss, without a penalty, joins `training.losses`, unread.
 
     draw: (seed, epoch, step). ended: told the name of each phase of the step when it is over.
     """
@@ -75,8 +75,9 @@ def take_step(
     ended("data")
     loss = training.algorithm.loss(encode(training, x), targets, generator(seed, "loss", *when))
     ended("forward")
+    objective = loss + training.penalty.term(len(batch.labels), *when) if training.penalty else loss
     training.optimizer.zero_grad()
-    loss.backward()
+    objective.backward()
     training.wait_for_gradients()
     ended("backward")
     for group in training.optimizer.param_groups:
