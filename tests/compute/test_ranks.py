@@ -14,7 +14,9 @@ from feature_diversity.compute.machine import Machine
 from feature_diversity.planning.recipe import algorithms
 from feature_diversity.training import loop, step
 
+BOTH_VIEWS = {"blur_probability": [0.9, 0.5], "solarize_probability": [0.2, 0.5]}
 EVERYTHING = {  # what the recipes for small images leave out
+    **dict.fromkeys(("align_uniform", "barlow_twins", "simsiam", "vicreg"), BOTH_VIEWS),
     "simclr": {"blur_probability": 0.5},
     "deepclusterv2": {"blur_probability": 0.5},
     "npid": {"loss_type": "nce"},

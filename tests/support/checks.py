@@ -21,9 +21,12 @@ torch.set_num_threads(1)
 
 IMAGES = 70  # not a multiple of the batch of 16
 TINY = {  # what lets an algorithm run on IMAGES images
+    "barlow_twins": {"projector": [32, 24, 16]},
     "deepclusterv2": {"prototypes": [5, 4, 3]},
     "npid": {"negatives": 32},
     "pirl": {"negatives": 32},
+    "simsiam": {"projector": [32, 16], "predictor_size": 8},
+    "vicreg": {"projector": [32, 24, 16]},
 }
 
 

@@ -18,9 +18,12 @@ from feature_diversity.planning.recipe import algorithms
 from feature_diversity.stages import pretrain
 
 CHANGES = {
+    "barlow_twins": {"projector": [32, 24, 16]},
     "deepclusterv2": {"prototypes": [5, 4, 3]},
     "npid": {"negatives": 32, "loss_type": "nce"},
     "pirl": {"negatives": 32},
+    "simsiam": {"projector": [32, 16], "predictor_size": 8},
+    "vicreg": {"projector": [32, 24, 16]},
 }
 EVERY_STEP = ("--save-minutes", "0")
 

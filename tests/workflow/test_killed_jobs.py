@@ -20,9 +20,12 @@ pytestmark = pytest.mark.workflow
 EPOCHS = 6  # an accident comes after the first or second that a process has trained
 KILLS = 2  # of each algorithm's training
 RECIPES = {  # for 128 images
+    "barlow_twins": {"projector": [32, 24, 16]},
     "deepclusterv2": {"prototypes": [5, 4, 3]},
     "npid": {"negatives": 32},
     "pirl": {"negatives": 32},
+    "simsiam": {"projector": [32, 16], "predictor_size": 8},
+    "vicreg": {"projector": [32, 24, 16]},
 }
 
 

@@ -12,6 +12,10 @@ NAMES = {
     "rotnet": "RotNet",
     "npid": "NPID",
     "pirl": "PIRL",
+    "vicreg": "VICReg",
+    "barlow_twins": "Barlow Twins",
+    "align_uniform": "Align + uniform",
+    "simsiam": "SimSiam",
     "batchnorm": "BatchNorm",
     "layernorm": "LayerNorm",
 }
@@ -24,6 +28,10 @@ ALGORITHMS = {  # the same look in every figure of every study
     "rotnet": ("#CC79A7", "^"),
     "npid": ("#56B4E9", "v"),
     "pirl": ("#D55E00", "P"),
+    "vicreg": ("#0072B2", "X"),
+    "barlow_twins": ("#E69F00", "<"),
+    "align_uniform": ("#009E73", ">"),
+    "simsiam": ("#CC79A7", "p"),
 }
 MARKERS = ["o", "s", "^", "D", "v", "P", "X", "*", "<", ">"]
 LINES = ["-", "--", ":", "-."]
