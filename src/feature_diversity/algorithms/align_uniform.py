@@ -105,7 +105,8 @@ def align_uniform_loss(z: Tensor, alpha: float, t: float, uniformity_weight: flo
     """
     z = F.normalize(z, dim=1)
     spread = sum(uniformity(view, t) for view in gather(z).chunk(2)) / 2
-    return alignment(*z.chunk(2), alpha) + uniformity_weight * spread
+    first, second = z.chunk(2)
+    return alignment(first, second, alpha) + uniformity_weight * spread
 
 
 def alignment(first: Tensor, second: Tensor, alpha: float) -> Tensor:
