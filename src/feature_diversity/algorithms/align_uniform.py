@@ -133,7 +133,9 @@ def uniformity(z: Tensor, t: float) -> Tensor:
     Returns:
         A scalar, at most 0.
     """
-    exponent = 2 * t * (z @ z.mT - 1)  # -t |x - y|^2 on the sphere
+    z = z - z.mean(dim=0).detach()  # distances stay, and are exact also where all rows are alike
+    squares = z.square().sum(dim=1)
+    exponent = t * (2 * z @ z.mT - squares[:, None] - squares)
     itself = torch.eye(len(z), dtype=torch.bool, device=z.device)
     pairs = exponent.masked_fill(itself, -torch.inf).flatten()
     return pairs.logsumexp(dim=0) - math.log(len(z) * (len(z) - 1))
