@@ -7,6 +7,7 @@ from support.lightly_losses import FILE, predictions, projections
 
 from feature_diversity.algorithms.align_uniform import align_uniform_loss
 from feature_diversity.algorithms.barlow_twins import barlow_twins_loss
+from feature_diversity.algorithms.byol import byol_loss
 from feature_diversity.algorithms.simsiam import negative_cosine, swap_views
 from feature_diversity.algorithms.vicreg import vicreg_loss
 
@@ -16,7 +17,7 @@ OF_PROJECTIONS = {
     "barlow_twins": barlow_twins_loss,
     "align_uniform": align_uniform_loss,
 }
-OF_PREDICTIONS = {"simsiam": negative_cosine}
+OF_PREDICTIONS = {"simsiam": negative_cosine, "byol": byol_loss}
 
 
 def cases(algorithms: dict) -> pytest.MarkDecorator:

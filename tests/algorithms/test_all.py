@@ -21,7 +21,7 @@ LOOP_KEYS = {
 
 BOTH_VIEWS = {"blur_probability": [0.9, 0.5], "solarize_probability": [0.2, 0.5]}
 BLUR = {name: {"blur_probability": 0.5} for name in ("simclr", "deepclusterv2")}  # small images have none
-BLUR |= dict.fromkeys(("align_uniform", "barlow_twins", "simsiam", "vicreg"), BOTH_VIEWS)
+BLUR |= dict.fromkeys(("align_uniform", "barlow_twins", "byol", "simsiam", "vicreg"), BOTH_VIEWS)
 
 every_algorithm = pytest.mark.parametrize("name", algorithms())
 

@@ -22,6 +22,7 @@ torch.set_num_threads(1)
 IMAGES = 70  # not a multiple of the batch of 16
 TINY = {  # what lets an algorithm run on IMAGES images
     "barlow_twins": {"projector": [32, 24, 16]},
+    "byol": {"projector": [32, 16], "predictor_size": 24},
     "deepclusterv2": {"prototypes": [5, 4, 3]},
     "npid": {"negatives": 32},
     "pirl": {"negatives": 32},

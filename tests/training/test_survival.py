@@ -19,6 +19,7 @@ from feature_diversity.stages import pretrain
 
 CHANGES = {
     "barlow_twins": {"projector": [32, 24, 16]},
+    "byol": {"projector": [32, 16], "predictor_size": 24},
     "deepclusterv2": {"prototypes": [5, 4, 3]},
     "npid": {"negatives": 32, "loss_type": "nce"},
     "pirl": {"negatives": 32},

@@ -21,6 +21,7 @@ EPOCHS = 6  # an accident comes after the first or second that a process has tra
 KILLS = 2  # of each algorithm's training
 RECIPES = {  # for 128 images
     "barlow_twins": {"projector": [32, 24, 16]},
+    "byol": {"projector": [32, 16], "predictor_size": 24},
     "deepclusterv2": {"prototypes": [5, 4, 3]},
     "npid": {"negatives": 32},
     "pirl": {"negatives": 32},

@@ -16,6 +16,7 @@ NAMES = {
     "barlow_twins": "Barlow Twins",
     "align_uniform": "Align + uniform",
     "simsiam": "SimSiam",
+    "byol": "BYOL",
     "batchnorm": "BatchNorm",
     "layernorm": "LayerNorm",
 }
@@ -32,6 +33,7 @@ ALGORITHMS = {  # the same look in every figure of every study
     "barlow_twins": ("#E69F00", "<"),
     "align_uniform": ("#009E73", ">"),
     "simsiam": ("#CC79A7", "p"),
+    "byol": ("#56B4E9", "h"),
 }
 MARKERS = ["o", "s", "^", "D", "v", "P", "X", "*", "<", ">"]
 LINES = ["-", "--", ":", "-."]
