@@ -233,7 +233,7 @@ def finish(figure: Figure, title: str, notes: Notes) -> None:
     figure.text(0.01, 0.02 / figure.get_figheight(), "\n".join(lines), fontsize=6.5, color="0.3")
     figure.get_layout_engine().set(rect=(0.005, below, 0.99, 0.985 - below))  # type: ignore[call-arg]
     figure.draw_without_rendering()  # the layout is found once, not again for each format
-    figure.set_layout_engine("none")
+    figure.set_layout_engine(None)
     for ax in figure.axes:  # the solver's last bits depend on where objects lie in memory
         ax.set_position(np.round(ax.get_position(original=True).bounds, 9))
     if label := figure.get_supxlabel():  # the layout makes room for it, but leaves it where the notes are
