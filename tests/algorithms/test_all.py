@@ -20,8 +20,12 @@ LOOP_KEYS = {
 }
 
 BOTH_VIEWS = {"blur_probability": [0.9, 0.5], "solarize_probability": [0.2, 0.5]}
-BLUR = {name: {"blur_probability": 0.5} for name in ("simclr", "deepclusterv2")}  # small images have none
-BLUR |= dict.fromkeys(("align_uniform", "barlow_twins", "byol", "simsiam", "vicreg"), BOTH_VIEWS)
+BLUR = {
+    name: {"blur_probability": 0.5} for name in ("simclr", "deepclusterv2", "lejepa", "swav")
+}  # small images have none
+BLUR |= dict.fromkeys(
+    ("align_uniform", "barlow_twins", "byol", "dino", "mocov2", "simsiam", "vicreg"), BOTH_VIEWS
+)
 
 every_algorithm = pytest.mark.parametrize("name", algorithms())
 
@@ -105,13 +109,15 @@ def test_an_interrupted_training_ends_in_the_same_bits(name, tmp_path, monkeypat
     assert trained.head(trained.trunk(torch.randn(3, 3, 32, 32))).shape[0] == 3
 
 
-@pytest.mark.parametrize("name", ["align_uniform", "barlow_twins", "simclr", "vicreg"])
+@pytest.mark.parametrize("name", ["align_uniform", "barlow_twins", "lejepa", "simclr", "vicreg"])
 def test_a_loss_that_compares_images_needs_two(name):
     with pytest.raises(InputError, match=f"{name}: batch_size is 1, expected 2"):
         tiny(name, batch_size=1)
 
 
-@pytest.mark.parametrize("name", ["align_uniform", "barlow_twins", "simclr", "simsiam", "vicreg"])
+@pytest.mark.parametrize(
+    "name", ["align_uniform", "barlow_twins", "lejepa", "simclr", "simsiam", "swav", "vicreg"]
+)
 def test_a_batch_of_two_has_a_finite_loss(name):
     algorithm = tiny(name, batch_size=2)
     batch = tiny_batch()

@@ -16,10 +16,12 @@ from feature_diversity.training import loop, step
 
 BOTH_VIEWS = {"blur_probability": [0.9, 0.5], "solarize_probability": [0.2, 0.5]}
 EVERYTHING = {  # what the recipes for small images leave out
-    **dict.fromkeys(("barlow_twins", "byol", "simsiam", "vicreg"), BOTH_VIEWS),
+    **dict.fromkeys(("barlow_twins", "byol", "dino", "mocov2", "simsiam", "vicreg"), BOTH_VIEWS),
     "align_uniform": BOTH_VIEWS | {"learning_rate": 0.01},  # at 0.1, steps make more of a rounding error
     "simclr": {"blur_probability": 0.5},
     "deepclusterv2": {"blur_probability": 0.5},
+    "lejepa": {"blur_probability": 0.5},
+    "swav": {"blur_probability": 0.5},
     "npid": {"loss_type": "nce", "negatives": 32, "temperature": 0.2},
     "pirl": {"photometric_probability": 0.5},
 }

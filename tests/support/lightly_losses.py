@@ -17,7 +17,12 @@ CASES = {  # algorithm -> the weights of its loss, in the order in which ours ta
     "align_uniform": [[2.0, 2.0, 1.0], [1.0, 3.0, 0.5]],
     "simsiam": [[]],
     "byol": [[]],
+    "mocov2": [[0.2], [0.07]],
+    "swav": [[0.1, 0.05, 3], [1.0, 0.5, 1]],
+    "dino": [[0.1, 0.04], [1.0, 0.5]],
+    "lejepa": [[0.05], [0.9]],
 }
+OF_PREDICTIONS = ("simsiam", "byol", "mocov2", "dino")  # whose gradient is taken by p
 SHAPES = [(2, 3), (7, 5), (16, 40)]  # images, features
 SCALES = [0.1, 3.0]
 
@@ -39,6 +44,22 @@ def predictions(images: int, size: int) -> Tensor:
     return projections(images, size, 1.0, seed=10)
 
 
+def queue(size: int) -> Tensor:
+    """Eleven keys of norm 1, as `others` are prototypes and directions."""
+    return others(size, 11)
+
+
+def others(size: int, count: int) -> Tensor:
+    """Vectors of norm 1, count x size."""
+    return torch.nn.functional.normalize(draws(20, count, size), dim=1)
+
+
+def three_crops(z: Tensor) -> Tensor:
+    """Both views' projections and a third crop's: 3 x images x features."""
+    images, size = len(z) // 2, z.shape[1]
+    return torch.cat([z, predictions(images, size)[:images]]).unflatten(0, (3, images))
+
+
 def theirs(algorithm: str, z: Tensor, weights: list[float], p: Tensor) -> Tensor:
     """Lightly's loss of projections z and, where there are any, predictions p."""
     from lightly.loss import BarlowTwinsLoss, NegativeCosineSimilarity, VICRegLoss
@@ -53,9 +74,56 @@ def theirs(algorithm: str, z: Tensor, weights: list[float], p: Tensor) -> Tensor
     if algorithm == "align_uniform":
         alpha, t, uniformity_weight = weights
         return HypersphereLoss(t=t, lam=uniformity_weight, alpha=alpha)(*views)
+    if algorithm == "swav":
+        scores = torch.nn.functional.normalize(three_crops(z), dim=2) @ others(z.shape[1], 5).mT
+        return swav(scores, *weights)
+    if algorithm == "lejepa":
+        return lejepa(three_crops(z), *weights)
     first, second = p.chunk(2)
+    if algorithm == "mocov2":
+        return (moco(first, views[1], *weights) + moco(second, views[0], *weights)) / 2
+    if algorithm == "dino":
+        return dino(z.shape[1], *weights).double()(list(views), [first, second])
     cosines = [NegativeCosineSimilarity()(first, views[1]), NegativeCosineSimilarity()(second, views[0])]
     return sum(cosines) / 2 if algorithm == "simsiam" else sum(2 + 2 * cosine for cosine in cosines)
+
+
+def moco(queries: Tensor, keys: Tensor, temperature: float) -> Tensor:
+    """Lightly's NTXentLoss with `queue` as its memory bank."""
+    from lightly.loss import NTXentLoss
+
+    loss = NTXentLoss(temperature, memory_bank_size=(11, keys.shape[1]))
+    loss.memory_bank.bank = queue(keys.shape[1])
+    return loss(queries, keys.detach())
+
+
+def swav(scores: Tensor, temperature: float, epsilon: float, iterations: int) -> Tensor:
+    """Lightly's SwaVLoss, the first two crops being of high resolution."""
+    from lightly.loss import SwaVLoss
+
+    loss = SwaVLoss(temperature, sinkhorn_iterations=iterations, sinkhorn_epsilon=epsilon)
+    return loss(list(scores[:2]), list(scores[2:]))[0]
+
+
+def dino(size: int, student_temperature: float, teacher_temperature: float) -> torch.nn.Module:
+    """Lightly's DINOLoss with a row of draws as its centre."""
+    from lightly.loss import DINOLoss
+
+    loss = DINOLoss(size, teacher_temp=teacher_temperature, student_temp=student_temperature).double()
+    loss.center = draws(30, 1, 1, size)
+    return loss
+
+
+def lejepa(crops: Tensor, sigreg_weight: float) -> Tensor:
+    """Lightly's LeJEPALoss with fixed directions; the constants that it rounds to float32 are not rounded."""
+    from lightly.loss import LeJEPALoss
+
+    loss = LeJEPALoss(sigreg_weight)
+    loss.sigreg._generate_unit_vectors = lambda *_: others(crops.shape[2], 7).mT
+    loss.sigreg.phi = (-loss.sigreg.t.double().square() / 2).exp()
+    step = 3.0 / 16
+    loss.sigreg.weights = loss.sigreg.phi * torch.tensor([step, *[2 * step] * 15, step], dtype=torch.float64)
+    return loss(global_proj=crops[:2], local_proj=crops[2:])
 
 
 def golden() -> list[dict]:
@@ -66,7 +134,7 @@ def golden() -> list[dict]:
             for images, size in SHAPES:
                 for scale in SCALES:
                     z, p = projections(images, size, scale), predictions(images, size)
-                    variable = p if algorithm in ("simsiam", "byol") else z
+                    variable = p if algorithm in OF_PREDICTIONS else z
                     variable.requires_grad_()
                     loss = theirs(algorithm, z, weights, p)
                     [gradient] = torch.autograd.grad(loss, variable)
@@ -96,6 +164,22 @@ def momentum() -> list[list[float]]:
     return found
 
 
+def sinkhorn() -> list[list[float]]:
+    """The first rows of the codes of seven images after one to three iterations."""
+    from lightly.loss.swav_loss import sinkhorn
+
+    return [sinkhorn(draws(31, 7, 5), iterations, epsilon=0.5)[0].tolist() for iterations in (1, 2, 3)]
+
+
+def centre() -> list[float]:
+    """The centre of DINO after a loss."""
+    loss = dino(5, 0.1, 0.04)
+    views = projections(7, 5, 1.0).chunk(2)
+    loss(list(views), list(views))
+    return loss.center.flatten().tolist()
+
+
 if __name__ == "__main__":
     numbers = {"made_by": "lightly 1.6.0, float64", "losses": golden(), "momentum": momentum()}
+    numbers |= {"sinkhorn": sinkhorn(), "centre": centre()}
     (GOLDEN / FILE).write_text(json.dumps(numbers, indent=1) + "\n")

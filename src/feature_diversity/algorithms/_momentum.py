@@ -1,5 +1,6 @@
 """Momentum networks: what moves slowly after the one in training (He et al. 2020, arXiv 1911.05722)."""
 
+import math
 from copy import deepcopy
 
 import torch
@@ -43,3 +44,18 @@ class MomentumNetwork(nn.Module):
     def _look(self, trunk: nn.Module, inputs: tuple[Tensor], output: Tensor) -> None:
         if self.seen is not None:
             self.seen.append(self.trunk(*inputs))
+
+
+def share_left(momentum: float, steps: Tensor, last_step: int) -> Tensor:
+    """Compute 1 minus the momentum, which rises to 1 as half a cosine (Grill et al. 2020, section 3.3).
+
+    Args:
+        momentum: before the first step, 0 ... 1.
+        steps: number of those done, a scalar.
+        last_step: from which on it is 1.
+
+    Returns:
+        A scalar for `MomentumNetwork.update`.
+    """
+    done = (steps / max(1, last_step)).clamp(max=1)
+    return (1 - momentum) * (torch.cos(math.pi * done) + 1) / 2

@@ -3,13 +3,11 @@
 arXiv 2006.07733. Nothing repels.
 """
 
-import math
-
 import torch
 from torch import Tensor, nn
 
 from feature_diversity.algorithms import Algorithm, Batch
-from feature_diversity.algorithms._momentum import MomentumNetwork
+from feature_diversity.algorithms._momentum import MomentumNetwork, share_left
 from feature_diversity.algorithms.simsiam import negative_cosine, swap_views
 from feature_diversity.algorithms.vicreg import mlp, two_views
 
@@ -64,6 +62,7 @@ SMALL_IMAGES = {  # solo-learn, scripts/pretrain/cifar/byol.yaml, but for the op
     "blur_probability": [0.0, 0.0],
 }
 VIEWS = {"image": 2}  # of each training image, for the estimate of costs
+MOMENTUM = True  # a second network sees every view, too
 
 
 class BYOL(Algorithm):
@@ -91,8 +90,7 @@ class BYOL(Algorithm):
 
     def views(self, batch: Batch, generator: torch.Generator) -> tuple[list[Tensor], Tensor]:
         """Augment each image twice, first views first; the target takes up the step before."""
-        done = (self.steps / max(1, self.last_step)).clamp(max=1)
-        self.target.update((1 - self.recipe["target_decay"]) * (torch.cos(math.pi * done) + 1) / 2)
+        self.target.update(share_left(self.recipe["target_decay"], self.steps, self.last_step))
         return [two_views(batch, generator, self.recipe)], batch.rows
 
     def loss(self, features: list[Tensor], targets: Tensor, generator: torch.Generator) -> Tensor:

@@ -17,6 +17,10 @@ NAMES = {
     "align_uniform": "Align + uniform",
     "simsiam": "SimSiam",
     "byol": "BYOL",
+    "mocov2": "MoCo v2",
+    "swav": "SwAV",
+    "lejepa": "LeJEPA",
+    "dino": "DINO",
     "batchnorm": "BatchNorm",
     "layernorm": "LayerNorm",
 }
@@ -34,6 +38,10 @@ ALGORITHMS = {  # the same look in every figure of every study
     "align_uniform": ("#009E73", ">"),
     "simsiam": ("#CC79A7", "p"),
     "byol": ("#56B4E9", "h"),
+    "mocov2": ("#D55E00", "8"),
+    "swav": ("#009E73", "H"),
+    "lejepa": ("#0072B2", "p"),  # matplotlib has no shape left
+    "dino": ("#E69F00", "d"),
 }
 MARKERS = ["o", "s", "^", "D", "v", "P", "X", "*", "<", ">"]
 LINES = ["-", "--", ":", "-."]
