@@ -138,15 +138,18 @@ def cosines(x: Tensor, y: Tensor) -> Tensor:
 
 
 def gelu_mlp(inputs: int, sizes: list[int]) -> nn.Sequential:
-    """Stack linear layers of these outputs, GELU between them, with the authors' initial weights."""
+    """Stack linear layers, BatchNorm and GELU between them, with the authors' initial weights.
+
+    Where the trunk has BatchNorm, the projector has it, too (Caron et al. 2021, section 3.2).
+    """
     layers: list[nn.Module] = []
     for outputs in sizes:
         linear = nn.Linear(inputs, outputs)
         nn.init.trunc_normal_(linear.weight, std=0.02)
         nn.init.zeros_(linear.bias)
-        layers += [linear, nn.GELU()]
+        layers += [linear, nn.BatchNorm1d(outputs), nn.GELU()]
         inputs = outputs
-    return nn.Sequential(*layers[:-1])
+    return nn.Sequential(*layers[:-2])
 
 
 def dino_loss(
