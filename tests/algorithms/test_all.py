@@ -19,7 +19,13 @@ LOOP_KEYS = {
     *("schedule", "warmup_epochs", "warmup_start", "end", "milestones", "factor", "rate_update"),
 }
 
-BLUR = {name: {"blur_probability": 0.5} for name in ("simclr", "deepclusterv2")}  # small images have none
+BOTH_VIEWS = {"blur_probability": [0.9, 0.5], "solarize_probability": [0.2, 0.5]}
+BLUR = {
+    name: {"blur_probability": 0.5} for name in ("simclr", "deepclusterv2", "lejepa", "swav")
+}  # small images have none
+BLUR |= dict.fromkeys(
+    ("align_uniform", "barlow_twins", "byol", "dino", "mocov2", "simsiam", "vicreg"), BOTH_VIEWS
+)
 
 every_algorithm = pytest.mark.parametrize("name", algorithms())
 
@@ -101,6 +107,24 @@ def test_an_interrupted_training_ends_in_the_same_bits(name, tmp_path, monkeypat
     assert [row["loss"] for row in whole["history"]] == [row["loss"] for row in parts["history"]]
     trained = model.read(tmp_path / "parts" / "snapshot_000004" / "model.safetensors")
     assert trained.head(trained.trunk(torch.randn(3, 3, 32, 32))).shape[0] == 3
+
+
+@pytest.mark.parametrize("name", ["align_uniform", "barlow_twins", "lejepa", "simclr", "vicreg"])
+def test_a_loss_that_compares_images_needs_two(name):
+    with pytest.raises(InputError, match=f"{name}: batch_size is 1, expected 2"):
+        tiny(name, batch_size=1)
+
+
+@pytest.mark.parametrize(
+    "name", ["align_uniform", "barlow_twins", "lejepa", "simclr", "simsiam", "swav", "vicreg"]
+)
+def test_a_batch_of_two_has_a_finite_loss(name):
+    algorithm = tiny(name, batch_size=2)
+    batch = tiny_batch()
+    batch = replace(batch, images=batch.images[:2], labels=batch.labels[:2], rows=batch.rows[:2])
+    inputs, targets = algorithm.views(batch, torch.Generator().manual_seed(0))
+    features = [torch.randn(len(x), 64) for x in inputs]
+    assert float(algorithm.loss(features, targets, torch.Generator().manual_seed(0)).isfinite())
 
 
 @pytest.mark.parametrize("batch_size", [1, 71])

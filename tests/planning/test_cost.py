@@ -65,7 +65,9 @@ def test_views_are_those_that_the_algorithm_makes(algorithm, small_images):
     options = recipe(algorithm, small_images=small_images)
     size = 32 if small_images else 224
     batch = Batch(torch.rand(2, 3, size, size), torch.zeros(2, dtype=torch.int64), torch.arange(2), size)
-    inputs, _ = build(algorithm, options, 8, 40_000, 10).views(batch, torch.Generator().manual_seed(0))
+    with torch.device("meta"):  # weights play no part
+        built = build(algorithm, options, 8, 40_000, 10)
+    inputs, _ = built.views(batch, torch.Generator().manual_seed(0))
     expected = [(2 * count, side) for count, side in cost.views(algorithm, options, size)]
     assert sorted((len(x), x.shape[-1]) for x in inputs) == sorted(expected)
 
@@ -81,3 +83,29 @@ def test_features_are_those_that_the_network_gives():
 def test_the_extractions_batches_are_those_that_its_memory_is_reckoned_with(size):
     images = torch.zeros(1, 1, size, size, dtype=torch.uint8).expand(300, -1, -1, -1)
     assert len(next(extract.batches(images))[1]) == extraction_batch(size**2)
+
+
+@pytest.mark.parametrize("algorithm", [name for name in algorithms() if "projector" in recipe(name)])
+def test_operations_of_a_head_are_those_that_torch_counts(algorithm):
+    options = recipe(algorithm, small_images=True)
+    with torch.device("meta"), FlopCounterMode(display=False) as counter:
+        built = build(algorithm, options, 64, 40_000, 10).eval()
+        z = built.head(torch.empty(1, 64))
+        for part in ("predictor", "prototypes"):
+            if part in dict(built.named_children()):
+                getattr(built, part)(z)
+    assert 2 * cost.head_parameters(options, 64) == counter.get_total_flops()
+
+
+@pytest.mark.parametrize("algorithm", algorithms())
+def test_a_network_that_follows_costs_a_forward_pass_more(algorithm):
+    options = recipe(algorithm, small_images=True)
+    with torch.device("meta"):
+        built = build(algorithm, options, 64, 40_000, 10)
+    followers = sum(type(part).__name__ == "MomentumNetwork" for part in built.children())
+    once = sum(
+        n * (cost.forward_operations(14, 0.25, side) + 2 * cost.head_parameters(options, 512))
+        for n, side in cost.views(algorithm, options, 32)
+    )
+    counted = cost.training_operations(algorithm, 14, 0.25, options, images=100, size=32, epochs=7)
+    assert counted == (3 + followers) * 7 * 100 * once

@@ -22,9 +22,17 @@ torch.set_num_threads(1)
 
 IMAGES = 70  # not a multiple of the batch of 16
 TINY = {  # what lets an algorithm run on IMAGES images
+    "barlow_twins": {"projector": [32, 24, 16]},
+    "byol": {"projector": [32, 16], "predictor_size": 24},
     "deepclusterv2": {"prototypes": [5, 4, 3]},
+    "dino": {"projector": [32, 24, 16], "prototypes": 20},
+    "lejepa": {"projector": [32, 24, 16], "directions": 8},
+    "mocov2": {"queue_size": 50},  # not a multiple of the batch
     "npid": {"negatives": 32},
     "pirl": {"negatives": 32},
+    "simsiam": {"projector": [32, 16], "predictor_size": 8},
+    "swav": {"projector": [32, 16], "prototypes": 8},
+    "vicreg": {"projector": [32, 24, 16]},
 }
 
 

@@ -18,9 +18,17 @@ from feature_diversity.planning.recipe import algorithms
 from feature_diversity.stages import pretrain
 
 CHANGES = {
+    "barlow_twins": {"projector": [32, 24, 16]},
+    "byol": {"projector": [32, 16], "predictor_size": 24},
     "deepclusterv2": {"prototypes": [5, 4, 3]},
+    "dino": {"projector": [32, 24, 16], "prototypes": 20},
+    "lejepa": {"projector": [32, 24, 16], "directions": 8},
+    "mocov2": {"queue_size": 50},
     "npid": {"negatives": 32, "loss_type": "nce"},
     "pirl": {"negatives": 32},
+    "simsiam": {"projector": [32, 16], "predictor_size": 8},
+    "swav": {"projector": [32, 16], "prototypes": 8},
+    "vicreg": {"projector": [32, 24, 16]},
 }
 EVERY_STEP = ("--save-minutes", "0")
 

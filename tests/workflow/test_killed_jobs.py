@@ -20,9 +20,17 @@ pytestmark = pytest.mark.workflow
 EPOCHS = 6  # an accident comes after the first or second that a process has trained
 KILLS = 2  # of each algorithm's training
 RECIPES = {  # for 128 images
+    "barlow_twins": {"projector": [32, 24, 16]},
+    "byol": {"projector": [32, 16], "predictor_size": 24},
     "deepclusterv2": {"prototypes": [5, 4, 3]},
+    "dino": {"projector": [32, 24, 16], "prototypes": 20},
+    "lejepa": {"projector": [32, 24, 16], "directions": 8},
+    "mocov2": {"queue_size": 50},
     "npid": {"negatives": 32},
     "pirl": {"negatives": 32},
+    "simsiam": {"projector": [32, 16], "predictor_size": 8},
+    "swav": {"projector": [32, 16], "prototypes": 8},
+    "vicreg": {"projector": [32, 24, 16]},
 }
 
 

@@ -54,6 +54,13 @@ class Algorithm(nn.Module):
 
     head: nn.Module
 
+    def begin(self, trunk: nn.Module) -> None:
+        """Take from the untrained trunk what the algorithm keeps of it, such as a copy; here nothing.
+
+        Args:
+            trunk: on its device, before the first step and before a state is read.
+        """
+
     def views(self, batch: Batch, generator: torch.Generator) -> tuple[list[Tensor], Tensor]:
         """Make the trunk's inputs from a batch.
 

@@ -7,11 +7,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from feature_diversity.algorithms import Algorithm, Batch
+from feature_diversity.algorithms._crops import check_crops, check_prototypes, crops
 from feature_diversity.algorithms._kmeans import spherical_kmeans
-from feature_diversity.algorithms.simclr import distort
 from feature_diversity.base.errors import InputError
 from feature_diversity.compute.ranks import Table, gather, whole
-from feature_diversity.data.augment import random_resized_crop
 
 RECIPE = {  # VISSL, pretrain/deepcluster_v2/deepclusterv2_2crops_resnet
     "batch_size": 4096,
@@ -93,20 +92,7 @@ class DeepClusterV2(Algorithm):
 
     def views(self, batch: Batch, generator: torch.Generator) -> tuple[list[Tensor], Tensor]:
         """Crop each image, all crops of one size after the other, first crops first; the targets are rows."""
-        recipe = self.recipe
-        inputs = []
-        for size, count, scale in zip(
-            recipe["crop_sizes"], recipe["crops"], recipe["crop_scales"], strict=True
-        ):
-            x = random_resized_crop(
-                torch.cat([batch.images] * count),
-                generator,
-                size=size,
-                scale=scale,
-                flip_probability=recipe["flip_probability"],
-            )
-            inputs.append(distort(x, generator, recipe))
-        return inputs, batch.rows
+        return crops(batch, generator, self.recipe), batch.rows
 
     def start_epoch(
         self, features: Iterator[tuple[list[Tensor], Tensor]], generator: torch.Generator
@@ -167,18 +153,12 @@ def check_recipe(recipe: dict, images: int) -> None:
     Raises:
         InputError: more prototypes than images, or lists of crops that do not fit together.
     """
-    if not all(1 <= count <= images for count in recipe["prototypes"]) or not recipe["prototypes"]:
+    check_prototypes("deepclusterv2", recipe["prototypes"], images)
+    check_crops("deepclusterv2", recipe)
+    if not all(0 <= crop < sum(recipe["crops"]) for crop in recipe["crops_in_memory"]):
         raise InputError(
-            f"recipes: deepclusterv2: prototypes is {recipe['prototypes']}, expected numbers from 1 to "
-            f"{images}, the number of training images"
-        )
-    sizes = [len(recipe[key]) for key in ("crop_sizes", "crops", "crop_scales")]
-    if len(set(sizes)) != 1 or not all(
-        0 <= crop < sum(recipe["crops"]) for crop in recipe["crops_in_memory"]
-    ):
-        raise InputError(
-            f"recipes: deepclusterv2: crop_sizes, crops and crop_scales have {sizes} entries, expected as "
-            f"many each, and crops_in_memory is {recipe['crops_in_memory']}, expected crops from 0 on"
+            f"recipes: deepclusterv2: crops_in_memory is {recipe['crops_in_memory']}, "
+            f"expected crops from 0 to {sum(recipe['crops']) - 1}"
         )
 
 

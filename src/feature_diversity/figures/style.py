@@ -12,6 +12,15 @@ NAMES = {
     "rotnet": "RotNet",
     "npid": "NPID",
     "pirl": "PIRL",
+    "vicreg": "VICReg",
+    "barlow_twins": "Barlow Twins",
+    "align_uniform": "Align + uniform",
+    "simsiam": "SimSiam",
+    "byol": "BYOL",
+    "mocov2": "MoCo v2",
+    "swav": "SwAV",
+    "lejepa": "LeJEPA",
+    "dino": "DINO",
     "batchnorm": "BatchNorm",
     "layernorm": "LayerNorm",
 }
@@ -24,6 +33,15 @@ ALGORITHMS = {  # the same look in every figure of every study
     "rotnet": ("#CC79A7", "^"),
     "npid": ("#56B4E9", "v"),
     "pirl": ("#D55E00", "P"),
+    "vicreg": ("#0072B2", "X"),
+    "barlow_twins": ("#E69F00", "<"),
+    "align_uniform": ("#009E73", ">"),
+    "simsiam": ("#CC79A7", "p"),
+    "byol": ("#56B4E9", "h"),
+    "mocov2": ("#D55E00", "8"),
+    "swav": ("#009E73", "H"),
+    "lejepa": ("#0072B2", "p"),  # matplotlib has no shape left
+    "dino": ("#E69F00", "d"),
 }
 MARKERS = ["o", "s", "^", "D", "v", "P", "X", "*", "<", ">"]
 LINES = ["-", "--", ":", "-."]

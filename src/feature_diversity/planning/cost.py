@@ -3,6 +3,7 @@
 Nothing here imports torch: Snakemake asks for every job's memory and time before it starts one.
 """
 
+import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -62,6 +63,11 @@ def convolutions(depth: int, width: float, size: int) -> Iterator[Convolution]:
             side, inputs = halved, 4 * inner
 
 
+def out_channels(width: float) -> int:
+    """Channels of the trunk's features."""
+    return 32 * round(64 * width)
+
+
 @cache
 def parameters(depth: int, width: float) -> int:
     """Parameters of the trunk: weights, and scale and shift of the norm behind each convolution."""
@@ -107,12 +113,39 @@ def views(algorithm: str, recipe: dict[str, Any], image_size: int) -> list[tuple
     return found
 
 
+def head_layers(recipe: dict[str, Any], channels: int) -> Iterator[tuple[int, int]]:
+    """Inputs and outputs of the linear layers behind the trunk, where a recipe sets their sizes.
+
+    Those of recipes with `projector`, its predictor (`predictor_size`) and its prototypes; the heads of
+    others are small beside any trunk.
+    """
+    sizes = [channels, *recipe.get("projector", [])]
+    if "predictor_size" in recipe:
+        sizes += [recipe["predictor_size"], sizes[-1]]
+    if "projector" in recipe and "prototypes" in recipe:
+        sizes.append(recipe["prototypes"])
+    return itertools.pairwise(sizes)
+
+
+def head_parameters(recipe: dict[str, Any], channels: int) -> int:
+    """Weights of `head_layers`."""
+    return sum(inputs * outputs for inputs, outputs in head_layers(recipe, channels))
+
+
+def momentum_networks(algorithm: str) -> int:
+    """How many networks follow the one in training and see what it sees: `MOMENTUM` of the file."""
+    return int(literal(ALGORITHMS / f"{algorithm}.py", "MOMENTUM", default=False))
+
+
 def training_operations(
     algorithm: str, depth: int, width: float, recipe: dict[str, Any], *, images: int, size: int, epochs: int
 ) -> float:
     """Floating-point operations of a training with `images` images of size x size."""
-    once = sum(n * forward_operations(depth, width, side) for n, side in views(algorithm, recipe, size))
-    return (1 + BACKWARD) * epochs * images * once
+    head = 2 * head_parameters(recipe, out_channels(width))
+    once = sum(
+        n * (forward_operations(depth, width, side) + head) for n, side in views(algorithm, recipe, size)
+    )
+    return (1 + BACKWARD + momentum_networks(algorithm)) * epochs * images * once
 
 
 def training_memory(
@@ -120,11 +153,16 @@ def training_memory(
 ) -> float:
     """Bytes that a training in float32 needs. held: those of images held in memory.
 
-    Weights, gradients and momentum, what one batch keeps for the backward pass, images, process.
+    Weights, gradients and momentum, what one batch keeps for the backward pass, images, process. Of each
+    layer of a head, its outputs are kept before and after norm and ReLU.
     """
     batch: int = min(recipe["batch_size"], images)
-    kept = sum(n * kept_values(depth, width, side) for n, side in views(algorithm, recipe, size))
-    return FLOAT * (3 * parameters(depth, width) + batch * kept) + held + PROCESS
+    channels = out_channels(width)
+    head = sum(3 * outputs for _, outputs in head_layers(recipe, channels))
+    kept = sum(n * (kept_values(depth, width, side) + head) for n, side in views(algorithm, recipe, size))
+    weights = parameters(depth, width) + head_parameters(recipe, channels)
+    copies = 3 + momentum_networks(algorithm)
+    return FLOAT * (copies * weights + batch * kept) + held + PROCESS
 
 
 def feature_values(depth: int, width: float, size: int, layers: list[str]) -> int:

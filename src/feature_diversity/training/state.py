@@ -139,6 +139,7 @@ def initialise(
         channels, classes = trunk.out_channels, len(facts.class_names)
         algorithm = build(network.algorithm, recipe, channels, train_images, classes)
     trunk.to(machine.device, memory_format=torch.channels_last).train()
+    algorithm.begin(trunk)
     algorithm.to(machine.device).train()
     both = nn.ModuleList([trunk, algorithm])
     synchronise(both)
