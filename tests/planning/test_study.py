@@ -282,7 +282,7 @@ def test_what_vissl_cannot_train_is_refused(load, changes, message):
 @pytest.mark.parametrize(
     ("changes", "parts"),
     [
-        ({f"{FIRST}.algorithm": "byol"}, ["'byol'", "expected one of", "simclr", "supervised"]),
+        ({f"{FIRST}.algorithm": "mae"}, ["'mae'", "expected one of", "simclr", "supervised"]),
         ({f"{FIRST}.hight": 1}, ["figures.figure1", "'hight'", "only algorithm, depth, width, norm, epochs"]),
         ({f"{FIRST}.seed": None}, ["figures.figure1", "'seed' is a required property"]),
         ({f"{FIRST}.epochs": -1}, ["figures.figure1", "epochs", "-1", "at least 0"]),
@@ -306,7 +306,7 @@ def test_what_vissl_cannot_train_is_refused(load, changes, message):
         ({"seeds": "alone"}, ["seeds", "'alone'", "apart", "together"]),
         ({"schedule": "daily"}, ["schedule", "'daily'", "budget", "trajectory"]),
         ({"recipe": "mine"}, ["recipe", "'mine'", "vissl", "small_images"]),
-        ({"recipes": {"byol": {}}}, ["'byol'", "expected one of", "simclr"]),
+        ({"recipes": {"mae": {}}}, ["'mae'", "expected one of", "simclr"]),
         ({"recipes": {1: {}}}, ["algorithm is 1", "expected one of", "simclr"]),
         ({"recipes.simclr.batchsize": 1}, ["recipes", "simclr", "'batchsize'", "batch_size"]),
         ({"recipes.simclr.batch_size": "a"}, ["recipes", "simclr", "batch_size", "'a'", "like 256"]),

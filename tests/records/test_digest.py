@@ -530,7 +530,7 @@ EVALUATED = {"stages.linear_eval", "stages.pixels"}
         ),
         ("algorithms/_kmeans.py", "ROWS = 65536", "ROWS = 32768", {"deepclusterv2"}),
         ("algorithms/deepclusterv2.py", "@torch.no_grad()", "@torch.enable_grad()", {"deepclusterv2"}),
-        ("training/step.py", "loss.backward()", "(2 * loss).backward()", TRAINED),
+        ("training/step.py", "objective.backward()", "(2 * objective).backward()", TRAINED),
         (
             "training/optim.py",
             "(1 + math.cos(",

@@ -36,6 +36,8 @@ OTHER = {
     "dataset": replace(SETTINGS.dataset, digest="4568"),
     "train_images": 127,
     "classes": 3,
+    "penalty": {"lever": "energy", "layer": "trunk", "weight": 0},
+    "reference": "89ab",
 }
 
 

@@ -58,6 +58,8 @@ SMALL_IMAGES = {  # solo-learn, scripts/pretrain/cifar/byol.yaml, but for the op
     "weight_decay": 1e-4,
     "warmup_epochs": 0,
     "target_decay": 0.99,
+    "projector": [1024, 128],  # 4,096 cost several times what a small trunk does
+    "predictor_size": 512,
     "crop_scale": [0.2, 1.0],  # as SimCLR's here: 8 % of 32 x 32 pixels show nothing
     "blur_probability": [0.0, 0.0],
 }

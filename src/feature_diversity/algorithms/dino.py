@@ -68,7 +68,12 @@ SMALL_IMAGES = {  # solo-learn, scripts/pretrain/cifar/dino.yaml, but for optimi
     "teacher_momentum": 0.99,  # hundreds of steps, not hundreds of thousands
     "teacher_momentum_epochs": 1000,
     "freeze_prototypes_epochs": 0,  # likewise
-    "prototypes": 4096,
+    "projector": [
+        512,
+        512,
+        128,
+    ],  # theirs are [2048, 2048, 256] and 4,096, which cost more than a small trunk
+    "prototypes": 512,
     "crop_scale": [0.2, 1.0],  # as SimCLR's here: 8 % of 32 x 32 pixels show nothing
     "blur_probability": [0.0, 0.0],
 }

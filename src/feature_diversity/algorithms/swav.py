@@ -63,8 +63,11 @@ SMALL_IMAGES = {
     "weight_decay": 1e-4,
     "warmup_epochs": 0,
     "end": 0.0,
-    "prototypes": 100,  # as DeepCluster-v2's here: a batch of 256 is shared out evenly among them
+    # Embeddings of an untrained network are alike: at 0.05, an image's code is all but uniform, and stays so
+    "epsilon": 0.01,
+    "prototypes": 30,  # a batch of 256 is shared out evenly among them
     "freeze_prototypes_steps": 0,  # the steps are few
+    "projector": [512, 128],
     "crop_sizes": [32],
     "crops": [2],
     "crop_scales": [[0.2, 1.0]],  # 8 % of 32 x 32 pixels show nothing

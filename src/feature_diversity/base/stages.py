@@ -33,6 +33,7 @@ STAGES = {
     "tabulate": Stage("collect all runs of a study in one table", ("stages.tabulate",)),
     "claims": Stage("judge the claims of the paper on the table", ("stages.claims",)),
     "predict": Stage("which measure tells the error, along which axis, and how surely", ("stages.predict",)),
+    "intervention": Stage("what follows when the diversity of a layer is set", ("stages.intervention",)),
     "figures": Stage("draw the figures from the table", ("stages.figures",)),
     "summary": Stage("print what a study found and where to look", ("stages.summary",)),
     "report": Stage("write the page: figures, verdicts, runs, provenance", ("stages.report",)),

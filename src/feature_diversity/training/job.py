@@ -61,6 +61,7 @@ def train(
     saves.resume(training, snapshots)
     monitor = Monitor(
         machine.device,
+        training.algorithm.head,
         images=until * saves.steps * batch_size,
         done=saves.steps_done(training) * batch_size,
         batch_size=batch_size,

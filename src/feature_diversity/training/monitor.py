@@ -5,11 +5,14 @@ import time
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from feature_diversity.base.errors import InputError
 from feature_diversity.compute.ranks import rank, say
 
+COLLAPSED = 0.99  # a mean cosine above which a head tells images hardly apart
 PHASES = ("data", "forward", "backward", "optimiser", "other")
 
 
@@ -42,17 +45,66 @@ class PhaseClock:
         return event
 
 
+class Collapse:
+    """Watches how alike a head's outputs are. The device is read once an epoch; nothing is changed."""
+
+    def __init__(self, head: nn.Module):
+        self.cosine: Tensor | None = None  # of the present step
+        self.cosines: list[Tensor] = []  # of the steps since `tell` was last called
+        self.told = False
+        head.register_forward_hook(self._look)
+
+    def step(self) -> None:
+        """A step is done."""
+        if self.cosine is not None:
+            self.cosines.append(self.cosine)
+
+    def tell(self, epoch: int, step: int) -> None:
+        """Say once that all steps of an epoch were collapsed, the first epoch's, of a new head, left out.
+
+        Args:
+            epoch: number of the one that is done, from 1 on.
+            step: number of its last step in the whole training.
+        """
+        cosines = torch.stack(self.cosines).tolist() if self.cosines else [0.0]
+        self.cosines = []
+        if not self.told and epoch > 1 and min(cosines) > COLLAPSED:
+            self.told = True
+            say(
+                f"warning: collapse: from step {step - len(cosines) + 1} on, the head's outputs of different "
+                f"images have a mean cosine above {COLLAPSED} ({cosines[-1]:.4f} in step {step})"
+            )
+
+    def _look(self, head: nn.Module, inputs: tuple[Tensor], output: Tensor) -> None:
+        if torch.is_grad_enabled() and len(output) > 1:
+            self.cosine = mean_cosine(output.detach())
+
+
+def mean_cosine(x: Tensor) -> Tensor:
+    """Compute the mean cosine of two different rows of x, N x D, N above 1: a scalar."""
+    total = F.normalize(x.float(), dim=1).sum(dim=0).square().sum()
+    return (total - len(x)) / (len(x) * (len(x) - 1))
+
+
 class Monitor:
     """Tells standard error, and TensorBoard if a folder is given, how a training goes.
 
-    Of several ranks, the first speaks. images, done: of the whole training, and before this process.
-    batch_size: images a step of all ranks.
+    Of several ranks, the first speaks. head: of the algorithm, watched for collapse. images, done: of the
+    whole training, and before this process. batch_size: images a step of all ranks.
     Raises InputError where TensorBoard is asked for and not installed.
     """
 
     def __init__(
-        self, device: torch.device, *, images: int, done: int, batch_size: int, tensorboard: Path | None
+        self,
+        device: torch.device,
+        head: nn.Module,
+        *,
+        images: int,
+        done: int,
+        batch_size: int,
+        tensorboard: Path | None,
     ):
+        self.collapse = Collapse(head)
         self.clock = PhaseClock(device)
         self.ended = self.clock.ended
         self.batch_size = batch_size
@@ -71,6 +123,7 @@ class Monitor:
     def step(self) -> None:
         """A step is done."""
         self.images += self.batch_size
+        self.collapse.step()
         self.bar.update(self.batch_size)
 
     def epoch(self, row: dict[str, float], epochs: int, losses: list[float]) -> None:
@@ -79,6 +132,7 @@ class Monitor:
         self.bar.set_description_str(text)
         if self.bar.disable:
             say(f"{text}, {row['images_per_second']:,.0f} images/s")
+        self.collapse.tell(row["epoch"], row["epoch"] * len(losses))
         self.clock.read()
         if self.writer:
             last = row["epoch"] * len(losses)

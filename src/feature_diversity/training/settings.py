@@ -42,8 +42,8 @@ class Settings:
     dataset: Facts
     train_images: int
     classes: int
-    penalty: dict[str, Any] | None
-    reference: str
+    penalty: dict[str, Any] | None = None
+    reference: str = ""
 
     @classmethod
     def of(

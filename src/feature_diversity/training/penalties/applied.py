@@ -149,8 +149,8 @@ class Penalty:
         for step, (*_, value, norm) in enumerate(self.read()[:steps], start=1):
             if not (math.isfinite(value) and math.isfinite(norm)):
                 raise InputError(
-                    f"the penalty on {self.what['layer']} became {value}, its gradient {norm}, in step {step} "
-                    "of the epoch; the state saved before is kept. A lower kappa or weight may help."
+                    f"the penalty on {self.what['layer']} became {value}, its gradient {norm}, in step "
+                    f"{step} of the epoch; the state saved before is kept. A lower kappa or weight may help."
                 )
 
     def restore(self, steps: list[list[float]]) -> None:
