@@ -87,7 +87,10 @@ def test_missing_runs_are_left_out_with_their_seeds():
 def test_the_stage_writes_the_table_and_says_the_verdict(tmp_path, capsys):
     table("cause", 6).to_csv(tmp_path / "results.csv", index=False)
     arguments = ["--table", str(tmp_path / "results.csv"), "--penalties", json.dumps(penalties())]
-    intervention.main([*arguments, "--output", str(tmp_path / "interventions.csv")])
+    arguments += ["--output", str(tmp_path / "interventions.csv")]
+    intervention.main([*arguments, "--figure", str(tmp_path / "figures" / "intervention")])
+    endings = {path.suffix for path in (tmp_path / "figures").iterdir()}
+    assert endings == {".svg", ".pdf", ".png"}
     written = pd.read_csv(tmp_path / "interventions.csv")
     assert list(written) == COLUMNS
     assert "trunk (simclr, ResNet-14 x 0.25, batchnorm, 20 epochs): causes; more spread, less error" in (

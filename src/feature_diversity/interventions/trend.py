@@ -17,7 +17,8 @@ def page(values: np.ndarray) -> float:
         values: (seeds, doses), doses ascending.
 
     Returns:
-        Twice the smaller of both p, at most 1; exact without ties. nan for fewer than two seeds or three doses.
+        Twice the smaller of both p, at most 1; exact without ties. nan for fewer than two seeds or
+        three doses.
     """
     if len(values) < 2 or values.shape[1] < 3:
         return np.nan
