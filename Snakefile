@@ -33,6 +33,13 @@ include: "workflow/rules/pixels.smk"
 include: "workflow/rules/tabulate.smk"
 include: "workflow/rules/claims.smk"
 include: "workflow/rules/predict.smk"
+
+
+if INTERVENTION:
+
+    include: "workflow/rules/intervention.smk"
+
+
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
 
@@ -43,6 +50,7 @@ rule all:
         rules.figures.output,
         rules.claims.output,
         rules.predict.output,
+        INTERVENTION,
         rules.report.output,
         rules.summary.output,
         # named here as well, so that one that was lost is made anew, and what hangs on it with it

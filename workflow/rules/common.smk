@@ -23,6 +23,7 @@ from feature_diversity.base.stages import MAKERS
 from feature_diversity.figures.captions import CAPTIONS, TITLES
 from feature_diversity.planning import settings
 from feature_diversity.planning.checks import check_machine
+from feature_diversity.planning.penalties import has_doses, of_training, penalties_of, reference_of
 from feature_diversity.planning.schema import validate
 from feature_diversity.planning.study import Study, as_json
 from feature_diversity.records.digest import files_digest, lock_digest
@@ -81,6 +82,9 @@ def of_study(file):
 
 
 MODELS = of_job(paths.MODEL)
+# Where the diversity of a layer is set: what followed, and its picture
+INTERVENTION = [f"{RESULTS}/{paths.INTERVENTION}", f"{RESULTS}/{paths.FIGURES}/intervention.svg"]
+INTERVENTION = INTERVENTION if has_doses(study) else []
 MEASURED = study.error_source == "measured"
 LINEAR = of_study(paths.LINEAR) if MEASURED else []
 PIXELS = f"{RESULTS}/{paths.PIXELS}" if MEASURED else []
@@ -149,6 +153,25 @@ def training_of(wildcards):
     """The job's first training: its network, its recipe, its last epoch. The others take as much."""
     epochs = study.epochs[-1] if TRAJECTORY else int(wildcards.epochs)
     return networks_of(wildcards)[0], recipe_of(wildcards.algorithm, variant_of(wildcards)), epochs
+
+
+def penalty(wildcards):
+    """The option of the stage `pretrain` with the penalty of the job's trainings, if they have one."""
+    found = of_training(study, variant_of(wildcards))
+    return ["--penalty", as_json(found)] if found else []
+
+
+def references(wildcards):
+    """Histories that the penalty of the job's trainings compares with, training by training."""
+    epochs = training_of(wildcards)[2]
+    runs = [reference_of(study, network.after(epochs)) for network in networks_of(wildcards)]
+    return [f"{RESULTS}/{run.folder}/{paths.HISTORY}" for run in runs if run]
+
+
+@at_hand
+def reference_options(wildcards, input, output):
+    """The option with these histories, which are inputs of the job already."""
+    return ["--reference", *input.references] if input.references else []
 
 
 @at_hand

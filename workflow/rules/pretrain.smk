@@ -13,7 +13,8 @@ else:
 
 rule pretrain:
     input:
-        DATA,
+        data=DATA,
+        references=references,
     output:
         models=MODELS,
         histories=of_job(paths.HISTORY),
@@ -35,11 +36,13 @@ rule pretrain:
         ),
         network=networks,
         recipe=recipe,
+        penalty=penalty,
+        reference=reference_options,
         epochs=SNAPSHOTS,
         code=code("pretrain"),
         environment=environment("train"),
     shell:
-        "python -m feature_diversity pretrain --data {input:q} "
-        "--network {params.network:q} --recipe {params.recipe:q} --code {params.code:q} "
+        "python -m feature_diversity pretrain --data {input.data:q} "
+        "--network {params.network:q} --recipe {params.recipe:q} {params.penalty:q} {params.reference:q} --code {params.code:q} "
         "--epochs {params.epochs:q} --models {output.models:q} --histories {output.histories:q} "
         "{params.machine} --threads {threads} > {log:q} 2>&1"

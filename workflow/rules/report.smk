@@ -12,6 +12,7 @@ rule report:
         table=f"{RESULTS}/{paths.RESULTS_PARQUET}",
         claims=f"{RESULTS}/{paths.CLAIMS}",
         prediction=f"{RESULTS}/{paths.PREDICTION}",
+        intervention=INTERVENTION,
         pictures=expand(f"{PICTURES}/{{figure}}.svg", figure=FIGURES),
         notes=f"{PICTURES}/{paths.NOTES}",
         summary=f"{RESULTS}/{paths.SUMMARY}",  # not read, but the job that made it is told
@@ -28,6 +29,7 @@ rule report:
         mem_mb=4000,
         runtime=30,
     params:
+        intervention=lambda wildcards: ["--intervention", INTERVENTION[0]] if INTERVENTION else [],
         figures=subpath(input.notes, parent=True),
         study=as_json(asdict(study) | {"grids": study.grids()}),
         stages=as_json({stage: settings.digest_of(study, stage) for stage in settings.stages_of(study)}),
@@ -36,5 +38,5 @@ rule report:
         environment=environment("analysis"),
     shell:
         "python -m feature_diversity report --table {input.table:q} --claims {input.claims:q} "
-        "--prediction {input.prediction:q} --figures {params.figures:q} --study {params.study:q} "
+        "--prediction {input.prediction:q} --figures {params.figures:q} {params.intervention:q} --study {params.study:q} "
         "--code {params.stages:q} --output {output.page:q} --provenance {output.provenance:q} > {log:q} 2>&1"

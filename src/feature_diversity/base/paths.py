@@ -18,6 +18,7 @@ PIXELS = "pixels.json"
 RESULTS_CSV, RESULTS_PARQUET = "results.csv", "results.parquet"
 CLAIMS = "claims.csv"
 PREDICTION = "prediction.csv"
+INTERVENTION = "intervention.csv"  # of studies that set the diversity of a layer
 FIGURES = "figures"
 NOTES = "notes.json"  # in the folder of the figures
 SUMMARY = "summary.txt"

@@ -9,13 +9,12 @@ from matplotlib.figure import Figure
 from feature_diversity.base.files import atomic_write
 from feature_diversity.figures.captions import TITLES
 from feature_diversity.figures.drawing import Notes, nothing
-from feature_diversity.figures.further import layers_over_epochs, untrained_control
+from feature_diversity.figures.further import layers_over_epochs, untrained_control, variants
 from feature_diversity.figures.paper import figure1, figure3, figure4
 from feature_diversity.figures.prediction import measures_and_axes
 from feature_diversity.figures.references import untrained_error
 from feature_diversity.figures.relations import energy_and_cosine, measures_and_error
 from feature_diversity.figures.size import figure2
-from feature_diversity.figures.variants import variants
 from feature_diversity.results.gates import failing
 from feature_diversity.results.table import of_default, reading, shown_in
 

@@ -1,4 +1,4 @@
-"""Beyond the paper: every layer over training, and what training changes against the untrained control."""
+"""Beyond the paper: every layer over training, what training changes, and variants of the recipe."""
 
 import numpy as np
 import pandas as pd
@@ -6,14 +6,17 @@ from matplotlib.colors import FuncNorm
 from matplotlib.figure import Figure
 
 from feature_diversity.base.layers import PAPERS_LAYERS, in_order
-from feature_diversity.base.run import NETWORK, RUN
+from feature_diversity.base.run import DEFAULT, NETWORK, RUN
 from feature_diversity.figures.captions import TITLES
 from feature_diversity.figures.drawing import (
     DIVERSITY,
+    ENTRIES,
     LOGARITHM,
     Look,
     Notes,
+    by_layer,
     cloud,
+    cycled,
     diversity_ticks,
     finish,
     key,
@@ -26,10 +29,12 @@ from feature_diversity.figures.drawing import (
     subject,
 )
 from feature_diversity.figures.heat_map import heat_map
-from feature_diversity.figures.style import NAMES, SEQUENTIAL, look_of
+from feature_diversity.figures.paper import NO_POINTS, POINT
+from feature_diversity.figures.style import COLOURS, MARKERS, NAMES, SEQUENTIAL, look_of
 from feature_diversity.results.table import shown_in
 
 WIDTHS = 4  # panels at most
+MOST = 16  # variants in the legend
 
 
 def layers_over_epochs(table: pd.DataFrame) -> tuple[Figure, Notes]:
@@ -100,4 +105,22 @@ def untrained_control(table: pd.DataFrame) -> tuple[Figure, Notes]:
     names = [key(NAMES.get(name, name), colours[name], markers[name]) for name in colours]
     legend_in(legend, [names, seed_keys(changes, notes)])
     finish(figure, f"{TITLES['untrained']}: {subject(table.assign(epochs=np.nan))}", notes)
+    return figure, notes
+
+
+def variants(table: pd.DataFrame) -> tuple[Figure, Notes]:
+    """Diversity and test error of the variants, the default one first."""
+    rows, layers, notes = prepare(table, POINT, [*PAPERS_LAYERS, "trunk"])
+    if rows.empty:
+        return nothing(TITLES["variants"], notes, NO_POINTS)
+    names = sorted(rows["variant"].unique(), key=lambda name: (name != DEFAULT, name))
+    colours, markers = cycled(names, COLOURS), cycled(names, MARKERS)
+    if names[MOST:]:
+        notes.remarks.append(f"Without a place in the legend: {', '.join(names[MOST:])}")
+
+    look = Look("variant", colours), Look("variant", markers)
+    figure, legend = by_layer(rows, layers, *look, lambda ax, mine: None, notes)
+    entries = [key(name, colours[name], markers[name]) for name in names[:MOST]]
+    legend_in(legend, [entries, seed_keys(rows, notes)], columns=1 + (len(entries) > ENTRIES))
+    finish(figure, f"{TITLES['variants']}: {subject(table)}", notes)
     return figure, notes

@@ -6,10 +6,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from feature_diversity.figures.captions import TITLES
 from feature_diversity.figures.drawing import ERROR, Notes, finish, nothing
 from feature_diversity.figures.style import COLOURS, MARKERS, NAMES, PAGE
 
-TITLE = "What follows when the diversity of a layer is set"
+TITLE = TITLES["intervention"]
 PLACEBO = "0.6"
 NETWORK = ["algorithm", "depth", "width", "norm", "epochs", "layer"]
 APART = 0.03  # of the axis of doses, between levers, so that intervals do not cover each other

@@ -7,6 +7,7 @@ from feature_diversity.base.errors import InputError
 from feature_diversity.base.paths import SOURCES
 from feature_diversity.base.run import DEFAULT
 from feature_diversity.networks.released.table import of_run
+from feature_diversity.planning.penalties import check_penalties
 from feature_diversity.planning.variants import check_variants
 from feature_diversity.vissl import config as vissl_config
 
@@ -77,6 +78,7 @@ def _check_recipes(study: "Study") -> None:
     for algorithm in sorted({run.algorithm for run in study.runs()} | set(study.recipes), key=str):
         study.recipe_of(algorithm)
     check_variants(study)
+    check_penalties(study)
     if study.train_images is not None:
         trained = {(run.algorithm, run.variant) for run in study.runs() if run.epochs}
         for algorithm, variant in sorted(trained):

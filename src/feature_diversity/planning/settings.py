@@ -10,6 +10,7 @@ from typing import Any
 from feature_diversity.base.run import Network
 from feature_diversity.base.stages import MAKERS, STAGES
 from feature_diversity.planning import cost
+from feature_diversity.planning.penalties import has_doses
 from feature_diversity.planning.study import Study
 from feature_diversity.records.digest import stage_digest
 
@@ -106,6 +107,8 @@ def stages_of(study: Study) -> list[str]:
     others = set(MAKERS.values()) - {MAKERS[study.engine]}
     if study.error_source == "published":
         others |= {"linear_eval", "pixels"}
+    if not has_doses(study):
+        others.add("intervention")
     return [stage for stage in STAGES if stage not in others]
 
 

@@ -2,7 +2,8 @@
 
 A variant is a dictionary. A hyper-parameter's name stands for a change in the recipe of every algorithm that
 is trained in the variant. An algorithm's name stands for changes in the recipe of that algorithm alone, as in
-the study's `recipes`, and these come last.
+the study's `recipes`, and these come last. `penalty` is no change of a recipe, but a term added to the loss
+(`planning.penalties`).
 """
 
 from typing import TYPE_CHECKING, Any
@@ -28,24 +29,25 @@ def check_variants(study: "Study") -> None:
     """
     trained = _trained_in(study)
     for algorithm in sorted(set().union(*trained.values())):
-        recipes = {DEFAULT: study.recipe_of(algorithm)}
+        plain = study.recipe_of(algorithm)
+        trainings: dict[str, Any] = {DEFAULT: (plain, None)}
         for name, variant in study.variants.items():
             if algorithm not in trained[name]:
                 continue
-            _check_keys(name, variant, algorithm, recipes[DEFAULT])
-            recipe = study.recipe_of(algorithm, name)
-            for other, known in recipes.items():
-                if recipe == known:
+            _check_keys(name, variant, algorithm, plain)
+            training = study.recipe_of(algorithm, name), variant.get("penalty")
+            for other, known in trainings.items():
+                if training == known:
                     raise InputError(
                         f"variants: {name} trains {algorithm} as {other} does, expected another recipe"
                     )
-            recipes[name] = recipe
+            trainings[name] = training
 
 
 def _of_all(variant: dict[str, Any]) -> dict[str, Any]:
     """What a variant changes in the recipe of every algorithm."""
-    names = algorithms()
-    return {key: value for key, value in variant.items() if key not in names}
+    others = {*algorithms(), "penalty"}
+    return {key: value for key, value in variant.items() if key not in others}
 
 
 def _trained_in(study: "Study") -> dict[str, set[str]]:

@@ -13,6 +13,7 @@ from feature_diversity.base.timing import announce_ready
 from feature_diversity.prediction.answer import answer_of, read_prediction
 from feature_diversity.records.provenance import by_stage, provenance_of, record
 from feature_diversity.report.content import content_of
+from feature_diversity.report.interventions import interventions_of
 from feature_diversity.report.page import render
 from feature_diversity.report.verdicts import read_claims
 from feature_diversity.results.table import read_results
@@ -28,6 +29,7 @@ def main(argv: list[str]) -> None:
     parser.add_argument(
         "--prediction", type=Path, help=f"{paths.PREDICTION} of the study, for the first paragraph"
     )
+    parser.add_argument("--intervention", type=Path, help=f"{paths.INTERVENTION} of the study, if it has one")
     parser.add_argument("--figures", type=Path, required=True, help="folder of its figures")
     parser.add_argument("--study", type=from_json, default={}, help="what the study says of itself (JSON)")
     parser.add_argument("--code", type=from_json, default={}, help="stage: digest of its code (JSON)")
@@ -40,6 +42,7 @@ def main(argv: list[str]) -> None:
     claims = read_claims(arguments.claims)
     table = read_results(arguments.table)
     folder = arguments.output.parent
+    interventions = interventions_of(arguments.intervention) if arguments.intervention else []
     content = content_of(table, claims, arguments.figures, arguments.study, folder)
     answer = answer_of(read_prediction(arguments.prediction)) if arguments.prediction else None
     with atomic_write(arguments.output) as path, atomic_write(arguments.provenance) as facts:
@@ -47,6 +50,12 @@ def main(argv: list[str]) -> None:
         own["outputs"] = [str(arguments.output), str(arguments.provenance)]
         provenance = provenance_of(folder, own, arguments.study, arguments.code)
         facts.write_text(json.dumps(provenance, indent=1), encoding="utf-8")
-        page = render(**content, answer=answer, provenance=provenance, stages=by_stage(provenance["jobs"]))
+        page = render(
+            **content,
+            answer=answer,
+            interventions=interventions,
+            provenance=provenance,
+            stages=by_stage(provenance["jobs"]),
+        )
         path.write_text(page, encoding="utf-8")
     print(f"{arguments.output}: {len(page.encode()) / 1e6:.1f} MB")

@@ -1,0 +1,50 @@
+"""What followed when the diversity of layers was set: the verdicts of the stage `intervention`."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from feature_diversity.base.errors import InputError
+from feature_diversity.figures.style import NAMES
+from feature_diversity.interventions.analysis import COLUMNS
+from feature_diversity.interventions.table import SETTING
+
+SLOPES = {"causal slope": "set", "observational slope": "observed"}  # statistic -> its name on the page
+
+
+def interventions_of(path: Path) -> list[dict[str, Any]]:
+    """A dictionary for each layer that was treated: where, verdict, note, slopes with their intervals.
+
+    Raises:
+        InputError: the file is no table of the stage `intervention`.
+    """
+    try:
+        table = pd.read_csv(path)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read as a table of interventions: {error}") from None
+    if missing := [column for column in COLUMNS if column not in table]:
+        raise InputError(
+            f"{path}: no column {', '.join(missing)}; expected a table of the stage `intervention`"
+        )
+    found = []
+    for values, rows in table.groupby([*SETTING, "layer"], sort=False, dropna=False):
+        where = dict(zip([*SETTING, "layer"], values, strict=True))
+        verdict = rows[rows["statistic"] == "verdict"].iloc[-1]
+        slopes = {
+            name: rows[rows["statistic"] == statistic].iloc[-1].to_dict()
+            for statistic, name in SLOPES.items()
+            if (rows["statistic"] == statistic).any()
+        }
+        found.append(
+            {
+                "layer": where["layer"],
+                "network": f"{NAMES.get(where['algorithm'], where['algorithm'])}, ResNet-{where['depth']} x "
+                f"{where['width']:g}, {NAMES.get(where['norm'], where['norm'])}, {where['epochs']} epochs",
+                "verdict": verdict["verdict"],
+                "note": verdict["note"] if isinstance(verdict["note"], str) else "",
+                "seeds": int(verdict["seeds"]),
+                "slopes": slopes,
+            }
+        )
+    return found
