@@ -42,9 +42,9 @@ CAPTIONS = {
     "variants": f"Test error against diversity of networks that differ in the variant of their recipe. "
     f"{LINES} {READING} {SEEDS} {GATES}",
     "intervention": "On the left, what each dose delivered on held-out images: the excess of the layer's "
-    "energy over that of uniform directions, divided by the untreated run's of the same seed. On the right, the "
-    "test error that followed. Points are means over seeds, bars 95 % intervals (Student's t); placebos, which "
-    "pull as hard at nothing, are grey (docs/interventions.md).",
+    "energy over that of uniform directions, divided by the untreated run's of the same seed. On the right, "
+    "the test error that followed. Points are means over seeds, bars 95 % intervals (Student's t); placebos, "
+    "which pull as hard at nothing, are grey (docs/interventions.md).",
     "layers": "Mean diversity by layer and number of epochs, a panel for each width, of figure 1's runs.",
     "untrained": "Each network beside itself before training, with the same seed: change of test error, and "
     "energy before training divided by energy after it. The line is the untrained control; above it training "
