@@ -44,6 +44,9 @@ def check_penalties(study: "Study") -> None:
         raise InputError(
             f"variants: {next(iter(penalties))} has a penalty, which engine {study.engine!r} lacks"
         )
+    for name, penalty in penalties.items():
+        if not isinstance(penalty, dict):
+            raise InputError(f"variants: {name}: penalty is {penalty!r}, expected a dictionary")
     runs = set(study.runs())
     for run in sorted(runs):
         if run.variant not in penalties:
@@ -67,7 +70,7 @@ def _check_reference(penalties: dict[str, dict[str, Any]], name: str, where: str
         return
     fitting = list(_that_can_be(kind, penalty, penalties))
     if penalty.get(REFERENCE) not in fitting:
-        expected = f"expected one of {', '.join(fitting)}" if fitting else f"and no variant is a {kind} one"
+        expected = f"expected one of {', '.join(fitting)}" if fitting else f"and no variant is {kind} there"
         raise InputError(f"{where}: {REFERENCE} is {penalty.get(REFERENCE)!r}, {expected}")
 
 
@@ -75,6 +78,6 @@ def _that_can_be(kind: str, penalty: dict[str, Any], penalties: dict[str, dict[s
     """Variants that a penalty can be compared with: on the same layer, observed alone or with a dose."""
     key = "weight" if kind == "untreated" else "delta"
     for name, other in penalties.items():
-        of_layer = isinstance(other, dict) and key in other and other.get("layer") == penalty["layer"]
+        of_layer = key in other and other.get("layer") == penalty["layer"]
         if of_layer and (kind == "treated" or other["weight"] == 0):
             yield name
