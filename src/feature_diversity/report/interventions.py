@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from feature_diversity.base.errors import InputError
@@ -32,7 +33,7 @@ def interventions_of(path: Path) -> list[dict[str, Any]]:
         where = dict(zip([*SETTING, "layer"], values, strict=True))
         verdict = rows[rows["statistic"] == "verdict"].iloc[-1]
         slopes = {
-            name: rows[rows["statistic"] == statistic].iloc[-1].to_dict()
+            name: in_percent(rows[rows["statistic"] == statistic].iloc[-1])
             for statistic, name in SLOPES.items()
             if (rows["statistic"] == statistic).any()
         }
@@ -48,3 +49,11 @@ def interventions_of(path: Path) -> list[dict[str, Any]]:
             }
         )
     return found
+
+
+def in_percent(row: pd.Series) -> str:
+    """An estimate of error and its interval, in percent; a dash where there is none."""
+    if not np.isfinite(row["estimate"]):
+        return "–"
+    estimate, low, high = (f"{100 * row[name]:.3g}".replace("-", "−") for name in ("estimate", "low", "high"))
+    return f"{estimate} [{low}, {high}]"
