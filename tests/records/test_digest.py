@@ -56,9 +56,9 @@ CLOSURES = {
     "base.run data.augment data.sizes data.splits evaluation evaluation.knn evaluation.linear "
     "evaluation.logistic evaluation.pixels evaluation.probes evaluation.sgd_protocol measures "
     "measures.readings stages.pixels training training.optim ",
-    "stages.tabulate": "base base.reading base.run results results.collect "
-    "results.early_stopping results.gates results.initial stages.tabulate statistics "
-    "statistics.proportions ",
+    "stages.tabulate": "base base.history base.layers base.reading base.run results "
+    "results.collect results.early_stopping results.gates results.initial stages.tabulate "
+    "statistics statistics.proportions ",
     "stages.claims": "base base.layers base.reading base.run claims claims.cells "
     "claims.evidence claims.figure1 claims.figure2 claims.figure3 claims.figure4 "
     "claims.gated claims.judge claims.kinds claims.kinds.comparisons claims.kinds.layers "
