@@ -1,7 +1,7 @@
 """How often the stage `intervention` is right: python benchmarks/interventions.py [TABLES]
 
-Synthetic tables (tests/support/intervention_tables.py) whose truth is known, TABLES (500) of each truth. After
-every 25 tables the counts of verdicts are kept in benchmarks/interventions.csv, and counting goes on from there.
+Synthetic tables (tests/support/intervention_tables.py) whose truth is known, TABLES (500) of each truth.
+Counts of verdicts are kept in benchmarks/interventions.csv after every 25 tables; a next call goes on.
 
     python benchmarks/interventions.py table
 

@@ -73,6 +73,13 @@ CLOSURES = {
     "prediction.result prediction.runs prediction.selection prediction.study results "
     "results.gates results.table stages.predict statistics statistics.groups "
     "statistics.intraclass statistics.proportions ",
+    "stages.intervention": "base base.layers base.reading base.run figures figures.captions "
+    "figures.draw figures.drawing figures.further figures.heat_map figures.intervention "
+    "figures.paper figures.prediction figures.references figures.relations figures.seeds "
+    "figures.size figures.style interventions interventions.analysis interventions.arms "
+    "interventions.gates interventions.instruments interventions.judge "
+    "interventions.table interventions.trend results results.gates results.table "
+    "stages.intervention statistics statistics.multiplicity statistics.proportions ",
     "stages.figures": "base base.layers base.reading base.run figures figures.captions "
     "figures.draw figures.drawing figures.further figures.heat_map figures.paper "
     "figures.prediction figures.references figures.relations figures.seeds figures.size "
