@@ -1,8 +1,7 @@
 """How often the stage `intervention` is right: python benchmarks/interventions.py [TABLES]
 
-Synthetic tables (tests/support/intervention_tables.py) whose truth is known, TABLES (500) of each truth. The
-counts of verdicts become a row of benchmarks/interventions.csv as soon as they are known; truths that stand
-there with as many tables are not judged again.
+Synthetic tables (tests/support/intervention_tables.py) whose truth is known, TABLES (500) of each truth.
+Counts of verdicts are kept in benchmarks/interventions.csv after every 25 tables; a next call goes on.
 
     python benchmarks/interventions.py table
 
@@ -24,6 +23,7 @@ from feature_diversity.interventions.analysis import analysed  # noqa: E402
 FILE = Path(__file__).with_suffix(".csv")
 VERDICTS = ["causes", "no effect", "depends on the lever", "not delivered", "undecided"]
 COLUMNS = ["truth", "tables", *VERDICTS]
+STEP = 25
 
 
 def known() -> pd.DataFrame:
@@ -38,17 +38,18 @@ def verdict(truth: str, draw: int) -> str:
 
 
 def count(tables: int) -> None:
-    """Judge the tables of every truth that has not been counted, and keep the counts."""
-    for truth in TRUTHS:
-        rows = known()
-        same = rows["truth"].eq(truth)
-        if (same & rows["tables"].ge(tables)).any():
-            continue
-        found = pd.Series([verdict(truth, draw) for draw in range(tables)]).value_counts()
-        row = [truth, tables, *(int(found.get(name, 0)) for name in VERDICTS)]
-        rows = pd.concat([known()[~same], pd.DataFrame([row], columns=COLUMNS)], ignore_index=True)
-        rows.to_csv(FILE, index=False)
-        print(*row, flush=True)
+    """Judge tables of every truth in turn, and keep the counts after every STEP."""
+    for done in range(0, tables, STEP):
+        for truth in TRUTHS:
+            rows = known().set_index("truth")
+            if rows["tables"].get(truth, 0) > done:
+                continue
+            found = pd.Series([verdict(truth, draw) for draw in range(done, done + STEP)]).value_counts()
+            before = rows.loc[truth] if truth in rows.index else pd.Series(0, COLUMNS[1:])
+            now = before + found.reindex(VERDICTS, fill_value=0).reindex(COLUMNS[1:], fill_value=STEP)
+            rows.loc[truth] = now.astype(int)
+            rows.astype(int).reset_index().to_csv(FILE, index=False)
+            print(truth, *rows.loc[truth], flush=True)
 
 
 def as_table() -> str:

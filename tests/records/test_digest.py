@@ -57,9 +57,9 @@ CLOSURES = {
     "base.run data.augment data.sizes data.splits evaluation evaluation.knn evaluation.linear "
     "evaluation.logistic evaluation.pixels evaluation.probes evaluation.sgd_protocol measures "
     "measures.readings stages.pixels training training.optim ",
-    "stages.tabulate": "base base.reading base.run results results.collect "
-    "results.early_stopping results.gates results.initial stages.tabulate statistics "
-    "statistics.proportions ",
+    "stages.tabulate": "base base.history base.layers base.reading base.run results "
+    "results.collect results.early_stopping results.gates results.initial stages.tabulate "
+    "statistics statistics.proportions ",
     "stages.claims": "base base.layers base.reading base.run claims claims.cells "
     "claims.evidence claims.figure1 claims.figure2 claims.figure3 claims.figure4 "
     "claims.gated claims.judge claims.kinds claims.kinds.comparisons claims.kinds.layers "
@@ -74,6 +74,13 @@ CLOSURES = {
     "prediction.result prediction.runs prediction.selection prediction.study results "
     "results.gates results.table stages.predict statistics statistics.groups "
     "statistics.intraclass statistics.proportions ",
+    "stages.intervention": "base base.layers base.reading base.run figures figures.captions "
+    "figures.draw figures.drawing figures.further figures.heat_map figures.intervention "
+    "figures.paper figures.prediction figures.references figures.relations figures.seeds "
+    "figures.size figures.style interventions interventions.analysis interventions.arms "
+    "interventions.gates interventions.instruments interventions.judge "
+    "interventions.table interventions.trend results results.gates results.table "
+    "stages.intervention statistics statistics.multiplicity statistics.proportions ",
     "stages.figures": "base base.layers base.reading base.run figures figures.captions "
     "figures.draw figures.drawing figures.further figures.heat_map figures.paper "
     "figures.prediction figures.references figures.relations figures.seeds figures.size "

@@ -352,3 +352,12 @@ def test_every_column_is_explained_beside_the_results(table):
     columns = {*table, *ENERGY_COLUMNS, *MEASURE_COLUMNS}
     assert {column for column in columns if not column.startswith("delta_")} <= explained
     assert "delta_NAME" in explained
+
+
+def test_dead_units_are_those_of_the_last_epoch_of_a_training_with_a_penalty(tmp_path):
+    path = tmp_path / "history.csv"
+    path.write_text("epoch,loss,dead_units\n1,3.0,0.5\n2,2.0,0.25\n")
+    found = tabulate.losses(path, "native", 2)
+    assert (found["first_loss"], found["final_loss"], found["dead_units"]) == (3, 2, 0.25)
+    path.write_text("epoch,loss\n1,3.0\n2,2.0\n")
+    assert list(tabulate.losses(path, "native", 2)) == ["first_loss", "final_loss", "loss_noise"]

@@ -5,7 +5,7 @@ from feature_diversity.base.layers import LAYERS
 # epoch: from 1 on. loss: mean over its steps, without any penalty. learning_rate: of its last step.
 # images_per_second: trained on.
 COLUMNS = ("epoch", "loss", "learning_rate", "images_per_second")
-GRADIENT_NORMS = "gradient_norms"
+DEAD_UNITS, GRADIENT_NORMS = "dead_units", "gradient_norms"
 
 
 def excess_column(layer: str) -> str:
@@ -17,4 +17,4 @@ def excess_column(layer: str) -> str:
 # steps, nan where no uniform directions have an energy (two channels and fewer). dead_units: share of the
 # layer's channels that are 0 for all images of a batch, mean over steps. penalty: mean over steps.
 # gradient_norms: of the penalty's gradient on the layer's features, one number a step, with spaces between.
-PENALTY_COLUMNS = (*map(excess_column, LAYERS), "dead_units", "penalty", GRADIENT_NORMS)
+PENALTY_COLUMNS = (*map(excess_column, LAYERS), DEAD_UNITS, "penalty", GRADIENT_NORMS)

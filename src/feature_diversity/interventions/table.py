@@ -53,8 +53,11 @@ class Values:
 
     @staticmethod
     def _table(rows: pd.DataFrame, column: str) -> pd.DataFrame:
-        one = rows.drop_duplicates(["seed", "variant"]).set_index(["seed", "variant"])
-        return one[column].unstack()  # noqa: PD010
+        seed, seeds = pd.factorize(rows["seed"], sort=True)
+        variant, variants = pd.factorize(rows["variant"])
+        values = np.full((len(seeds), len(variants)), np.nan)
+        values[seed, variant] = rows[column]
+        return pd.DataFrame(values, pd.Index(seeds, name="seed"), variants)
 
 
 def settings(table: pd.DataFrame) -> list[tuple[dict[str, object], Values]]:
@@ -76,5 +79,6 @@ def complete(values: pd.DataFrame, variants: list[str]) -> np.ndarray | None:
     """Rows of the seeds that have all of some variants, (seeds, variants); None where there is none."""
     if not set(variants) <= set(values.columns):
         return None
-    rows = values[variants].dropna().to_numpy(dtype=float)
+    rows = values.to_numpy()[:, values.columns.get_indexer(variants)]
+    rows = rows[~np.isnan(rows).any(axis=1)]
     return rows if len(rows) else None

@@ -12,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 
 from feature_diversity.base import paths
 from feature_diversity.base.errors import InputError
+from feature_diversity.base.history import DEAD_UNITS
 from feature_diversity.base.run import Network, Run, expand
 from feature_diversity.results.early_stopping import stop_early
 from feature_diversity.results.gates import gates_of, loss_noise
@@ -164,7 +165,10 @@ def pixel_errors(path: Path | None) -> dict[str, float]:
 
 
 def losses(path: Path, engine: str, epochs: int) -> dict[str, float]:
-    """Pretext loss of the first and the last epoch, and the noise of an epoch's; NaN where there is none."""
+    """Pretext loss of the first and the last epoch, and the noise of an epoch's; NaN where there is none.
+
+    Of a training with a penalty also the share of dead units in the last epoch.
+    """
     if engine == "zoo" or epochs == 0:  # released networks come without their history
         return dict.fromkeys(LOSSES, math.nan)
     history = read_part(path, pd.read_csv)
@@ -173,7 +177,9 @@ def losses(path: Path, engine: str, epochs: int) -> dict[str, float]:
         expected = f"expected the losses of {epochs} epochs"
         raise InputError(f"{path} has {found}, {expected}; delete it, and the workflow makes it anew")
     values = history["loss"].to_numpy(dtype=float)
-    return dict(zip(LOSSES, (values[0], values[-1], loss_noise(values)), strict=True))
+    found = dict(zip(LOSSES, (values[0], values[-1], loss_noise(values)), strict=True))
+    dead = {DEAD_UNITS: float(history[DEAD_UNITS].iloc[-1])} if DEAD_UNITS in history else {}
+    return found | dead
 
 
 def check_complete(folder: Path, energy: pd.DataFrame, measures: pd.DataFrame) -> None:

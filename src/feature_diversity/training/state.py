@@ -161,5 +161,12 @@ def initialise(
     wait = average_gradients(parameter for group in groups for parameter in group["params"])
     training = Training(trunk, algorithm, optimizer, facts, machine, wait)
     if penalty:
-        training.penalty = Penalty(penalty, reference, seed=network.seed, trunk=trunk, algorithm=algorithm)
+        training.penalty = Penalty(
+            penalty,
+            reference,
+            seed=network.seed,
+            trunk=trunk,
+            algorithm=algorithm,
+            patches=recipe.get("grid", 0) ** 2,
+        )
     return training

@@ -1,6 +1,5 @@
 """A penalty in a training: what it sees of a step, the gradient that it adds, what the history keeps."""
 
-import importlib
 import math
 import statistics
 from functools import partial
@@ -47,6 +46,7 @@ class Penalty:
         seed: of a placebo's draws.
         trunk: whose layers are seen, when it computes.
         algorithm: whose head is seen.
+        patches: that an image may come in; 0 if in none. The trunk has them image by image.
     """
 
     def __init__(
@@ -57,12 +57,12 @@ class Penalty:
         seed: int,
         trunk: ResNet,
         algorithm: Algorithm,
+        patches: int,
     ):
         self.what, self.reference, self.seed = what, reference, seed
         self.seen: dict[str, list[Tensor]] = {layer: [] for layer in LAYERS}
         self.steps: list[list[float] | Tensor] = []
-        views = importlib.import_module(type(algorithm).__module__).VIEWS
-        self.by_image = set(views) == {"patches"}  # then the trunk's inputs are in order of images
+        self.patches = patches
         # bn1's output becomes the layer conv1 in place, by the ReLU
         stages = [trunk.bn1, trunk.layer1, trunk.layer2, trunk.layer3, trunk.layer4, trunk, algorithm.head]
         for layer, module in zip(LAYERS, stages, strict=True):
@@ -98,7 +98,7 @@ class Penalty:
     def _one_view(self, outputs: list[Tensor], images: int) -> Tensor:
         """Pooled features of the first view of every image; of several inputs, of that with the fewest."""
         z = min(outputs, key=len)
-        z = z[:: len(z) // images] if self.by_image else z[:images]
+        z = z[:: self.patches] if len(z) == self.patches * images else z[:images]
         return pooled(z)
 
     def _pull(self, z: Tensor, excess: Tensor, epoch: int, step: int) -> tuple[Tensor, Tensor, Tensor]:
