@@ -86,7 +86,10 @@ def test_more_prototypes_than_images_are_refused(prototypes):
         tiny("deepclusterv2", prototypes=prototypes)
 
 
-@pytest.mark.parametrize("changes", [{"crops": [2, 4]}, {"crops_in_memory": [2]}])
-def test_lists_of_crops_that_do_not_fit_together_are_refused(changes):
-    with pytest.raises(InputError, match="deepclusterv2: crop_sizes"):
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [({"crops": [2, 4]}, "crop_sizes, crops"), ({"crops_in_memory": [2]}, r"crops_in_memory is \[2\]")],
+)
+def test_lists_of_crops_that_do_not_fit_together_are_refused(changes, expected):
+    with pytest.raises(InputError, match=f"recipes: deepclusterv2: {expected}"):
         tiny("deepclusterv2", **changes)

@@ -520,7 +520,7 @@ EVALUATED = {"stages.linear_eval", "stages.pixels"}
         ("base/batches.py", "batch_size < 2", "batch_size < 3", set()),
         ("training/saves.py", 'say(f"going on after', 'say(f"resumed after', set()),
         ("base/command_line.py", 'help="', 'help="say: ', set()),
-        ("algorithms/deepclusterv2.py", "expected numbers from 1 to", "expected 1 to", set()),
+        ("algorithms/_crops.py", "expected numbers from 1 to", "expected 1 to", set()),
         ("base/lock.py", "LOCK_NB", "LOCK_UN", set()),
         ("base/files.py", "os.fsync", "os.fdatasync", set()),
         ("training/monitor.py", "images/s", "images a second", set()),
@@ -536,6 +536,7 @@ EVALUATED = {"stages.linear_eval", "stages.pixels"}
             {"supervised"},
         ),
         ("algorithms/_kmeans.py", "ROWS = 65536", "ROWS = 32768", {"deepclusterv2"}),
+        ("algorithms/_momentum.py", "+ 1) / 2", "+ 1) / 3", {"byol", "dino", "mocov2"}),
         ("algorithms/deepclusterv2.py", "@torch.no_grad()", "@torch.enable_grad()", {"deepclusterv2"}),
         ("training/step.py", "objective.backward()", "(2 * objective).backward()", TRAINED),
         (

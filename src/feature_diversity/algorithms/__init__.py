@@ -3,8 +3,9 @@
 A file holds, in this order: `RECIPE`, `LEGAL`, `SMALL_IMAGES` and `VIEWS` (literal dictionaries, read without
 importing the file; `LEGAL` says which values keys of its own may have, see `planning.recipe`, and may be left
 out: then numbers from 0 on; `VIEWS` counts what the trunk sees of an image in an epoch: "image", whole views;
-"patches", sets of grid x grid; "crops", sets of the recipe's crops), the algorithm's class (views, head,
-loss, and what it keeps between steps), its loss as a pure function, and `ALGORITHM`, which names the class.
+"patches", sets of grid x grid; "crops", sets of the recipe's crops; `MOMENTUM = True` says that a momentum
+network sees them, too), the algorithm's class (views, head, loss, and what it keeps between steps), its loss
+as a pure function, and `ALGORITHM`, which names the class.
 `simclr.py` is the one to copy.
 
 Keys that every `RECIPE` has, because the training loop reads them:

@@ -50,7 +50,8 @@ LEGAL = {  # values of these keys, see planning/recipe.py
 SMALL_IMAGES = {  # solo-learn, scripts/pretrain/cifar/barlow.yaml, but for the optimiser
     "batch_size": 256,
     "optimizer": "sgd",  # as SimCLR's here
-    "learning_rate": 0.02,
+    # The loss is a sum over features, not a mean: at 0.02, the first steps wreck the trunk
+    "learning_rate": 0.0005,
     "weight_decay": 1e-4,
     "warmup_epochs": 0,
     "end": 0.0,
