@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from feature_diversity.base.run import Run
-    from feature_diversity.measures.energy import Energy, hyperspherical_energy
+    from feature_diversity.measures.any_energy import hyperspherical_energy
+    from feature_diversity.measures.energy import Energy
+    from feature_diversity.measuring.measure import measure
     from feature_diversity.networks.released.layouts import load_released
     from feature_diversity.networks.resnet import ResNet, resnet
     from feature_diversity.planning.study import Study
@@ -23,6 +25,7 @@ __all__ = [
     "__version__",
     "hyperspherical_energy",
     "load_released",
+    "measure",
     "resnet",
 ]
 
@@ -31,8 +34,9 @@ _HOMES = {
     "ResNet": "networks.resnet",
     "Run": "base.run",
     "Study": "planning.study",
-    "hyperspherical_energy": "measures.energy",
+    "hyperspherical_energy": "measures.any_energy",
     "load_released": "networks.released.layouts",
+    "measure": "measuring.measure",
     "resnet": "networks.resnet",
 }
 

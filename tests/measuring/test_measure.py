@@ -1,0 +1,365 @@
+import doctest
+import math
+
+import numpy as np
+import pytest
+import torch
+import torchvision
+from support.paths import ROOT
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from feature_diversity import hyperspherical_energy, measure
+from feature_diversity.base.errors import InputError
+from feature_diversity.measures import spectra
+from feature_diversity.measures.of_layers import MEASURES
+
+LAYERS = ["layer1.1", "avgpool", "fc"]
+
+
+@pytest.fixture(scope="module")
+def resnet():
+    torch.manual_seed(0)
+    return torchvision.models.resnet18(num_classes=7)
+
+
+@pytest.fixture(scope="module")
+def images():
+    return torch.randn(12, 3, 32, 32, generator=torch.Generator().manual_seed(1))
+
+
+def vectors(*shape):
+    return torch.randn(shape, generator=torch.Generator().manual_seed(3))
+
+
+def value(table, layer, reading, name, column="value"):
+    of_reading = table[(table.layer == layer) & (table.reading == reading)]
+    return of_reading.set_index("measure")[column][name]
+
+
+def by_hand(resnet, images) -> dict[str, np.ndarray]:
+    """Features of a ResNet-18, layer after layer without hooks."""
+    resnet.eval()
+    with torch.no_grad():
+        stem = resnet.maxpool(resnet.relu(resnet.bn1(resnet.conv1(images))))
+        first = resnet.layer1(stem)
+        pooled = resnet.avgpool(resnet.layer4(resnet.layer3(resnet.layer2(first))))
+        return {
+            "layer1.1": first.numpy(),
+            "avgpool": pooled.numpy(),
+            "fc": resnet.fc(pooled[:, :, 0, 0]).numpy(),
+        }
+
+
+def test_values_of_a_resnet_are_those_computed_by_hand(resnet, images):
+    expected = by_hand(resnet, images)
+    table = measure(resnet, images, LAYERS, batch_size=5)
+    assert list(table.layer.unique()) == LAYERS
+    for layer, maps in expected.items():
+        gap = maps.reshape(*maps.shape[:2], -1).mean(axis=2, dtype=np.float64)
+        for reading, x in (("flatten", maps.reshape(12, -1)), ("gap", gap)):
+            for center in (False, True):
+                energy = hyperspherical_energy(x, (0, 1, 2), center=center)
+                for s in (0, 1, 2):
+                    name = f"energy_s{s}" + "_centred" * center
+                    found = value(table, layer, reading, name)
+                    assert found == pytest.approx(energy.value[s], rel=1e-5)
+                    error = value(table, layer, reading, name, "standard_error")
+                    assert error == pytest.approx(energy.standard_error[s], rel=1e-4)
+            for name, function in MEASURES.items():
+                expected_value = function(spectra.Features(x))
+                assert value(table, layer, reading, name) == pytest.approx(expected_value, rel=1e-4), name
+            assert value(table, layer, reading, "diversity") == -value(table, layer, reading, "energy_s1")
+            assert value(table, layer, reading, "rankme", "n_images") == 12
+            assert value(table, layer, reading, "rankme", "n_dim") == x.shape[1]
+
+
+def test_the_table_is_tidy_and_without_holes(resnet, images):
+    table = measure(resnet, images)
+    assert not table.duplicated(["layer", "reading", "measure"]).any()
+    assert len(table) == 6 * 2 * (1 + 2 * 3 + len(MEASURES))
+    assert table.value.notna().all()
+    assert (table.standard_error > 0).all()
+
+
+def test_every_source_of_images_gives_one_table(resnet, images):
+    table = measure(resnet, images, LAYERS)
+    labels = torch.zeros(12)
+    for source in (
+        TensorDataset(images, labels),
+        DataLoader(TensorDataset(images, labels), batch_size=5),
+        DataLoader(TensorDataset(images), batch_size=12),
+        list(images),
+        iter([images[:7], images[7:]]),
+    ):
+        other = measure(resnet, source, LAYERS)
+        np.testing.assert_allclose(other.value, table.value, rtol=1e-4)
+
+
+def test_a_folder_is_resized_cropped_and_normalised_or_transformed(resnet, tmp_path):
+    pictures = (vectors(3, 3, 256, 256) * 40 + 128).clamp(0, 255).byte()
+    (tmp_path / "b").mkdir()
+    for name, picture in zip(("a.png", "b/0.png", "c.png"), pictures, strict=True):
+        torchvision.io.write_png(picture, str(tmp_path / name))
+    (tmp_path / "notes.txt").write_text("no image")
+    mean, deviation = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
+    crops = pictures[:, :, 16:240, 16:240] / 255
+    normalised = torchvision.transforms.functional.normalize(crops, mean, deviation)
+    expected = measure(resnet, normalised, ["fc"], readings=["gap"])
+    found = measure(resnet, tmp_path, ["fc"], readings=["gap"])
+    np.testing.assert_allclose(found.value, expected.value, rtol=1e-4)
+    raw = measure(
+        resnet, str(tmp_path), ["fc"], readings=["gap"], transform=torchvision.transforms.ToTensor()
+    )
+    expected = measure(resnet, pictures / 255, ["fc"], readings=["gap"])
+    np.testing.assert_allclose(raw.value, expected.value, rtol=1e-4)
+
+
+# transformers
+
+
+class Tokens(nn.Module):
+    """A class token and another prefix token before five patches, then an encoder."""
+
+    def __init__(self):
+        super().__init__()
+        self.prefix = nn.Parameter(torch.randn(1, 2, 8))
+        layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+        self.encoder = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
+
+    def forward(self, x):
+        return self.encoder(torch.cat([self.prefix.expand(len(x), -1, -1), x], dim=1))
+
+
+@pytest.fixture(scope="module")
+def transformer():
+    torch.manual_seed(0)
+    return Tokens()
+
+
+@pytest.fixture(scope="module")
+def patches():
+    return torch.randn(9, 5, 8, generator=torch.Generator().manual_seed(2))
+
+
+def test_tokens_are_cut_averaged_or_laid_out(transformer, patches):
+    with torch.no_grad():
+        tokens = transformer.eval()(patches).numpy()
+    for kind, reading, x in (
+        ("cls", "flatten", tokens[:, 0]),
+        ("mean", "flatten", tokens[:, 2:].mean(axis=1)),
+        ("patches", "gap", tokens[:, 2:].mean(axis=1)),
+        ("patches", "flatten", tokens[:, 2:].reshape(9, -1)),
+        ("patches", "positions", tokens[:, 2:].reshape(45, 8)),
+    ):
+        table = measure(
+            transformer, patches, "encoder.layers.1", readings=[reading], tokens=kind, prefix_tokens=2
+        )
+        energy = hyperspherical_energy(x, 1).value[1]
+        assert value(table, "encoder.layers.1", reading, "energy_s1") == pytest.approx(energy, rel=1e-5)
+        assert value(table, "encoder.layers.1", reading, "energy_s1", "n_vectors") == len(x)
+        assert value(table, "encoder.layers.1", reading, "energy_s1", "standard_error") > 0
+
+
+def test_layers_inside_of_fused_encoder_layers_are_called(transformer, patches):
+    table = measure(transformer, patches, "encoder.layers.0.linear1", prefix_tokens=2)
+    assert len(table) == 2 * (7 + len(MEASURES))
+    assert torch.backends.mha.get_fastpath_enabled()
+
+
+def test_vision_transformers_of_torchvision_and_timm_tell_their_prefix(images):
+    timm = pytest.importorskip("timm")
+    torch.manual_seed(0)
+    size = {"num_heads": 2, "num_classes": 3}
+    theirs = torchvision.models.VisionTransformer(
+        image_size=32, patch_size=8, num_layers=2, hidden_dim=16, mlp_dim=16, **size
+    )
+    other = timm.models.vision_transformer.VisionTransformer(
+        img_size=32, patch_size=8, depth=2, embed_dim=16, reg_tokens=3, **size
+    )
+    for model, layer, prefix in ((theirs, "encoder.ln", 1), (other, "norm", 4)):
+        found = measure(model, images, layer)
+        assert found.equals(measure(model, images, layer, prefix_tokens=prefix))
+        assert value(found, layer, "gap", "energy_s1") != value(
+            measure(model, images, layer, prefix_tokens=0), layer, "gap", "energy_s1"
+        )
+
+
+# the network is left as it was
+
+
+def state_of(model):
+    return (
+        [module.training for module in model.modules()],
+        [len(module._forward_hooks) for module in model.modules()],
+        {name: tensor.clone() for name, tensor in model.state_dict().items()},
+        [parameter.requires_grad for parameter in model.parameters()],
+    )
+
+
+def assert_unchanged(model, before):
+    after = state_of(model)
+    assert after[:2] == before[:2]
+    assert after[3] == before[3]
+    assert all(torch.equal(after[2][name], tensor) for name, tensor in before[2].items())
+
+
+@pytest.fixture
+def mixed(resnet):
+    """In training mode but for one BatchNorm, with a hook of its own."""
+    resnet.train()
+    resnet.bn1.eval()
+    handle = resnet.fc.register_forward_hook(lambda module, inputs, output: None)
+    yield resnet
+    handle.remove()
+
+
+def test_a_network_keeps_its_modes_hooks_and_statistics(mixed, images):
+    before = state_of(mixed)
+    measure(mixed, images, LAYERS)
+    assert_unchanged(mixed, before)
+    assert torch.is_grad_enabled()
+
+
+def nan_in(images, row):
+    damaged = images.clone()
+    damaged[row] = math.nan
+    return damaged
+
+
+BAD = [
+    (lambda x: x[:1], {}, "images: 1 found, expected two or more"),
+    (lambda x: x[:0], {}, "images: 0 found, expected two or more"),
+    (lambda x: nan_in(x, 7), {"batch_size": 5}, "layer layer1.1: image 7 is not finite: it has nan"),
+    (lambda x: x[:1].repeat(4, 1, 1, 1), {}, "layer layer1.1, reading flatten: the features are constant"),
+    (lambda x: (x * 9).byte(), {}, "images are torch.uint8, expected floats"),
+    (lambda x: x[:, :1], {}, r"the model fails on float32 images of shape \(12, 1, 32, 32\) on cpu: "),
+    (lambda x: {"pixels": x}, {}, "images is dict, expected a tensor"),
+    (lambda x: 3, {}, "images is int, expected a tensor"),
+    (lambda x: "nowhere", {}, "nowhere does not exist, expected a folder of images"),
+    (lambda x: [{"pixels": x[0]}], {}, "images come as dict, expected a tensor"),
+    (
+        lambda x: iter([x[:6], x[6:, :, :16]]),
+        {},
+        r"layer layer1.1 gives \(64, 4, 8\) an image, expected \(64, 8",
+    ),
+    (lambda x: x, {"readings": ["pooled"]}, r"readings is \['pooled'\], expected a list of some of flatten"),
+    (lambda x: x, {"readings": ["gap", "gap"]}, r"readings is \['gap', 'gap'\], expected a list"),
+    (lambda x: x, {"powers": []}, r"powers is \[\], expected one or more"),
+    (lambda x: x, {"readings": "gap"}, "readings is 'gap', expected a list"),
+    (lambda x: x, {"powers": [-1]}, r"powers is \[-1\], expected one or more finite numbers >= 0"),
+    (lambda x: x, {"tokens": "first"}, "tokens is 'first', expected one of cls, mean, patches"),
+    (lambda x: x, {"batch_size": 0}, "batch_size is 0"),
+    (lambda x: x, {"transform": torch.neg}, "transform is for a folder"),
+    (lambda x: x, {"layers": ["layer9"]}, "layer 'layer9' does not exist"),
+]
+
+
+@pytest.mark.parametrize(("change", "options", "message"), BAD)
+def test_bad_input_is_one_message_and_the_network_unchanged(mixed, images, change, options, message):
+    before = state_of(mixed)
+    with pytest.raises(InputError, match=message):
+        measure(mixed, change(images), **({"layers": LAYERS} | options))
+    assert_unchanged(mixed, before)
+
+
+def test_folders_without_images_and_damaged_files_are_named(resnet, tmp_path):
+    with pytest.raises(InputError, match="has no images, expected files that end in "):
+        measure(resnet, tmp_path)
+    (tmp_path / "broken.png").write_bytes(b"no image")
+    with pytest.raises(InputError, match=r"broken\.png is not an image"):
+        measure(resnet, tmp_path)
+
+
+class Odd(nn.Module):
+    """Layers that return what cannot be measured, and one that is never called."""
+
+    def __init__(self):
+        super().__init__()
+        self.pair, self.table, self.whole, self.wide, self.number = (Returns(kind) for kind in KINDS)
+        self.unused = nn.Linear(3, 3)
+        self.weight = nn.Parameter(torch.ones(1))
+
+    def forward(self, x):
+        for layer in (self.pair, self.table, self.whole, self.wide, self.number):
+            layer(x)
+        return x
+
+
+KINDS = [
+    lambda x: (x, x),
+    lambda x: {"x": x},
+    lambda x: x.long(),
+    lambda x: x[:, None, None, None, :],
+    lambda x: x.sum(),
+]
+
+
+class Returns(nn.Module):
+    def __init__(self, kind):
+        super().__init__()
+        self.kind = kind
+
+    def forward(self, x):
+        return self.kind(x)
+
+
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
+        ("pair", "layer pair returns a tuple, expected one tensor"),
+        ("table", "layer table returns a dict, expected one tensor"),
+        ("whole", "layer whole returns torch.int64, expected floats"),
+        ("wide", r"layer wide returns shape \(6, 1, 1, 1, 3\), expected N x C x H x W"),
+        ("number", r"layer number returns shape \(\) for 6 images"),
+        ("unused", "layer unused is never called"),
+    ],
+)
+def test_outputs_that_are_no_features_are_named(layer, message):
+    model = Odd().train()
+    before = state_of(model)
+    with pytest.raises(InputError, match=message):
+        measure(model, vectors(6, 3), layer)
+    assert_unchanged(model, before)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({}, "the model does not tell how many stand for no patch"),
+        ({"tokens": "cls", "prefix_tokens": 0}, "tokens is 'cls', but there is no prefix"),
+        ({"tokens": "patches", "prefix_tokens": 7}, "returns 7 tokens, expected more than 7, the prefix"),
+    ],
+)
+def test_prefix_tokens_that_do_not_fit_are_named(transformer, patches, options, message):
+    with pytest.raises(InputError, match=message):
+        measure(transformer, patches, "encoder.layers.1", **options)
+
+
+def test_a_network_without_weights_is_named():
+    with pytest.raises(InputError, match="the model is on the device meta"):
+        measure(nn.Sequential(nn.Linear(3, 3, device="meta"), nn.ReLU()), vectors(6, 3))
+
+
+def test_images_alike_are_infinite_energy_and_a_warning(images):
+    twice = vectors(6, 3)
+    twice[4] = twice[1]
+    with pytest.warns(UserWarning, match="layer 0, reading flatten: some vectors have one direction"):
+        table = measure(nn.Sequential(nn.Identity(), nn.ReLU()), twice.abs(), "0", readings=["flatten"])
+    assert value(table, "0", "flatten", "diversity") == -math.inf
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_networks_of_other_precisions_are_measured(dtype):
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(5, 8), nn.ReLU(), nn.Linear(8, 4))
+    x = vectors(20, 5)
+    expected = measure(model, x, "2").value
+    found = measure(model.to(dtype), x, "2").value
+    np.testing.assert_allclose(found[:7], expected[:7], rtol=0.05)
+
+
+def test_the_examples_of_the_page_run():
+    page = ROOT / "docs" / "measure.md"
+    failed, tried = doctest.testfile(str(page), module_relative=False, encoding="utf-8")
+    assert (failed, tried) == (0, 15)
