@@ -75,6 +75,15 @@ def test_values_of_a_resnet_are_those_computed_by_hand(resnet, images):
             assert value(table, layer, reading, "rankme", "n_dim") == x.shape[1]
 
 
+def test_what_a_later_layer_overwrites_in_place_is_measured_as_it_was(resnet, images):
+    """The ReLU after a ResNet's first BatchNorm works in place."""
+    table = measure(resnet, images, "bn1", readings=["flatten"])
+    with torch.no_grad():
+        before = resnet.eval().bn1(resnet.conv1(images)).numpy()
+    expected = hyperspherical_energy(before, 1).value[1]
+    assert value(table, "bn1", "flatten", "energy_s1") == pytest.approx(expected, rel=1e-6)
+
+
 def test_the_table_is_tidy_and_without_holes(resnet, images):
     table = measure(resnet, images)
     assert not table.duplicated(["layer", "reading", "measure"]).any()
