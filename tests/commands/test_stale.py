@@ -194,6 +194,7 @@ def test_the_state_of_a_training_that_runs_is_never_removed(results, capsys):
     process = multiprocessing.get_context("spawn").Process(target=hold, args=(running / "lock",))
     process.start()
     while not (running / "lock").exists() or not (running / "lock").read_text():
+        assert process.is_alive()
         time.sleep(0.01)
     clean_resume.main(["--results", str(results), "--all"])
     process.kill()

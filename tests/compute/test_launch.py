@@ -21,6 +21,9 @@ from feature_diversity.base.errors import InputError
 from feature_diversity.compute import launch
 from feature_diversity.stages import pretrain
 
+# Its memory bank is of all images, and so has a part in every process.
+NPID = {"algorithm": "npid", "negatives": 32}
+
 
 def command(arguments: list[str], environment: dict[str, str], errors: Path, stop: bool) -> None:
     """`python -m feature_diversity pretrain ...` in this process; stop: until it has saved a state."""
@@ -93,9 +96,10 @@ def exits(processes) -> list[int]:
     return [process.exitcode for process in processes]
 
 
-def wait_for_state(folder) -> None:
-    """Until a first state is there, in the store of a folder's trainings."""
+def wait_for_state(folder, processes, errors: Path) -> None:
+    """Until a first state is there, in the store of the folder's trainings, which these processes save."""
     while not list(folder.glob("trainings/*/state_*.pt")):
+        assert all(process.is_alive() for process in processes), errors.read_text()
         time.sleep(0.001)
 
 
@@ -121,9 +125,9 @@ def test_two_processes_that_torchrun_starts_train_what_one_would(training, train
 
 @pytest.mark.parametrize(("before", "after"), [(2, 1), (1, 2)])
 def test_another_number_of_processes_goes_on_at_the_end_of_an_epoch(start, training, tmp_path, before, after):
-    arguments = training(tmp_path, 4, algorithm="npid")
+    arguments = training(tmp_path, 4, **NPID)
     processes = start(arguments, tmp_path / "before", before, stop=True)
-    wait_for_state(tmp_path)
+    wait_for_state(tmp_path, processes, tmp_path / "before")
     for process in processes:
         process.kill()
     exits(processes)
@@ -133,9 +137,9 @@ def test_another_number_of_processes_goes_on_at_the_end_of_an_epoch(start, train
 
 
 def test_within_an_epoch_another_number_of_processes_is_refused(start, training, tmp_path):
-    arguments = training(tmp_path, 400, algorithm="npid")
+    arguments = training(tmp_path, 400, **NPID)
     processes = start(arguments, tmp_path / "errors")
-    wait_for_state(tmp_path)
+    wait_for_state(tmp_path, processes, tmp_path / "errors")
     os.kill(processes[1].pid, signal.SIGTERM)  # one of them is enough
     assert exits(processes) == [128 + signal.SIGTERM] * 2
     assert (tmp_path / "errors").read_text().count("asked to stop: epoch ") == 1
@@ -188,7 +192,7 @@ def test_what_is_wrong_for_all_is_said_once(start, training, tmp_path):
 @pytest.mark.parametrize("killed", [0, 1])
 def test_a_process_that_is_killed_ends_the_others(start, training, tmp_path, killed):
     processes = start(training(tmp_path, 400), tmp_path / "errors")
-    wait_for_state(tmp_path)
+    wait_for_state(tmp_path, processes, tmp_path / "errors")
     processes[killed].kill()
     assert sorted(exits(processes)) == [-signal.SIGKILL, 1]
     errors = (tmp_path / "errors").read_text()
@@ -200,7 +204,7 @@ def test_a_process_that_is_killed_ends_the_others(start, training, tmp_path, kil
 def test_a_second_training_of_the_same_run_is_refused_once(start, training, tmp_path):
     arguments = training(tmp_path, 400)
     processes = start(arguments, tmp_path / "errors")
-    wait_for_state(tmp_path)
+    wait_for_state(tmp_path, processes, tmp_path / "errors")
     assert exits(start(arguments, tmp_path / "second")) == [1, 1]
     assert (tmp_path / "second").read_text().count("error: ") == 1
     assert "error: another process trains this run: process " in (tmp_path / "second").read_text()

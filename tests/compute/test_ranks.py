@@ -17,7 +17,7 @@ from feature_diversity.training import loop, step
 EVERYTHING = {  # what the recipes for small images leave out
     "simclr": {"blur_probability": 0.5},
     "deepclusterv2": {"blur_probability": 0.5},
-    "npid": {"loss_type": "nce"},
+    "npid": {"loss_type": "nce", "negatives": 32, "temperature": 0.2},
     "pirl": {"photometric_probability": 0.5},
 }
 TOLERANCE = 1e-7  # of the largest value: eight steps make of a rounding error 1e-9

@@ -1,4 +1,4 @@
-"""Crosses on what fails a gate, and lines of errors that are easy."""
+"""Open points of what fails a gate, lines of errors that are easy, and untrained networks at the rim."""
 
 import itertools
 
@@ -61,8 +61,52 @@ def test_an_axis_grows_for_a_line_by_a_third_at_most(table):
 
 def test_untrained_networks_that_are_points_need_no_line(table):
     figure, notes = draw("figure1", table.assign(figures="figure1"))
-    assert texts(figure) == {"pixels"}
+    assert lines_across(figure) == pytest.approx([12])
     assert not any("untrained 25" in remark for remark in notes.remarks)
+
+
+def at_the_rim(figure):
+    """Places of the first panel's markers that are not at their values: shares of its width and height."""
+    ax = figure.axes[0]
+    return [line.get_xydata()[0] for line in ax.lines if line.get_transform() == ax.transAxes]
+
+
+def test_untrained_networks_do_not_set_the_axes_and_are_at_the_rim_with_their_values(table):
+    table = table.assign(figures="figure1")
+    alone, _ = draw("figure1", table.query("epochs > 0"))
+    figure, notes = draw("figure1", table)
+    for axis in ("xlim", "ylim"):
+        assert getattr(figure.axes[0], f"get_{axis}")() == getattr(alone.axes[0], f"get_{axis}")()
+    # the same diversities as when trained: straight above, at 25 % and so above the panel
+    places = at_the_rim(figure)
+    means = table.query("epochs > 0 and layer == 'conv1'").groupby("width")["diversity"].mean()
+    left, right = figure.axes[0].get_xlim()
+    assert sorted(place[0] for place in places) == pytest.approx(sorted((means - left) / (right - left)))
+    assert [place[1] for place in places] == pytest.approx([1] * 4)
+    assert texts(figure) == {"pixels", "25 %"}
+    assert any("Untrained networks outside the axes are at the rim" in remark for remark in notes.remarks)
+
+
+def test_an_untrained_network_beyond_both_axes_is_where_the_line_to_it_leaves_the_panel(table):
+    far = table.assign(figures="figure1").query("width == 1.0")
+    far = far.assign(diversity=far["diversity"].where(far["epochs"] > 0, -100.0))
+    figure, _ = draw("figure1", far)
+    ax = figure.axes[0]
+    trained = far.query("epochs > 0 and layer == 'conv1'")[["diversity", "test_error"]].mean() * [1, 100]
+    [place] = at_the_rim(figure)
+    x, y = (ax.transAxes + ax.transData.inverted()).transform(place)
+    assert place.min() == 0 or place.max() == 1
+    slope = (25 - trained["test_error"]) / (-100 - trained["diversity"])
+    assert y - trained["test_error"] == pytest.approx(slope * (x - trained["diversity"]))
+    assert "25 %, -100" in texts(figure)
+
+
+def test_untrained_networks_nearby_stay_where_they_are(table):
+    near = table.assign(figures="figure1", test_error=table["test_error"].where(table["epochs"] > 0, 0.18))
+    figure, notes = draw("figure1", near)
+    assert at_the_rim(figure) == []
+    assert figure.axes[0].get_ylim()[1] > 18
+    assert not any("at the rim" in remark for remark in notes.remarks)
 
 
 def test_a_table_without_references_has_no_lines(table):
@@ -71,25 +115,25 @@ def test_a_table_without_references_has_no_lines(table):
     assert not any("Beyond" in remark for remark in notes.remarks)
 
 
-def crosses(figure):
-    """Points of the first panel with a cross on them."""
-    return sum(len(line.get_xdata()) for line in figure.axes[0].lines if line.get_marker() == "x")
+def open_points(figure):
+    """How many points of the first panel are open."""
+    return sum(len(line.get_xdata()) for line in figure.axes[0].lines if line.get_markerfacecolor() == "none")
 
 
 @pytest.mark.parametrize("name", ["figure1", "figure2", "figure3", "figure4", "untrained"])
-def test_what_fails_a_gate_has_a_cross_and_an_entry_in_the_legend(table, name):
+def test_what_fails_a_gate_is_open_and_has_an_entry_in_the_legend(table, name):
     fails = np.where((table["seed"] == 2) & (table["epochs"] > 0), "fails", "passes")
     figure, notes = draw(name, table.assign(gate_loss=fails))
-    assert crosses(figure) == 4
+    assert open_points(figure) == 4
     legends = [text.get_text() for ax in figure.axes if ax.get_legend() for text in ax.get_legend().texts]
-    assert "its training fails a gate" in legends
+    assert "one whose training fails a gate" in legends
     assert "4 of 8 trained runs are of trainings that fail a gate" in notes.remarks
 
 
 @pytest.mark.parametrize("name", ["figure1", "figure3", "untrained"])
-def test_where_nothing_fails_there_is_no_cross(table, name):
+def test_where_nothing_fails_no_point_is_open(table, name):
     figure, notes = draw(name, table.assign(gate_loss="unknown"))
-    assert crosses(figure) == 0
+    assert open_points(figure) == 0
     assert not any("gate" in remark for remark in notes.remarks)
 
 

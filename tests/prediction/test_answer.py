@@ -31,6 +31,8 @@ def test_a_relation_between_seeds_is_a_yes_with_its_share_of_pairs():
     assert "a coin: 50 %). If nothing were related, a sign as clear" in answer.text
     assert f"would turn up in {100 * psi['p_max_t']:.1g} % of such studies" in answer.text
     assert "1 of 1 layers show it" in answer.text
+    numbers = [number for number, _ in answer.numbers]
+    assert numbers[:2] == [f"{50 * (1 - psi['estimate']):.0f} %", f"p = {psi['p_max_t']:.2g}"]
 
 
 def test_an_opposite_relation_is_a_no():
@@ -113,7 +115,7 @@ def test_what_trainings_that_fail_no_gate_say_stands_beside_what_all_say():
     rest = found[found["statistic"] != "psi gated"].reset_index(drop=True)
     pd.testing.assert_frame_equal(rest, all_of_it, check_dtype=False)
     share = psi[psi["measure"].eq("diversity") & psi["axis"].eq("seed")]["estimate"].iloc[0]
-    told = f"Without the trainings that fail a gate it is {50 * (1 - share):.0f} % ("
+    told = f"Without the trainings that fail a gate it is {50 * (1 - share):.0f} % (95 % interval"
     assert told in answer_of(found).text
 
 

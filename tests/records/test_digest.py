@@ -1,3 +1,4 @@
+import ast
 import importlib.util
 import json
 import re
@@ -374,6 +375,41 @@ def test_python_imports_what_the_digest_says():
     assert imported == digest.import_closure("training.loop")
 
 
+# --- what is kept of the reading ---
+
+
+def kept(folder: Path) -> Path:
+    """The file where the meanings of a package's modules are kept."""
+    [path] = folder.rglob("meanings.json")
+    return path
+
+
+def test_what_was_read_is_kept_and_a_change_of_it_is_noticed(package, tmp_path, monkeypatch):
+    code = package(stage=MODULE).code_digest("stage")
+    monkeypatch.setattr(ast, "parse", None)  # nothing is read anew
+    assert package(stage=MODULE).code_digest("stage") == code
+    monkeypatch.undo()
+    changed = package(stage=MODULE.replace("FACTOR: int = 2", "FACTOR: int = 3")).code_digest("stage")
+    kept(tmp_path).unlink()
+    again = package(stage=MODULE.replace("FACTOR: int = 2", "FACTOR: int = 3")).code_digest("stage")
+    assert changed == again != code
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "null", "3"])
+def test_a_damaged_file_of_what_was_read_is_done_without(package, tmp_path, content):
+    code = package(stage=MODULE).code_digest("stage")
+    kept(tmp_path).write_text(content)
+    assert package(stage=MODULE).code_digest("stage") == code
+    assert json.loads(kept(tmp_path).read_text())
+
+
+def test_where_nothing_may_be_kept_the_digest_is_the_same(package, tmp_path):
+    code = package(stage=MODULE).code_digest("stage")
+    shutil.rmtree(kept(tmp_path).parent)
+    (tmp_path / "feature_diversity" / "__pycache__").write_text("in the way")
+    assert package(stage=MODULE).code_digest("stage") == code
+
+
 # --- the package itself, changed ---
 
 ALGORITHMS = sorted(path.stem for path in (PACKAGE / "algorithms").glob("[!_]*.py"))
@@ -396,7 +432,9 @@ def known():
 def copied(tmp_path):
     """A copy of the package to change."""
     folder = tmp_path / "feature_diversity"
-    return shutil.copytree(PACKAGE, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    return shutil.copytree(
+        PACKAGE, folder, ignore=shutil.ignore_patterns("*.pyc")
+    )  # but what was read before
 
 
 def of_copy(folder):

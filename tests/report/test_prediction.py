@@ -15,7 +15,11 @@ def test_the_page_opens_with_the_question_and_the_computed_answer(tmp_path):
     found.to_csv(tmp_path / "prediction.csv", index=False)
     page = make_report(table, tmp_path, "--prediction", str(tmp_path / "prediction.csv")).read_text()
     text = re.sub(r"<[^>]+>", "", page.split('id="answer"')[1])
-    assert text.index(QUESTION) < text.index(answer_of(found).text) < text.index("runs on digits")
+    answer = answer_of(found)
+    told = [QUESTION, answer.lead, *(number for number, _ in answer.numbers), answer.rest, "runs on digits"]
+    places = [text.index(part) for part in told]
+    assert len(answer.numbers) == 3
+    assert places == sorted(places)
 
 
 def test_a_page_without_predictions_has_no_answer(tmp_path):

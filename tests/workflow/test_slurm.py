@@ -92,8 +92,8 @@ def test_a_study_runs_on_the_cluster_from_submission_to_figures(cluster: Cluster
     assert len(pd.read_csv(checkout.results / "results.csv")["algorithm"].unique()) == 2
     seen = jobs(cluster)
     assert set(seen["state"]) == {"COMPLETED"}
-    # data, two trainings, two linear evaluations, and extraction and energies of both as one submission each
-    assert len(seen) == 7
+    # data, pixels, two trainings, two linear evaluations; extraction and energies as one submission for both
+    assert len(seen) == 8
     trainings = seen[seen["rule"].str.startswith("rule_pretrain")]
     assert len(trainings) == 2
     assert set(trainings["time"]) == {"17:00"}

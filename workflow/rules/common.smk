@@ -145,6 +145,12 @@ def training_of(wildcards):
     return networks_of(wildcards)[0], recipe_of(wildcards.algorithm), epochs
 
 
+@at_hand
+def features_folders(wildcards, output):
+    """The folders with the features of each run."""
+    return [str(Path(path).parent / paths.FEATURES) for path in output.energy]
+
+
 # What jobs ask for; more when one is tried again.
 
 

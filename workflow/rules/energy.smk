@@ -1,12 +1,6 @@
 # Energy and companion measures, for all runs of a job in one process, all layers and readings at once.
 
 
-@at_hand
-def features_folders(wildcards, output):
-    """The folders with the features of each run."""
-    return [str(Path(path).parent / paths.FEATURES) for path in output.energy]
-
-
 rule energy:
     input:
         [path for file in FEATURES for path in of_job(file)],

@@ -16,7 +16,12 @@ from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 from feature_diversity.base.layers import in_order
 from feature_diversity.base.reading import HEADLINE
 from feature_diversity.base.run import CELL
-from feature_diversity.figures.references import draw_references
+from feature_diversity.figures.references import (
+    AT_THE_RIM,
+    at_the_rim,
+    draw_references,
+    that_set_the_axis,
+)
 from feature_diversity.figures.seeds import FEWEST, drawable, over_seeds
 from feature_diversity.figures.style import NAMES, PAGE
 
@@ -26,7 +31,9 @@ MANY = 2000  # points of a panel from which they are drawn as pixels: a small fi
 ENTRIES = 8  # of a legend's part, at most
 DIVERSITY = f"Diversity (minus energy, s = {HEADLINE['s']})"
 ERROR = "Test error (%)"
-FAILING = {"marker": "x", "markersize": 3, "markeredgewidth": 0.7, "color": "black", "zorder": 3}
+# how single seeds look, by whether their training passes the gates
+PASSING = {"markersize": 3, "alpha": 0.45, "markeredgewidth": 0}
+FAILING = {"markersize": 3.5, "alpha": 0.7, "markeredgewidth": 0.6, "markerfacecolor": "none"}
 
 
 @dataclass
@@ -107,17 +114,27 @@ def panels(
 
 
 def by_layer(
-    rows: pd.DataFrame, layers: list[str], draw: Callable[[Axes, pd.DataFrame], None], notes: Notes
+    rows: pd.DataFrame, layers: list[str], colour: Look, marker: Look, draw: Callable, notes: Notes
 ) -> tuple[Figure, Axes]:
-    """A panel for each layer, test error over diversity."""
+    """A panel for each layer, test error over diversity: a cloud on what `draw(ax, rows)` draws."""
     figure, axes, legend = panels(layers)
     for place, (ax, layer) in enumerate(zip(axes, layers, strict=True)):
         mine = rows[rows["layer"] == layer]
         draw(ax, mine)
-        frame(ax, mine["diversity"], rows["error"])
+        cloud(ax, mine, colour, marker)
+        frame(ax, that_set_the_axis(mine, "diversity"), that_set_the_axis(rows, "error"))
         if place % (2 if len(layers) <= 4 else 3) == 0:
             ax.set_ylabel(ERROR)
     notes.remarks += draw_references(axes, rows)
+    rims = [
+        at_the_rim(
+            ax,
+            rows[rows["layer"] == layer],
+            lambda cell: {"color": colour.of[cell[colour.column]], "marker": marker.of[cell[marker.column]]},
+        )
+        for ax, layer in zip(axes, layers, strict=True)
+    ]
+    notes.remarks += [AT_THE_RIM] if any(rims) else []
     figure.supxlabel(DIVERSITY, fontsize=8)
     return figure, legend
 
@@ -125,21 +142,19 @@ def by_layer(
 def cloud(
     ax: Axes, rows: pd.DataFrame, colour: Look, marker: Look, x: str = "diversity", y: str = "error"
 ) -> None:
-    """Small points for seeds, large ones with intervals for means; open ones for published errors.
+    """Small points for seeds, large ones with intervals for means.
 
-    A cross is on every seed whose training fails a gate.
+    Seeds whose training fails a gate and means of published errors are open.
     """
     if rows.empty:
         return
     hues = list(dict.fromkeys([colour.column, marker.column]))
     cells = over_seeds(rows, [x, y])
     style = {"linestyle": "", "zorder": 2, "rasterized": len(rows) > MANY}
-    # larger where crosses are on some of them
-    seeds = {"markersize": 5 if rows["fails"].any() else 3, "alpha": 0.45, "markeredgewidth": 0}
-    for key, group in rows.groupby([*hues, "published"]):
+    for key, group in rows.groupby([*hues, "fails"]):
         look = dict(zip(hues, key[:-1], strict=True))
         c, m = colour.of[look[colour.column]], marker.of[look[marker.column]]
-        ax.plot(group[x], group[y], **style, **seeds, marker=m, color=c)
+        ax.plot(group[x], group[y], **style, **(FAILING if key[-1] else PASSING), marker=m, color=c)
     for key, group in cells.groupby([*hues, "published"]):
         look = dict(zip(hues, key[:-1], strict=True))
         c, m = colour.of[look[colour.column]], marker.of[look[marker.column]]
@@ -150,8 +165,6 @@ def cloud(
         ax.errorbar(
             group[x], group[y], **bars, **edge, **style, marker=m, markersize=size, ecolor=c, elinewidth=0.8
         )
-    failing = rows[rows["fails"]]
-    ax.plot(failing[x], failing[y], **style | FAILING)
 
 
 def frame(ax: Axes, xs: pd.Series, ys: pd.Series) -> None:
@@ -208,7 +221,7 @@ def seed_keys(rows: pd.DataFrame, notes: Notes) -> list[Line2D]:
     if cells["error_half"].notna().any():
         keys.append(Line2D([], [], color="0.4", marker="_", markersize=0, label="95 % interval"))
     if rows["fails"].any():
-        keys.append(Line2D([], [], **FAILING, linestyle="", label="its training fails a gate"))
+        keys.append(Line2D([], [], **grey | FAILING, label="one whose training fails a gate"))
     if rows["published"].any():
         keys.append(Line2D([], [], **grey, markersize=5.5, markerfacecolor="white", label="published error"))
     return keys
@@ -233,7 +246,7 @@ def finish(figure: Figure, title: str, notes: Notes) -> None:
     figure.text(0.01, 0.02 / figure.get_figheight(), "\n".join(lines), fontsize=6.5, color="0.3")
     figure.get_layout_engine().set(rect=(0.005, below, 0.99, 0.985 - below))  # type: ignore[call-arg]
     figure.draw_without_rendering()  # the layout is found once, not again for each format
-    figure.set_layout_engine("none")
+    figure.set_layout_engine(None)
     for ax in figure.axes:  # the solver's last bits depend on where objects lie in memory
         ax.set_position(np.round(ax.get_position(original=True).bounds, 9))
     if label := figure.get_supxlabel():  # the layout makes room for it, but leaves it where the notes are

@@ -11,7 +11,6 @@ from feature_diversity.figures.drawing import (
     Look,
     Notes,
     by_layer,
-    cloud,
     cycled,
     finish,
     key,
@@ -46,9 +45,9 @@ def figure1(table: pd.DataFrame) -> tuple[Figure, Notes]:
         for _, cells in over_seeds(mine, POINT).groupby(["algorithm", "depth", "width", "norm"]):
             cells = cells.sort_values("epochs")
             ax.plot(cells["diversity"], cells["error"], lines[cells["width"].iloc[0]], color="0.6", zorder=1)
-        cloud(ax, mine, Look("epochs", colours), Look("width", markers))
 
-    figure, legend = by_layer(rows, layers, draw, notes)
+    look = Look("epochs", colours), Look("width", markers)
+    figure, legend = by_layer(rows, layers, *look, draw, notes)
     legend_in(
         legend,
         [
@@ -70,11 +69,8 @@ def figure3(table: pd.DataFrame) -> tuple[Figure, Notes]:
     if rows.empty:
         return nothing(TITLES["figure3"], notes, NO_POINTS)
     colours, markers = look_of(list(rows["algorithm"].unique()))
-
-    def draw(ax: Axes, mine: pd.DataFrame) -> None:
-        cloud(ax, mine, Look("algorithm", colours), Look("algorithm", markers))
-
-    figure, legend = by_layer(rows, layers, draw, notes)
+    look = Look("algorithm", colours), Look("algorithm", markers)
+    figure, legend = by_layer(rows, layers, *look, lambda ax, mine: None, notes)
     names = [key(NAMES.get(name, name), colours[name], markers[name]) for name in colours]
     legend_in(legend, [names, seed_keys(rows, notes)])
     finish(figure, f"{TITLES['figure3']}: {subject(table)}", notes)
@@ -94,9 +90,9 @@ def figure4(table: pd.DataFrame) -> tuple[Figure, Notes]:
             norm = cells["norm"].iloc[0]
             cells = cells.sort_values("depth")
             ax.plot(cells["diversity"], cells["error"], lines[norm], color=colours[norm], zorder=1)
-        cloud(ax, mine, Look("norm", colours), Look("depth", markers))
 
-    figure, legend = by_layer(rows, layers, draw, notes)
+    look = Look("norm", colours), Look("depth", markers)
+    figure, legend = by_layer(rows, layers, *look, draw, notes)
     legend_in(
         legend,
         [

@@ -1,13 +1,18 @@
-"""Lines on an axis of errors that say what is easy: chance, the untrained networks, the pixels."""
+"""What says what is easy, and shall not set the axes: chance, the pixels, the untrained networks."""
+
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from feature_diversity.base.run import NETWORK, RUN
+from feature_diversity.base.run import CELL, NETWORK, RUN
+from feature_diversity.figures.seeds import over_seeds
 
 ROOM = 1.35  # by which the axis may grow for all lines together, so that points keep three quarters of it
 LINES = {"chance": ":", "untrained": "-.", "pixels": "--"}
+LETTER, LINE = 0.022, 0.06  # about what a letter takes of a panel's width, and a line of its height
+AT_THE_RIM = "Untrained networks outside the axes are at the rim, with their mean"
 PLACES = {"chance": 0.99, "untrained": 0.01, "pixels": 0.99}  # of the labels, across; near lines stay apart
 
 
@@ -58,3 +63,64 @@ def draw_references(axes: list[Axes], rows: pd.DataFrame) -> list[str]:
                 )  # fmt: skip
     axes[0].set_ylim(low, high)
     return [f"Beyond the axis of errors: {', '.join(beyond)}"] if beyond else []
+
+
+def that_set_the_axis(rows: pd.DataFrame, column: str) -> pd.Series:
+    """Values of a column that an axis must show: the trained ones, and others if they need little room."""
+    trained = rows.loc[rows["epochs"] > 0, column]
+    if trained.empty or np.ptp(rows[column]) <= ROOM * np.ptp(trained):
+        return rows[column]
+    return trained
+
+
+def at_the_rim(ax: Axes, rows: pd.DataFrame, look: Callable[[pd.Series], dict[str, object]]) -> bool:
+    """Mark the untrained cells outside a panel where the line from their first trained cell leaves it.
+
+    Args:
+        ax: Its limits are final.
+        rows: Of one layer, with diversity and error.
+        look: Cell -> colour and marker.
+
+    Returns:
+        Whether there are any.
+    """
+    cells = over_seeds(rows, ["diversity", "error"]).sort_values("epochs")
+    to_panel = ax.transData + ax.transAxes.inverted()  # 0 ... 1 across and up
+    marks = []
+    for _, network in cells.groupby([name for name in CELL if name != "epochs"]):
+        places = to_panel.transform(network[["diversity", "error"]].to_numpy(dtype=float))
+        outside = (places[0] < 0) | (places[0] > 1)
+        if network["epochs"].iloc[0] == 0 and outside.any():
+            inside = places[1] if len(places) > 1 else np.clip(places[0], 0, 1)
+            marks.append((where_it_leaves(inside, places[0]), outside, network.iloc[0]))
+    taken: list[tuple[float, float, float]] = []  # left, right and top of the labels
+    for place, (beside, above), cell in sorted(marks, key=lambda mark: mark[0][0]):
+        ax.plot(
+            *place, transform=ax.transAxes, clip_on=False, linestyle="", zorder=4, markersize=5.5,
+            markeredgecolor="0.15", markeredgewidth=0.4, **look(cell),
+        )  # fmt: skip
+        values = [f"{cell['error']:.3g} %"] if above else []
+        text = ", ".join([*values, f"{cell['diversity']:.3g}"] if beside else values)
+        side = -1 if place[0] > 0.7 else 1
+        ends = sorted([place[0] + 0.03 * side, place[0] + (0.03 + LETTER * len(text)) * side])
+        top = min(place[1] + 0.015, 1 - LINE)
+        while any(
+            ends[0] < right and left < ends[1] and abs(top - other) < LINE for left, right, other in taken
+        ):
+            top -= LINE
+        taken.append((*ends, top))
+        ax.text(
+            place[0] + 0.03 * side, top, text, transform=ax.transAxes, fontsize=6, color="0.25",
+            bbox={"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 0.3},
+            ha="right" if side < 0 else "left", va="bottom",
+        )  # fmt: skip
+    return bool(marks)
+
+
+def where_it_leaves(inside: np.ndarray, outside: np.ndarray) -> np.ndarray:
+    """The point on the rim of the unit square on the way from a point inside to one outside."""
+    way = outside - inside
+    rim = np.where(way > 0, 1.0, 0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        shares = np.where(way == 0, np.inf, (rim - inside) / way)
+    return np.clip(inside + min(1.0, shares.min()) * way, 0, 1)

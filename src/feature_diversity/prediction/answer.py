@@ -21,10 +21,24 @@ AXES = {  # as they stand after "across"
 
 @dataclass(frozen=True)
 class Answer:
-    """word: yes, no or open. text: one paragraph that begins with it."""
+    """The answer in one sentence, in three numbers and at length.
+
+    Attributes:
+        word: yes, no or open.
+        lead: The sentence or two that begin with it.
+        rest: How sure that is, what else was found, and what could not be seen.
+        numbers: Pairs of a number as text and of what it says; none where nothing could be estimated.
+    """
 
     word: str
-    text: str
+    lead: str
+    rest: str
+    numbers: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def text(self) -> str:
+        """All of it as one paragraph."""
+        return f"{self.lead} {self.rest}".strip()
 
 
 def read_prediction(path: Path) -> pd.DataFrame:
@@ -72,46 +86,63 @@ def answer_of(prediction: pd.DataFrame) -> Answer:
             if len(seeds)
             else "the table has no energies"
         )
-        text = (
+        lead = (
             f"Open: this study cannot decide it ({why}), for only networks that differ in nothing but their "
         )
-        text += "seed show what diversity itself tells."
-        return Answer(OPEN, " ".join([text, *_across(diversity, None)]))
+        return Answer(
+            OPEN, f"{lead}seed show what diversity itself tells.", " ".join(_across(diversity, None))
+        )
     order = known.assign(strength=-known["estimate"].abs()).sort_values(
         ["p_max_t", "strength"], kind="stable"
     )
     best = order.iloc[0]
-    word, sentence = _verdict(known, best)
+    word, lead, more = _verdict(known, best)
     gated = _gated(prediction, best)
     doubts = [*_other_layers(known, best), *_flip(rows, best)] if best["p_max_t"] <= ALPHA else []
     doubts += _gated_opposite(gated, best)
     if doubts:
-        found = sentence.split(": ", 1)[1]
-        word, sentence = OPEN, f"Open: it hangs on how diversity is read: {found} {' '.join(doubts)}"
-    parts = [sentence, *_without_failing(gated), *_validation(rows), *_across(diversity, best["layer"])]
-    parts += _limits(prediction, best)
-    return Answer(word, " ".join(parts))
+        found = lead.split(": ", 1)[1]
+        word, lead = OPEN, f"Open: it hangs on how diversity is read: {found} {' '.join(doubts)}"
+    rest = [*more, *_without_failing(gated), *_validation(rows), *_across(diversity, best["layer"])]
+    rest += _limits(prediction, best)
+    return Answer(word, lead, " ".join(rest), _numbers(rows, best))
 
 
-def _verdict(known: pd.DataFrame, best: pd.Series) -> tuple[str, str]:
-    """The word, and the first sentence."""
+def _verdict(known: pd.DataFrame, best: pd.Series) -> tuple[str, str, list[str]]:
+    """The word, the first sentence, and those that say how sure it is."""
     pair = "of two networks that differ in nothing but their seed, the one with the more diverse features"
     layer = f"in the layer {best['layer']}"
     if best["p_max_t"] <= ALPHA:
         word = YES if best["estimate"] < 0 else NO
         found = int(((known["p_max_t"] <= ALPHA) & (known["estimate"] * best["estimate"] > 0)).sum())
         start = "Yes, here" if word == YES else "No, rather the opposite"
-        text = f"{start}: {pair} {layer} has the lower test error in {share(best)} of pairs"
-        text += f"{interval(best)}. {_chance(best)}"
-        return word, f"{text} {found} of {len(known)} layers show it."
+        text = f"{start}: {pair} {layer} has the lower test error in {share(best)} of pairs{interval(best)}."
+        return word, text, [_chance(best), f"{found} of {len(known)} layers show it."]
     inside = (known["low"] >= -COIN) & (known["high"] <= COIN)
     if inside.all():
         ends = f"{_percent(-known['high'].max())} to {_percent(-known['low'].min())} %"
         text = f"No: {pair} has the lower test error in {ends} of pairs, whatever the layer"
-        return NO, f"{text}: a coin does as well."
+        return NO, f"{text}: a coin does as well.", []
     text = f"Open: this study cannot decide it. {pair[0].upper()}{pair[1:]} has the lower test error in"
     text += f" {share(best)} of pairs {layer}, where the sign is clearest{interval(best)}."
-    return OPEN, f"{text} {_chance(best)}"
+    return OPEN, text, [_chance(best)]
+
+
+def _numbers(rows: pd.DataFrame, best: pd.Series) -> tuple[tuple[str, str], ...]:
+    """How often more diversity goes with less error, how often by chance, and what labels would tell."""
+    found = [
+        (
+            share(best),
+            f"of such pairs: the more diverse in {best['layer']} errs less{interval(best)}",
+        ),
+        (f"p = {best['p_max_t']:.2g}", "for all layers, readings and measures at once"),
+    ]
+    if len(labelled := _of_validation(rows)):
+        right = f"{_percent(labelled['estimate'].iloc[0])} %"
+        found.append((right, "of the same pairs: the one with less validation error errs less"))
+    else:
+        found.append((f"{best['pairs']:,.0f}", f"pairs of {best['trainings']:,.0f} trainings"))
+    return tuple(found)
 
 
 def _chance(best: pd.Series) -> str:
@@ -170,13 +201,17 @@ def _without_failing(gated: pd.DataFrame) -> list[str]:
     if not np.isfinite(row["estimate"]):
         why = row["note"].removeprefix("not testable: ").split("; ")[0]
         return [f"Without the trainings that fail a gate nothing can be said ({why})."]
-    numbers = interval(row).removesuffix(", ")
-    return [f"Without the trainings that fail a gate it is {share(row)}{f' ({numbers})' if numbers else ''}."]
+    return [f"Without the trainings that fail a gate it is {share(row)}{interval(row)}."]
+
+
+def _of_validation(rows: pd.DataFrame) -> pd.DataFrame:
+    """The row of the validation error along seeds; none if it is not known."""
+    return rows[(rows["measure"] == "val_error") & (rows["axis"] == "seed") & rows["estimate"].notna()]
 
 
 def _validation(rows: pd.DataFrame) -> list[str]:
     """How well the validation error does on the same pairs."""
-    found = rows[(rows["measure"] == "val_error") & (rows["axis"] == "seed") & rows["estimate"].notna()]
+    found = _of_validation(rows)
     if found.empty:
         return []
     right = _percent(found["estimate"].iloc[0])

@@ -4,13 +4,13 @@ They are parameters of the workflow's rules, so a result is made anew when the c
 libraries behind it changed, and not when a comment, a message, a module's place or a file's time did.
 """
 
-import ast
 import hashlib
 from functools import cache
 from pathlib import Path
 
 from feature_diversity.base.stages import STAGES
-from feature_diversity.records.meaning import MARK, MARKED, origins, parse, reduced
+from feature_diversity.records.kept_meanings import KeptMeanings
+from feature_diversity.records.meaning import MARK, Meaning
 
 PACKAGE = Path(__file__).parents[1]
 
@@ -54,7 +54,8 @@ def code_digest(*modules: str) -> str:
         ValueError: for a module that does not exist, a relative import, and an import from the package
             itself and not from one of its modules.
     """
-    meanings = {_meaning(name) for name in import_closure(*modules, silent=False)}
+    meanings = {_does(name) for name in import_closure(*modules, silent=False)}
+    _kept().save()
     return _digest("\0".join(sorted(meanings)))
 
 
@@ -119,33 +120,32 @@ def _source(name: str) -> Path | None:
     return next((path for path in (base.with_suffix(".py"), base / "__init__.py") if path.exists()), None)
 
 
-def _tree(name: str) -> ast.Module:
+@cache
+def _meaning(name: str) -> Meaning:
     path = _source(name)
     if path is None:
         raise ValueError(f"no module feature_diversity.{name} in {PACKAGE}")
-    return parse(path.read_text(encoding="utf-8"), str(path))
+    return _kept().of(name, path.read_bytes())
+
+
+@cache
+def _kept() -> KeptMeanings:
+    return KeptMeanings(PACKAGE)
 
 
 @cache
 def _imports(name: str) -> frozenset[str]:
     """Modules of this package named in the import statements of module `name`, wherever they stand."""
     found: set[str] = set()
-    for node in ast.walk(_tree(name)):
-        if not isinstance(node, ast.Import | ast.ImportFrom):
-            continue
-        if isinstance(node, ast.ImportFrom) and node.level:
+    for origin in _meaning(name).imports:
+        module, attribute = _split(origin)
+        if module:
+            # importing a.b runs a/__init__.py first
+            found.update(module.rsplit(".", depth)[0] for depth in range(module.count(".") + 1))
+        elif attribute and not attribute.startswith("__"):
             raise ValueError(
-                f"feature_diversity.{name}: write absolute imports, relative ones are not followed"
+                f"feature_diversity.{name}: import {attribute} from its module, not from the package"
             )
-        for origin in origins(node).values():
-            module, attribute = _split(origin)
-            if module:
-                # importing a.b runs a/__init__.py first
-                found.update(module.rsplit(".", depth)[0] for depth in range(module.count(".") + 1))
-            elif attribute and not attribute.startswith("__"):
-                raise ValueError(
-                    f"feature_diversity.{name}: import {attribute} from its module, not from the package"
-                )
     return frozenset(found)
 
 
@@ -161,22 +161,22 @@ def _split(origin: str) -> tuple[str, str]:
     return "", ".".join(parts)
 
 
-def _meaning(name: str) -> str:
+@cache
+def _does(name: str) -> str:
     """What the module does, as text. A name from another module stands with a digest of that module."""
-    return MARK.sub(lambda mark: f":{_digest(_unmarked(mark[1]))}", _marked(name))
+    return MARK.sub(lambda mark: _own_name(mark[1], digested=True), _meaning(name).text)
 
 
 @cache
-def _unmarked(name: str) -> str:
-    return MARK.sub("", _marked(name))
+def _does_alone(name: str) -> str:
+    """What the module does, as text in which names from other modules stand alone."""
+    return MARK.sub(lambda mark: _own_name(mark[1], digested=False), _meaning(name).text)
 
 
 @cache
-def _marked(name: str) -> str:
-    return reduced(_tree(name), _own_name)
-
-
-def _own_name(origin: str) -> str:
-    """The name that something has in its module, with the mark of that; a full name of other packages'."""
+def _own_name(origin: str, digested: bool) -> str:
+    """The name that something has in its module, with a digest of that; a full name of other packages'."""
     module, attribute = _split(origin)
-    return attribute + MARKED.format(module) if module and not _is_silent(module) else attribute or origin
+    if digested and module and not _is_silent(module):
+        return f"{attribute}:{_digest(_does_alone(module))}"
+    return attribute or origin

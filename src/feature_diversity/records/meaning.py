@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Callable
+from dataclasses import dataclass
 
 SAID = ("announce_ready", "print", "say", "warnings.warn")  # calls of these are for people
 PARSERS = ("ArgumentParser", "add_argument", "add_argument_group", "add_parser", "add_subparsers")
@@ -12,47 +12,59 @@ PLANNED = ("LEGAL", "RECIPE", "SMALL_IMAGES", "VIEWS")
 # What makes an annotation of a class more than a note for the reader
 KINDS_OF_FIELDS = re.compile(r"\b(ClassVar|InitVar|KW_ONLY)\b")
 
-MARKED = "\0{}\0"  # put behind an imported name, around the module that it comes from
-MARK = re.compile(MARKED.format("(.*?)"))
+MARKED = "⟦{}⟧"  # what stands for something imported, around its full name
+MARK = re.compile(MARKED.format("([^⟦⟧]*)"))
 
 
-def parse(text: str, filename: str) -> ast.Module:
-    """The syntax tree of a module without what is there for type checkers alone."""
-    tree = ast.parse(text, filename=filename)
-    tree.body = [
-        node
-        for node in tree.body
-        if not (isinstance(node, ast.If) and _dotted(node.test).endswith("TYPE_CHECKING"))
-    ]
-    return tree
+@dataclass(frozen=True)
+class Meaning:
+    """What a module does.
+
+    Attributes:
+        imports: Full names of all that its import statements bind, wherever they stand.
+        text: The module as Python code, without docstrings, import statements, annotations (of fields of
+            classes all but their kind), the texts of errors, of what is said and of the help, and what
+            planning alone reads. Something imported stands there as `MARKED`, by its full name:
+            `⟦feature_diversity.data.store.read⟧` for `read`, `store.read` or whatever the import statement
+            called it.
+    """
+
+    imports: tuple[str, ...]
+    text: str
 
 
-def origins(node: ast.Import | ast.ImportFrom) -> dict[str, str]:
+def meaning(text: str, name: str) -> Meaning:
+    """What the module of this name and source does.
+
+    Raises:
+        ValueError: For a relative import.
+    """
+    tree = ast.parse(text, filename=name)
+    tree.body = [node for node in tree.body if not _is_for_type_checkers(node)]
+    imports: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            if isinstance(node, ast.ImportFrom) and node.level:
+                raise ValueError(f"{name}: write absolute imports, relative ones are not followed")
+            imports.update(_origins(node).values())
+    return Meaning(tuple(sorted(imports)), ast.unparse(_Reduction().visit(tree)))
+
+
+def _is_for_type_checkers(node: ast.stmt) -> bool:
+    return isinstance(node, ast.If) and _dotted(node.test).endswith("TYPE_CHECKING")
+
+
+def _origins(node: ast.Import | ast.ImportFrom) -> dict[str, str]:
     """What an import statement binds: the name as it is written here -> the full name."""
     if isinstance(node, ast.ImportFrom):
         return {alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names}
     return {alias.asname or alias.name: alias.name for alias in node.names}
 
 
-def reduced(tree: ast.Module, own_name: Callable[[str], str]) -> str:
-    """The module as Python code, without what does not count for its results.
-
-    That are docstrings, import statements, annotations (of fields of classes all but their kind), the texts
-    of errors, of what is said and of the help, and what planning alone reads.
-
-    Args:
-        tree: as `parse` returns it; it is changed.
-        own_name: what to write for something imported, by its full name: `feature_diversity.data.store.read`
-            for `read`, `store.read` or whatever the import statement called it.
-    """
-    return ast.unparse(_Reduction(own_name).visit(tree))
-
-
 class _Reduction(ast.NodeTransformer):
-    """Takes out of a syntax tree what does not count, and gives what is imported its own name."""
+    """Takes out of a syntax tree what does not count, and marks what is imported."""
 
-    def __init__(self, own_name: Callable[[str], str]) -> None:
-        self.own_name = own_name
+    def __init__(self) -> None:
         self.origins: dict[str, str] = {}  # of the names that are visible in what is being visited
         self.in_class = False
 
@@ -137,11 +149,11 @@ class _Reduction(ast.NodeTransformer):
         return self._resolved(_dotted(node)) or self.generic_visit(node)
 
     def _resolved(self, written: str) -> ast.Name | None:
-        """The name of an imported thing where it is made; None if it is not imported."""
+        """The mark of an imported thing; None if it is not imported."""
         parts = written.split(".")
         for count in range(len(parts), 0, -1):  # `import a.b` binds a.b
             if origin := self.origins.get(".".join(parts[:count])):
-                return ast.Name(self.own_name(".".join([origin, *parts[count:]])))
+                return ast.Name(MARKED.format(".".join([origin, *parts[count:]])))
         return None
 
 
@@ -152,7 +164,7 @@ def _own_imports(node: ast.Module | ast.FunctionDef | ast.AsyncFunctionDef) -> d
     while waiting:
         inner = waiting.pop()
         if isinstance(inner, ast.Import | ast.ImportFrom):
-            found |= origins(inner)
+            found |= _origins(inner)
         elif not isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef):
             waiting.extend(ast.iter_child_nodes(inner))
     return found

@@ -13,30 +13,33 @@ from feature_diversity.base.stages import STAGES
 
 FILES = [HISTORY, LINEAR, ENERGY, MEASURES]
 
+# What a job's log may be called after -> whose it then is
+FORMS = {"run": "", "training": " of the training", "seeds": " of all seeds", "network": " of all seeds"}
+
 
 def links_of(runs: pd.DataFrame, folder: Path) -> dict[str, Any]:
     """The folder of each run, what could be linked, and which of that there is.
 
     Returns `folders`, a path relative to the page for each run; `templates`, name -> path with {run} or, for
-    files that all snapshots of a training or all seeds of a network share, {training} or {network} in it;
+    files that all snapshots of a training or all seeds share, {training}, {seeds} or {network} in it;
     `there`, uint32 in base64 whose bit i says that a run has the i-th of them.
     """
     folders = [folder_of(run) for run in runs[RUN].itertuples(index=False)]
     templates = {name: "{run}/" + name for name in FILES}
-    # a stage whose jobs are of single runs or trainings has a folder of logs
-    for stage in [stage for stage in STAGES if (folder / LOGS / stage).is_dir()]:
-        templates[f"log of {stage}"] = f"{LOGS}/{stage}/{{run}}.log"
-        templates[f"log of {stage} of the training"] = f"{LOGS}/{stage}/{{training}}.log"
-        templates[f"log of {stage} of all seeds"] = f"{LOGS}/{stage}/{{network}}.log"
     # looked up once: 10,000 runs would be 140,000 questions to the disk
     files = {path.relative_to(folder).as_posix() for path in (folder / LOGS).rglob("*.log")}
+    of_some = {key: {names_of(*pair)[key] for pair in folders} for key in FORMS}
+    for stage in STAGES:
+        for key, whose in FORMS.items():
+            if any(f"{LOGS}/{stage}/{name}.log" in files for name in of_some[key]):
+                templates[f"log of {stage}{whose}"] = f"{LOGS}/{stage}/{{{key}}}.log"
     there = np.zeros(len(runs), dtype="<u4")
     for place, (run, training) in enumerate(folders):
         if not run:
             continue
         files_of_run = {path.name for path in (folder / run).iterdir()} if (folder / run).is_dir() else set()
         for bit, template in enumerate(templates.values()):
-            path = template.format(run=run, training=training, network=training.rpartition("_seed")[0])
+            path = template.format(**names_of(run, training))
             if path in files or (template.startswith("{run}/") and template[6:] in files_of_run):
                 there[place] |= 1 << bit
     return {
@@ -45,6 +48,12 @@ def links_of(runs: pd.DataFrame, folder: Path) -> dict[str, Any]:
         "there": b64encode(there.tobytes()).decode(),
         "without_history": int((there & 1 == 0).sum()),
     }
+
+
+def names_of(run: str, training: str) -> dict[str, str]:
+    """A run's folder, its training's, and both without the seed."""
+    seeds, network = (folder.rpartition("_seed")[0] for folder in (run, training))
+    return {"run": run, "training": training, "seeds": seeds, "network": network}
 
 
 def folder_of(values: tuple) -> tuple[str, str]:

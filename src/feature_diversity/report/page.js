@@ -269,10 +269,11 @@ let first = 0;
 function linksOf(run) {
   const folder = data.links.folders[run];
   const training = folder.replace(/_ep\d+_/, "_");
-  const network = training.replace(/_seed\d+$/, "");
+  const [seeds, network] = [folder, training].map((name) => name.replace(/_seed\d+$/, ""));
+  const names = { "{run}": folder, "{training}": training, "{seeds}": seeds, "{network}": network };
   return templates.filter((_, bit) => there[run] & (1 << bit)).flatMap(([name, path]) => {
     const link = document.createElement("a");
-    link.href = path.replace("{run}", folder).replace("{training}", training).replace("{network}", network);
+    link.href = path.replace(/\{\w+\}/, (key) => names[key]);
     link.textContent = name.replace(/ of (the training|all seeds)/, "").replace("log of ", "log: ");
     return [link, " "];
   });

@@ -20,6 +20,7 @@ from feature_diversity.report.verdicts import VERDICTS
 from feature_diversity.statistics.multiplicity import by_chance
 
 HERE = Path(__file__).parent
+ERROR_OVER_DIVERSITY = ("figure1", "figure3", "figure4")
 LARGE = 700_000  # bytes of an SVG from which the page takes the PNG
 
 
@@ -39,6 +40,7 @@ def render(**content: Any) -> str:
         **content,
         paths=paths,
         question=QUESTION,
+        main=main_picture(content["figures"]),
         about=about(content["runs"], content["study"]),
         counts=Counter(claim["verdict"] for claim in content["claims"]),
         verdicts=VERDICTS,
@@ -93,6 +95,12 @@ def figures_in(folder: Path, claims: pd.DataFrame) -> list[dict[str, Any]]:
             }
         )
     return figures
+
+
+def main_picture(figures: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """The first figure of error over diversity that has points; None if none has."""
+    drawn = {figure["name"]: figure for figure in figures if figure["picture"] and figure["points"]}
+    return next((drawn[name] for name in ERROR_OVER_DIVERSITY if name in drawn), None)
 
 
 def picture(path: Path) -> str:

@@ -26,7 +26,7 @@ FEWEST_EPOCHS = 4  # two differences in the second half, from which an epoch's n
 # 1 - mean cosine of the head's outputs below which it is collapsed. Its root is about the deviation of unit
 # outputs, as a share of what it is when they are spread evenly: 0 in a collapse, about 1 in a network that
 # learned (Chen & He 2021, section 4.1 and figure 2). 3 % leaves room for RotNet, whose task gives the same
-# answer for all upright images (10 to 15 % in the demo), and is above rounding in float32.
+# answer for all upright images (30 to 60 % in the demo), and is above rounding in float32.
 COLLAPSED = 1e-3
 
 

@@ -11,7 +11,7 @@ def codes(table: pd.DataFrame, columns: list[str]) -> np.ndarray:
 
     Args:
         table: any table.
-        columns: columns whose combinations are told apart.
+        columns: columns whose combinations are told apart; what is missing counts as a value.
 
     Returns:
         (rows,), integers 0, 1, ... in the sorted order of the combinations.
@@ -21,7 +21,7 @@ def codes(table: pd.DataFrame, columns: list[str]) -> np.ndarray:
         values = np.asarray(table[column])
         if (values == values[:1]).all():
             continue
-        numbers, found = pd.factorize(values, sort=True)
+        numbers, found = pd.factorize(values, sort=True, use_na_sentinel=False)
         if count * len(found) > MOST:
             result = np.unique(result, return_inverse=True)[1]
             count = result.max() + 1
