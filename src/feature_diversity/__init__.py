@@ -11,14 +11,19 @@ if TYPE_CHECKING:
     from feature_diversity.base.run import Run
     from feature_diversity.measures.any_energy import hyperspherical_energy
     from feature_diversity.measures.energy import Energy
+    from feature_diversity.measuring.energy_modules import HypersphericalEnergy, HypersphericalEnergyLoss
     from feature_diversity.measuring.measure import measure
+    from feature_diversity.measuring.monitor import DiversityMonitor
     from feature_diversity.networks.released.layouts import load_released
     from feature_diversity.networks.resnet import ResNet, resnet
     from feature_diversity.planning.study import Study
 
 __version__ = "0.1.0"
 __all__ = [
+    "DiversityMonitor",
     "Energy",
+    "HypersphericalEnergy",
+    "HypersphericalEnergyLoss",
     "ResNet",
     "Run",
     "Study",
@@ -30,7 +35,10 @@ __all__ = [
 ]
 
 _HOMES = {
+    "DiversityMonitor": "measuring.monitor",
     "Energy": "measures.energy",
+    "HypersphericalEnergy": "measuring.energy_modules",
+    "HypersphericalEnergyLoss": "measuring.energy_modules",
     "ResNet": "networks.resnet",
     "Run": "base.run",
     "Study": "planning.study",

@@ -24,6 +24,7 @@ from feature_diversity.measures.spectra import Features
 from feature_diversity.measuring.images import batches_of
 from feature_diversity.measuring.jackknife import standard_errors
 from feature_diversity.measuring.layers import choose
+from feature_diversity.measuring.random_state import kept_random_state
 from feature_diversity.measuring.recording import recording
 from feature_diversity.measuring.tokens import TOKENS, as_maps
 
@@ -46,7 +47,7 @@ def measure(
 ) -> pd.DataFrame:
     """Measure the diversity of a network's features at several layers.
 
-    The network runs in eval mode without gradients and is left as it was. Images pass through it a batch at a
+    The network runs in eval mode without gradients; it and the random state are left as they were. Images pass through it a batch at a
     time; in memory stay the vectors of each reading. docs/measure.md explains the measures.
 
     Args:
@@ -97,7 +98,7 @@ def _collect(
     }
     shapes: dict[str, tuple[int, ...]] = {}
     count = 0
-    with recording(model, names) as forward:
+    with kept_random_state(), recording(model, names) as forward:
         for batch in tqdm(batches, desc="measure", unit=" batches", disable=None):  # in a terminal alone
             for layer, output in forward(batch).items():
                 output = output.to("cpu", torch.promote_types(output.dtype, torch.float32))

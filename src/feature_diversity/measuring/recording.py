@@ -88,3 +88,40 @@ def _forward(
                 f"layer {layer} returns shape {shape} for {len(images)} images, expected a row for each"
             )
     return {layer: outputs[layer] for layer in layers}
+
+
+def shapes(model: nn.Module, images: Tensor) -> dict[str, str]:
+    """What every layer returns for an image, in words, in the order of `named_modules()`.
+
+    Args:
+        model: any network; it is left as it was.
+        images: two or more, B x ...
+
+    Returns:
+        By name: "256 x 56 x 56"; "tuple", "dict" and so on for what is no tensor, "never called".
+
+    Raises:
+        InputError: a network that fails on the images.
+    """
+    found = {name: "never called" for name, _ in model.named_modules() if name}
+    handles = []
+    try:
+        for name, module in model.named_modules():
+            if name:
+                handles.append(module.register_forward_hook(_note_shape(found, name)))
+        with recording(model, []) as forward:
+            forward(images)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return found
+
+
+def _note_shape(found: dict[str, str], layer: str) -> Callable[[nn.Module, tuple, object], None]:
+    def hook(module: nn.Module, inputs: tuple, output: object) -> None:
+        if isinstance(output, Tensor):
+            found[layer] = " x ".join(map(str, output.shape[1:])) or "one value"
+        else:
+            found[layer] = type(output).__name__
+
+    return hook
