@@ -51,7 +51,9 @@ def listed(model: nn.Module, size: int) -> str:
     chosen = automatic(model)
     modules = dict(model.named_modules())
     found = shapes(model, torch.zeros(2, 3, size, size))
-    rows = [("*" * (name in chosen), name, type(modules[name]).__name__, shape) for name, shape in found.items()]
+    rows = [
+        ("*" * (name in chosen), name, type(modules[name]).__name__, shape) for name, shape in found.items()
+    ]
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
     return "\n".join(line.rstrip() for line in lines)

@@ -65,8 +65,9 @@ def parsed(argv: list[str]) -> argparse.Namespace:
 def shown(table: pd.DataFrame) -> str:
     """The measures that are read first, a line for each layer and reading: value ± standard error."""
     chosen = table[table.measure.isin(SHOWN)]
-    cells = [f"{value:.4g} ± {error:.1g}" for value, error in zip(chosen.value, chosen.standard_error, strict=True)]
-    wide = chosen.assign(cell=cells).pivot(index=["layer", "reading"], columns="measure", values="cell")
-    order = chosen[["layer", "reading"]].drop_duplicates()
-    wide = wide.loc[list(order.itertuples(index=False, name=None)), SHOWN].reset_index()
-    return wide.to_string(index=False)
+    rows = []
+    for (layer, reading), part in chosen.groupby(["layer", "reading"], sort=False):
+        pairs = zip(part.measure, part.value, part.standard_error, strict=True)
+        cells = {name: f"{value:.4g} ± {error:.1g}" for name, value, error in pairs}
+        rows.append({"layer": layer, "reading": reading} | {name: cells[name] for name in SHOWN})
+    return pd.DataFrame(rows).to_string(index=False)

@@ -109,7 +109,7 @@ class HypersphericalEnergyLoss(nn.Module):
             Float64 without axes.
 
         Raises:
-            ValueError: as `hyperspherical_energy`; two vectors of one direction, whose energy has no gradient.
+            ValueError: as `hyperspherical_energy`; two vectors of one direction, which has no gradient.
         """
         return hyperspherical_energy(features, self.s, center=self.center).value[self.s]
 

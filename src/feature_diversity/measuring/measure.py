@@ -21,6 +21,7 @@ from feature_diversity.measures.of_layers import (
 )
 from feature_diversity.measures.readings import READINGS
 from feature_diversity.measures.spectra import Features
+from feature_diversity.measuring.cautions import cautions
 from feature_diversity.measuring.images import batches_of
 from feature_diversity.measuring.jackknife import standard_errors
 from feature_diversity.measuring.layers import choose
@@ -47,8 +48,9 @@ def measure(
 ) -> pd.DataFrame:
     """Measure the diversity of a network's features at several layers.
 
-    The network runs in eval mode without gradients; it and the random state are left as they were. Images pass through it a batch at a
-    time; in memory stay the vectors of each reading. docs/measure.md explains the measures.
+    The network runs in eval mode without gradients; it and the random state are left as they were. Images
+    pass through it a batch at a time; in memory stay the vectors of each reading. docs/measure.md explains
+    the measures.
 
     Args:
         model: any network; images are moved to the device and dtype of its first weight.
@@ -75,13 +77,16 @@ def measure(
     _check(readings, powers, tokens, batch_size)
     names = choose(model, layers)
     batches = batches_of(images, batch_size, transform)
-    collected, count = _collect(model, names, batches, readings, tokens, prefix_tokens)
+    collected, dtypes, count = _collect(model, names, batches, readings, tokens, prefix_tokens)
     if count < 2:
         raise InputError(f"images: {count} found, expected two or more")
     rows = []
     for name in names:
         rows += _rows_of_layer(name, collected.pop(name), count, powers)
-    return pd.DataFrame(rows, columns=COLUMNS)
+    table = pd.DataFrame(rows, columns=COLUMNS)
+    for caution in cautions(table, dtypes):
+        warnings.warn(caution, stacklevel=2)
+    return table
 
 
 def _collect(
@@ -91,16 +96,18 @@ def _collect(
     readings: Sequence[str],
     tokens: str,
     prefix_tokens: int | None,
-) -> tuple[dict[str, dict[str, list[np.ndarray]]], int]:
-    """Vectors of all batches, by layer and reading, and the number of images."""
+) -> tuple[dict[str, dict[str, list[np.ndarray]]], dict[str, torch.dtype], int]:
+    """Vectors of all batches, by layer and reading, what each layer returned, and the number of images."""
     collected: dict[str, dict[str, list[np.ndarray]]] = {
         name: {reading: [] for reading in readings} for name in names
     }
     shapes: dict[str, tuple[int, ...]] = {}
+    dtypes: dict[str, torch.dtype] = {}
     count = 0
     with kept_random_state(), recording(model, names) as forward:
         for batch in tqdm(batches, desc="measure", unit=" batches", disable=None):  # in a terminal alone
             for layer, output in forward(batch).items():
+                dtypes[layer] = output.dtype
                 output = output.to("cpu", torch.promote_types(output.dtype, torch.float32))
                 maps = as_maps(model, layer, output, tokens, prefix_tokens).numpy()
                 if maps.shape[1:] != shapes.setdefault(layer, maps.shape[1:]):
@@ -110,7 +117,7 @@ def _collect(
                 for reading, parts in collected[layer].items():
                     parts.append(READINGS[reading](maps))
             count += len(batch)
-    return collected, count
+    return collected, dtypes, count
 
 
 def _check(readings: Sequence[str], powers: Sequence[float], tokens: str, batch_size: int) -> None:

@@ -59,8 +59,8 @@ class DiversityMonitor:
     ):
         if isinstance(images, Iterator):
             raise InputError(
-                f"images is {type(images).__name__}, which can be read once, expected a tensor, a DataLoader, "
-                "a dataset or a folder"
+                f"images is {type(images).__name__}, which can be read once, expected a tensor, a "
+                "DataLoader, a dataset or a folder"
             )
         if every < 1:
             raise InputError(f"every is {every}, expected 1 or more epochs")
@@ -84,9 +84,8 @@ class DiversityMonitor:
         """Lightning's hook."""
         if trainer.is_global_zero:
             own = [self.tell] if self.tell else []
-            self._measured(
-                pl_module, trainer.current_epoch, own or [_teller(each) for each in trainer.loggers]
-            )
+            tellers = own or [_teller(each) for each in trainer.loggers]
+            self._measured(pl_module, trainer.current_epoch, tellers)
 
     def __getattr__(self, name: str) -> Any:
         """Lightning's other hooks, which it calls on every callback: they do nothing."""

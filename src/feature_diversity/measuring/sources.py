@@ -23,8 +23,8 @@ def network(source: str, architecture: str | None = None) -> nn.Module:
 
     Args:
         source: a file: this package's model.safetensors (its trunk); a ResNet in any layout that
-            `layouts.read_checkpoint` knows (its trunk); any other state of tensors if `architecture` is given.
-            Or "torchvision:NAME" or "timm:NAME", a network with random weights (seed 0).
+            `layouts.read_checkpoint` knows (its trunk); the state of the `architecture` that is given. Or
+            "torchvision:NAME" or "timm:NAME", a network with random weights, seed 0.
         architecture: "torchvision:NAME" or "timm:NAME", the network whose state is in the file.
 
     Raises:
@@ -74,7 +74,9 @@ def _load(network: nn.Module, path: Path) -> None:
         "missing": [key for key in expected if key not in state],
         "surplus": [key for key in state if key not in expected],
         "misshapen": [
-            key for key in expected if key in state and getattr(state[key], "shape", None) != expected[key].shape
+            key
+            for key, value in expected.items()
+            if key in state and getattr(state[key], "shape", None) != value.shape
         ],
     }
     if any(problems.values()):
@@ -85,7 +87,7 @@ def _load(network: nn.Module, path: Path) -> None:
 
 def _read(path: Path) -> dict[str, Any]:
     if path.suffix != ".safetensors":
-        content = layouts._load(path)
+        content = layouts.read_tensors(path)
         if not isinstance(content, Mapping):
             raise InputError(f"{path}: expected a dictionary of tensors, found {type(content).__name__}")
         return dict(content)
