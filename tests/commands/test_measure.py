@@ -45,6 +45,7 @@ def test_one_network_from_three_kinds_of_file_has_one_table(files, capsys):
     told = capsys.readouterr().out
     assert told.count("layer4.2") == 2
     assert f"{ours}: 6 images" in told
+    assert told.count("note: 6 images: standard errors need 20, two in each of 10 groups") == 2
     assert f"{output}: all measures" in told
     table = pd.read_csv(output)
     assert list(table.model.unique()) == [str(ours), str(theirs)]

@@ -180,4 +180,4 @@ def test_networks_of_other_precisions_are_measured(dtype):
 def test_the_examples_of_the_page_run():
     page = ROOT / "docs" / "measure.md"
     failed, tried = doctest.testfile(str(page), module_relative=False, encoding="utf-8")
-    assert (failed, tried) == (0, 15)
+    assert (failed, tried) == (0, 24)

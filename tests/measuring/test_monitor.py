@@ -171,16 +171,20 @@ def test_lightning_takes_it_as_a_callback(rows, tmp_path):
         def configure_optimizers(self):
             return torch.optim.SGD(self.parameters(), lr=0.1)
 
-    told = []
-    monitor = DiversityMonitor(
-        rows, ["network.2"], every=2, logger=lambda values, step: told.append((list(values), step))
-    )
-    quiet = {"enable_progress_bar": False, "enable_model_summary": False, "logger": False}
+    monitor = DiversityMonitor(rows, ["network.2"], every=2)
+    quiet = {"enable_progress_bar": False, "enable_model_summary": False, "accelerator": "cpu"}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        logger = lightning.loggers.CSVLogger(tmp_path)
         trainer = lightning.Trainer(
-            max_epochs=3, accelerator="cpu", callbacks=[monitor], default_root_dir=tmp_path, **quiet
+            max_epochs=3, callbacks=[monitor], logger=logger, default_root_dir=tmp_path, **quiet
         )
         trainer.fit(Module(), DataLoader(TensorDataset(rows), 10))
-    assert told == [(["diversity/network.2/gap"], 0), (["diversity/network.2/gap"], 2)]
-    assert list(monitor.table.epoch.unique()) == [0, 2]
+    told = pd.read_csv(f"{logger.log_dir}/metrics.csv")
+    found = monitor.table[monitor.table.measure == "diversity"]
+    assert list(found.epoch) == list(told.epoch) == [0, 2]
+    assert list(told.step) == [3, 9]  # batches, as in all that Lightning logs
+    np.testing.assert_allclose(told["diversity/network.2/gap"], found.value, rtol=1e-12)
+    (saved,) = tmp_path.rglob("*.ckpt")
+    states = torch.load(saved, weights_only=True)["callbacks"]
+    assert len(states["DiversityMonitor"]["epoch"]) == len(monitor.table)

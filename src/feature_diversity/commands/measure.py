@@ -7,6 +7,7 @@ error is over images. The file has all measures, the terminal those that are rea
 """
 
 import argparse
+import warnings
 from pathlib import Path
 
 import pandas as pd
@@ -30,16 +31,20 @@ def main(argv: list[str]) -> None:
     layers = "auto" if arguments.layers == "auto" else arguments.layers.split(",")
     tables = []
     for source in sources:
-        table = measure(
-            network(source, arguments.architecture),
-            arguments.images,
-            layers,
-            readings=arguments.readings,
-            tokens=arguments.tokens,
-            batch_size=arguments.batch_size,
-        )
+        model = network(source, arguments.architecture)
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always", UserWarning)
+            table = measure(
+                model,
+                arguments.images,
+                layers,
+                readings=arguments.readings,
+                tokens=arguments.tokens,
+                batch_size=arguments.batch_size,
+            )
         table.insert(0, "model", source)
-        print(f"{source}: {table.n_images[0]} images\n{shown(table)}\n")
+        notes = "".join(f"note: {each.message}\n" for each in said)
+        print(f"{source}: {table.n_images[0]} images\n{shown(table)}\n{notes}")
         tables.append(table)
     if arguments.output:
         with atomic_write(arguments.output) as path:

@@ -26,8 +26,9 @@ class DiversityMonitor:
     Lightning takes it as a callback, `Trainer(callbacks=[monitor])`: it measures when an epoch of training
     ends, on rank 0, and tells the trainer's loggers where it has none of its own.
 
-    The first measurement raises what is wrong. Later, a network that can no longer be measured (a layer that
-    has become constant or not finite) is a warning: a training is worth more than its monitor.
+    The first measurement raises what is wrong and warns of what `measure` warns of. Later, a network that can
+    no longer be measured (a layer that has become constant or not finite) is a warning: a training is worth
+    more than its monitor.
 
     Args:
         images: as `measure`; anything that can be read more than once.
@@ -78,14 +79,21 @@ class DiversityMonitor:
         Raises:
             InputError: as `measure`, at the first measurement.
         """
-        return self._measured(model, epoch, [self.tell] if self.tell else [])
+        table = self._measured(model, epoch)
+        if table is not None and self.tell:
+            self.tell(self._values(table), epoch)
+        return table
 
     def on_train_epoch_end(self, trainer: Any, pl_module: nn.Module) -> None:
-        """Lightning's hook."""
-        if trainer.is_global_zero:
-            own = [self.tell] if self.tell else []
-            tellers = own or [_teller(each) for each in trainer.loggers]
-            self._measured(pl_module, trainer.current_epoch, tellers)
+        """Lightning's hook. Its loggers count steps of training, as in all that Lightning tells them."""
+        if not trainer.is_global_zero:
+            return
+        if self.tell:
+            self(pl_module, trainer.current_epoch)
+        elif (table := self._measured(pl_module, trainer.current_epoch)) is not None:
+            values = {"epoch": trainer.current_epoch} | self._values(table)
+            for logger in trainer.loggers:
+                _teller(logger)(values, trainer.global_step)
 
     def __getattr__(self, name: str) -> Any:
         """Lightning's other hooks, which it calls on every callback: they do nothing."""
@@ -106,13 +114,14 @@ class DiversityMonitor:
         """Go on with a saved table."""
         self.table = pd.DataFrame(state)
 
-    def _measured(
-        self, model: nn.Module, epoch: int, tellers: list[Callable[[dict[str, float], int], Any]]
-    ) -> pd.DataFrame | None:
+    def _measured(self, model: nn.Module, epoch: int) -> pd.DataFrame | None:
         if epoch % self.every:
             return None
         try:
-            table = measure(model, self.images, self.layers, **self.options)
+            with warnings.catch_warnings():
+                if not self.table.empty:
+                    warnings.simplefilter("ignore", UserWarning)  # said at the first measurement
+                table = measure(model, self.images, self.layers, **self.options)
         except InputError as error:
             if self.table.empty:
                 raise
@@ -120,11 +129,13 @@ class DiversityMonitor:
             return None
         table.insert(0, "epoch", epoch)
         self.table = pd.concat([self.table, table], ignore_index=True)
+        return table
+
+    def _values(self, table: pd.DataFrame) -> dict[str, float]:
+        """What loggers are told: values by measure/layer/reading."""
         chosen = table[table.measure.isin(self.measures)]
         names = chosen.measure + "/" + chosen.layer + "/" + chosen.reading
-        for tell in tellers:
-            tell(dict(zip(names, chosen.value, strict=True)), epoch)
-        return table
+        return dict(zip(names, chosen.value, strict=True))
 
 
 def _teller(logger: Any) -> Callable[[dict[str, float], int], Any]:
