@@ -7,7 +7,11 @@ import pytest
 
 import feature_diversity
 from feature_diversity.base.run import Run
-from feature_diversity.measures.energy import Energy, hyperspherical_energy
+from feature_diversity.measures.any_energy import hyperspherical_energy
+from feature_diversity.measures.energy import Energy
+from feature_diversity.measuring.energy_modules import HypersphericalEnergy, HypersphericalEnergyLoss
+from feature_diversity.measuring.measure import measure
+from feature_diversity.measuring.monitor import DiversityMonitor
 from feature_diversity.networks.released.layouts import load_released
 from feature_diversity.networks.resnet import ResNet, resnet
 from feature_diversity.planning.study import Study
@@ -33,7 +37,10 @@ def test_a_run_and_an_energy_need_no_torch():
 
 @pytest.mark.parametrize(
     "thing",
-    [Energy, ResNet, Run, Study, hyperspherical_energy, load_released, resnet],
+    [
+        *(DiversityMonitor, Energy, HypersphericalEnergy, HypersphericalEnergyLoss, ResNet, Run, Study),
+        *(hyperspherical_energy, load_released, measure, resnet),
+    ],
     ids=lambda thing: thing.__name__,
 )
 def test_a_public_name_is_the_thing_itself(thing):

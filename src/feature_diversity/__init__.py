@@ -9,30 +9,42 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from feature_diversity.base.run import Run
-    from feature_diversity.measures.energy import Energy, hyperspherical_energy
+    from feature_diversity.measures.any_energy import hyperspherical_energy
+    from feature_diversity.measures.energy import Energy
+    from feature_diversity.measuring.energy_modules import HypersphericalEnergy, HypersphericalEnergyLoss
+    from feature_diversity.measuring.measure import measure
+    from feature_diversity.measuring.monitor import DiversityMonitor
     from feature_diversity.networks.released.layouts import load_released
     from feature_diversity.networks.resnet import ResNet, resnet
     from feature_diversity.planning.study import Study
 
 __version__ = "0.1.0"
 __all__ = [
+    "DiversityMonitor",
     "Energy",
+    "HypersphericalEnergy",
+    "HypersphericalEnergyLoss",
     "ResNet",
     "Run",
     "Study",
     "__version__",
     "hyperspherical_energy",
     "load_released",
+    "measure",
     "resnet",
 ]
 
 _HOMES = {
+    "DiversityMonitor": "measuring.monitor",
     "Energy": "measures.energy",
+    "HypersphericalEnergy": "measuring.energy_modules",
+    "HypersphericalEnergyLoss": "measuring.energy_modules",
     "ResNet": "networks.resnet",
     "Run": "base.run",
     "Study": "planning.study",
-    "hyperspherical_energy": "measures.energy",
+    "hyperspherical_energy": "measures.any_energy",
     "load_released": "networks.released.layouts",
+    "measure": "measuring.measure",
     "resnet": "networks.resnet",
 }
 

@@ -44,6 +44,8 @@ MAKERS = {"native": "pretrain", "vissl": "vissl", "zoo": "zoo"}
 
 COMMANDS = {
     "plan": "what a study takes, what of it is done, what would run and why",
+    "layers": "the layers of any network, with the shapes of what they return",
+    "measure": "the diversity of the layers of trained networks on a folder of images",
     "export": "write a trunk for torchvision, timm or VISSL",
     "stale": "results of runs in no study any more, trainings that no run uses, and their sizes",
     "clean_resume": "remove the states of trainings that nothing will go on from",

@@ -28,7 +28,8 @@ class Energy:
     """Energies of N directions.
 
     Attributes:
-        value: {s: mean (or sum) over pairs}, inf where two rows have one direction.
+        value: {s: mean (or sum) over pairs}, inf where two rows have one direction; of a tensor, tensors
+            without axes.
         standard_error: {s: delete-one jackknife over the rows}; nan for fewer than three rows (two give no
             estimate) and for infinite energies.
         n: number of rows.
@@ -37,7 +38,7 @@ class Energy:
         mean_cosine: mean of u_i . u_j over pairs, -1 to 1.
     """
 
-    value: dict[float, float]
+    value: dict[float, Any]
     standard_error: dict[float, float]
     n: int
     dim: int
@@ -81,15 +82,11 @@ def hyperspherical_energy(
             a negative or infinite s; an unknown option; a Gram matrix of another size; two rows of one
             direction with duplicates="raise".
     """
-    _check("reduction", reduction, ("mean", "sum"))
-    _check("distance", distance, ("chordal", "angular"))
-    _check("duplicates", duplicates, ("inf", "raise"))
-    powers = list(s) if isinstance(s, Iterable) else [s]
-    for power in powers:
-        if not 0 <= power < np.inf:
-            raise ValueError(f"s must be a finite number >= 0, got {power}")
-    if block_size is not None and block_size < 1:
-        raise ValueError(f"block_size must be at least 1, got {block_size}")
+    check_option("reduction", reduction, ("mean", "sum"))
+    check_option("distance", distance, ("chordal", "angular"))
+    check_option("duplicates", duplicates, ("inf", "raise"))
+    powers = checked_powers(s)
+    check_block_size(block_size)
     points = Directions(x, center=center, gram=gram)
     if gram is not None:
         gram = gram * np.outer(points.power / points.norm, points.power / points.norm)
@@ -108,7 +105,23 @@ def hyperspherical_energy(
     return Energy(value, error, points.n, points.dim, sums.duplicates, mean_cosine)
 
 
-def _check(name: str, value: str, allowed: tuple[str, ...]) -> None:
+def check_block_size(block_size: int | None) -> None:
+    """Raise ValueError for blocks of less than a row."""
+    if block_size is not None and block_size < 1:
+        raise ValueError(f"block_size must be at least 1, got {block_size}")
+
+
+def checked_powers(s: float | Iterable[float]) -> list[float]:
+    """One power s or several as a list; ValueError for one that is negative or not finite."""
+    powers = list(s) if isinstance(s, Iterable) else [s]
+    for power in powers:
+        if not 0 <= power < np.inf:
+            raise ValueError(f"s must be a finite number >= 0, got {power}")
+    return powers
+
+
+def check_option(name: str, value: str, allowed: tuple[str, ...]) -> None:
+    """Raise ValueError, naming the option, for a value that is not allowed."""
     if value not in allowed:
         raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
 

@@ -87,11 +87,11 @@ def energies_and_measures(
                 where += f" (a random {EXACT_IMAGES} of its images)"
             if x.shape[1] not in done:
                 features = Features(x)
-                energy_rows = _energy_rows(features, powers, centred, where)
+                energy_rows = energies_of(features, powers, centred, where)
                 head = features if layer == "head" else head
                 if second:
                     add_second(energy_rows, folder / SECOND / f"{layer}.npy", vector, powers, centred)
-                done[x.shape[1]] = energy_rows, _measure_row(features, head, where) | extra
+                done[x.shape[1]] = energy_rows, companions_of(features, head, where) | extra
             energy_rows, measure_row = done[x.shape[1]]
             name = {"layer": layer, "vector": vector}
             energies[layer, vector] = [name | row | {"approximate": approximate} for row in energy_rows]
@@ -116,7 +116,7 @@ def add_second(
     if len(maps) > EXACT_IMAGES:
         maps = maps[random_rows(len(maps), EXACT_IMAGES, seed=0)]
     features = Features(READINGS[vector](maps))
-    others = _energy_rows(features, powers, centred, f"{path}: vector {vector}")
+    others = energies_of(features, powers, centred, f"{path}: vector {vector}")
     for row, other in zip(rows, others, strict=True):
         row["energy_2"] = other["energy"]
 
@@ -129,9 +129,20 @@ def _load_maps(path: Path) -> np.ndarray:
     return maps
 
 
-def _energy_rows(
+def energies_of(
     features: Features, powers: list[float], centred: list[bool], where: str
 ) -> list[dict[str, Any]]:
+    """Energies of one matrix: rows of energy.csv without layer and vector.
+
+    Args:
+        features: N >= 2 vectors.
+        powers: The powers s.
+        centred: Whether the mean is subtracted first: one of both, or both.
+        where: What the vectors are, for messages.
+
+    Raises:
+        InputError: a row that is not finite or has no direction.
+    """
     rows = []
     for center in centred:
         try:
@@ -160,7 +171,12 @@ def _energy_rows(
     return rows
 
 
-def _measure_row(features: Features, head: Features | None, where: str) -> dict[str, Any]:
+def companions_of(features: Features, head: Features | None, where: str) -> dict[str, Any]:
+    """Companion measures of one matrix, by name; those with the head's are nan without its features.
+
+    Raises:
+        InputError: a row of zeros; the message begins with `where`.
+    """
     if not features.gram.diagonal().all():  # has an energy only when centred, but the measures normalise
         raise InputError(f"{where}: row {features.gram.diagonal().argmin()} is zero: it has no direction")
     with np.errstate(divide="ignore", invalid="ignore"):  # nan where all images are alike

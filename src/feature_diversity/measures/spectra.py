@@ -26,6 +26,12 @@ class Features:
 
     x: np.ndarray
 
+    def subset(self, rows: np.ndarray) -> "Features":
+        """Take some rows (int64, their numbers); their Gram matrix is cut out of this one."""
+        part = Features(self.x[rows])
+        part.__dict__["gram"] = self.gram[np.ix_(rows, rows)]
+        return part
+
     @cached_property
     def gram(self) -> np.ndarray:
         """X X^T, N x N."""

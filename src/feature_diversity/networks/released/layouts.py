@@ -78,7 +78,7 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
         InputError: a file that is damaged, holds anything but tensors and plain values, or has another
             layout; missing, surplus and misshapen keys, which are listed.
     """
-    content = _load(Path(path))
+    content = read_tensors(Path(path))
     try:
         layout, trunk, heads = _sniff(content)
         if plain := [key for key, value in (trunk | heads).items() if not isinstance(value, Tensor)]:
@@ -103,7 +103,12 @@ def networks(checkpoint: Checkpoint) -> tuple[ResNet, nn.Module | None]:
     return trunk, head
 
 
-def _load(path: Path) -> Any:
+def read_tensors(path: Path) -> Any:
+    """Read what torch.save wrote, onto the CPU; nothing in the file is ever executed.
+
+    Raises:
+        InputError: a file that is missing, damaged, or holds anything but tensors and plain values.
+    """
     if not path.is_file():
         raise InputError(f"{path} does not exist")
     with open(path, "rb") as file:

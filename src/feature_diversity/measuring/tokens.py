@@ -1,0 +1,57 @@
+"""Outputs of layers as maps or vectors: tokens are cut, averaged or laid out."""
+
+from torch import Tensor, nn
+
+from feature_diversity.base.errors import InputError
+
+TOKENS = ("cls", "mean", "patches")
+
+
+def as_maps(model: nn.Module, layer: str, output: Tensor, tokens: str, prefix_tokens: int | None) -> Tensor:
+    """What a layer returned, as maps or vectors.
+
+    Args:
+        model: the network, asked for its number of prefix tokens.
+        layer: its name.
+        output: N x C x H x W or N x C, which stay as they are, or tokens, N x T x C.
+        tokens: of N x T x C, "cls" (the first: N x C), "mean" (over all but the prefix: N x C) or "patches"
+            (all but the prefix, as maps of a column of positions: N x C x P x 1).
+        prefix_tokens: how many tokens that stand for no patch (class, registers) come first; None asks the
+            network, which timm's and torchvision's vision transformers answer.
+
+    Raises:
+        InputError: another number of axes; no prefix to be "cls", no patches, or a number nobody knows.
+    """
+    if output.ndim in (2, 4):
+        return output
+    if output.ndim != 3:
+        expected = "N x C x H x W, N x C or tokens N x T x C"
+        raise InputError(f"layer {layer} returns shape {tuple(output.shape)}, expected {expected}")
+    prefix = prefix_tokens if prefix_tokens is not None else _prefix_tokens(model)
+    if tokens == "cls":
+        if prefix == 0:
+            raise InputError(
+                f"layer {layer}: tokens is 'cls', but there is no prefix; expected mean or patches"
+            )
+        return output[:, 0]
+    if prefix is None:
+        raise InputError(
+            f"layer {layer} returns tokens and the model does not tell how many stand for no patch; expected "
+            "prefix_tokens=0, or 1 for a class token, and so on"
+        )
+    patches = output[:, prefix:]
+    if not patches.shape[1]:
+        raise InputError(
+            f"layer {layer} returns {output.shape[1]} tokens, expected more than {prefix}, the prefix"
+        )
+    if tokens == "mean":
+        return patches.mean(dim=1)
+    return patches.transpose(1, 2)[..., None]
+
+
+def _prefix_tokens(model: nn.Module) -> int | None:
+    """The number of prefix tokens, as timm's and torchvision's vision transformers tell it."""
+    number = getattr(model, "num_prefix_tokens", None)
+    if isinstance(number, int):
+        return number
+    return 1 if isinstance(getattr(model, "class_token", None), Tensor) else None
