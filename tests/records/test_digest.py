@@ -84,16 +84,19 @@ CLOSURES = {
     "stages.figures": "base base.layers base.reading base.run figures figures.captions "
     "figures.draw figures.drawing figures.further figures.heat_map figures.paper "
     "figures.prediction figures.references figures.relations figures.seeds figures.size "
-    "figures.style figures.variants prediction prediction.answer prediction.result "
-    "results results.gates results.table stages.figures statistics statistics.proportions ",
+    "figures.style prediction prediction.answer prediction.result results results.gates "
+    "results.table stages.figures statistics statistics.proportions ",
     "stages.summary": "base base.reading base.run results results.gates results.table "
     "results.text stages.summary statistics statistics.multiplicity "
     "statistics.proportions ",
     "stages.report": "base base.layers base.reading base.run claims claims.paper figures "
-    "figures.captions figures.style prediction prediction.answer prediction.result report "
-    "report.behind report.chart report.columns report.content report.links report.missing "
-    "report.page report.verdicts results results.gates results.table results.text "
-    "stages.report statistics statistics.multiplicity statistics.proportions ",
+    "figures.captions figures.style interventions interventions.analysis "
+    "interventions.arms interventions.gates interventions.instruments interventions.judge "
+    "interventions.table interventions.trend prediction prediction.answer "
+    "prediction.result report report.behind report.chart report.columns report.content "
+    "report.interventions report.links report.missing report.page report.verdicts results "
+    "results.gates results.table results.text stages.report statistics "
+    "statistics.multiplicity statistics.proportions ",
 }
 
 MODULE = '''
