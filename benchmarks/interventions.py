@@ -54,9 +54,10 @@ def count(tables: int) -> None:
 
 def as_table() -> str:
     """The table of docs/interventions.md."""
-    lines = [["truth", *VERDICTS], ["---"] * (len(VERDICTS) + 1)]
+    lines = [COLUMNS, ["---"] * len(COLUMNS)]
     for _, row in known().iterrows():
-        lines.append([row["truth"], *(f"{100 * row[name] / row['tables']:.1f}" for name in VERDICTS)])
+        shares = (f"{100 * row[name] / row['tables']:.1f}" for name in VERDICTS)
+        lines.append([row["truth"], str(row["tables"]), *shares])
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
