@@ -109,7 +109,7 @@ what the recipe has now; its sizes of batch and crops are others.
 | dino | the same with BatchNorm, as all below | 32.6 | 31.3 |
 | dino | rate 0.4, classes frozen for an epoch | 34.5 | 33.5 |
 | dino | momentum of the teacher 0.9 | 34.6 | 39.6 |
-| dino | 64 classes, teacher's temperature 0.02 (chosen; since then without biases before BatchNorm) | 27.1 | 24.3 |
+| dino | 64 classes, teacher's temperature 0.02 (chosen; then with biases) | 27.1 | 24.3 |
 
 `align_uniform` has SimCLR's recipe and was not tried. Where something got worse than untrained, or did not
 move:
@@ -123,7 +123,7 @@ move:
   do keys that move faster, which end all alike (a mean cosine of 0.998). Why is not known; its loss and its
   moving average are lightly's.
 
-Of the nine, the table above has LeJEPA with one seed; the others' rows have not been computed.
+Of the nine, the table above has Barlow Twins and LeJEPA with one seed; the other rows are not computed yet.
 
 ## How the recipes of the demo study were chosen
 
