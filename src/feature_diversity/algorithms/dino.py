@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from feature_diversity.algorithms import Algorithm, Batch
 from feature_diversity.algorithms._momentum import MomentumNetwork, share_left
 from feature_diversity.algorithms.simsiam import swap_views
-from feature_diversity.algorithms.vicreg import two_views
+from feature_diversity.algorithms.vicreg import mlp, two_views
 from feature_diversity.compute.ranks import total, world_size
 
 RECIPE = {  # the authors' README for ResNet-50, without multi-crop; what it does not say: main_dino.py
@@ -68,7 +68,7 @@ SMALL_IMAGES = {  # solo-learn, scripts/pretrain/cifar/dino.yaml, but for optimi
     "teacher_momentum": 0.99,  # hundreds of steps, not hundreds of thousands
     "teacher_momentum_epochs": 1000,
     "freeze_prototypes_epochs": 0,  # likewise
-    # Outputs of an untrained network are alike: at 0.04 and with 512 classes, the teacher's are all but uniform
+    # An untrained network sees all images alike: at 0.04 and with 512 classes, all but uniform
     "teacher_temperature": 0.02,
     # theirs are [2048, 2048, 256] and 4,096, which cost more than a small trunk
     "projector": [512, 512, 128],
@@ -146,14 +146,12 @@ def gelu_mlp(inputs: int, sizes: list[int]) -> nn.Sequential:
 
     Where the trunk has BatchNorm, the projector has it, too (Caron et al. 2021, section 3.2).
     """
-    layers: list[nn.Module] = []
-    for outputs in sizes:
-        linear = nn.Linear(inputs, outputs)
-        nn.init.trunc_normal_(linear.weight, std=0.02)
-        nn.init.zeros_(linear.bias)
-        layers += [linear, nn.BatchNorm1d(outputs), nn.GELU()]
-        inputs = outputs
-    return nn.Sequential(*layers[:-2])
+    head = mlp(inputs, sizes, bias=True, activation=nn.GELU)
+    for layer in head:
+        if isinstance(layer, nn.Linear):
+            nn.init.trunc_normal_(layer.weight, std=0.02)
+    nn.init.zeros_(head[-1].bias)
+    return head
 
 
 def dino_loss(

@@ -56,7 +56,7 @@ LEGAL = {  # values of these keys, see planning/recipe.py
 SMALL_IMAGES = {  # solo-learn, scripts/pretrain/cifar/mocov2plus.yaml, but for rate and queue
     "learning_rate": 0.1,  # as SimCLR's here
     "rate_update": "step",  # as a cosine over few epochs needs
-    "queue_size": 4096,  # tens of thousands of images, not a million: some steps back, not some epochs
+    "queue_size": 512,  # a step's keys: of few images, a longer one holds the image's own earlier keys
     "key_momentum": 0.99,  # hundreds of steps, not hundreds of thousands
     "blur_probability": [0.0, 0.0],
 }

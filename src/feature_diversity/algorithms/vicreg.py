@@ -1,5 +1,7 @@
 """VICReg: views agree, every feature varies, no two vary together (Bardes et al. 2022, arXiv 2105.04906)."""
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -114,11 +116,13 @@ def squares_off_diagonal(matrix: Tensor) -> Tensor:
     return (matrix - matrix.diagonal().diag()).square().sum()
 
 
-def mlp(inputs: int, sizes: list[int], *, bias: bool = False) -> nn.Sequential:
+def mlp(
+    inputs: int, sizes: list[int], *, bias: bool = False, activation: Callable[..., nn.Module] = nn.ReLU
+) -> nn.Sequential:
     """Stack linear layers of these outputs, BatchNorm and ReLU between them; `bias` is the last one's."""
     layers: list[nn.Module] = []
     for outputs in sizes[:-1]:
-        layers += [nn.Linear(inputs, outputs, bias=False), nn.BatchNorm1d(outputs), nn.ReLU(inplace=True)]
+        layers += [nn.Linear(inputs, outputs, bias=False), nn.BatchNorm1d(outputs), activation()]
         inputs = outputs
     return nn.Sequential(*layers, nn.Linear(inputs, sizes[-1], bias=bias))
 
