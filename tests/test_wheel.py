@@ -40,7 +40,7 @@ def run(site: Path, *arguments: str) -> subprocess.CompletedProcess:
 def test_it_holds_every_file_of_the_package(site: Path):
     package = ROOT / "src" / "feature_diversity"
     files = {path.relative_to(package) for path in package.rglob("*") if path.is_file()}
-    expected = {path for path in files if path.suffix != ".pyc"}
+    expected = {path for path in files if "__pycache__" not in path.parts}
     assert {path for path in expected if not (site / "feature_diversity" / path).exists()} == set()
 
 

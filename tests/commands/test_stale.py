@@ -125,7 +125,7 @@ def test_a_training_that_no_run_uses_is_named_and_why(results, printed):
     *lines, total = printed(stale, "--results", results)
     assert lines[1:] == [
         f"5.0 MB {none}: in no study",
-        f"5.0 MB {other}: unfinished, of another recipe or other code",
+        f"5.0 MB {other}: unfinished, of another recipe, penalty or code",
         f"1.0 MB {spare}: finished, no result is of it",
     ]
     assert total == "14.0 MB in 1 runs of no study and 3 trainings that no run uses. Nothing was deleted."
@@ -148,7 +148,7 @@ def test_states_that_no_run_goes_on_from_are_removed(results, printed):
     other = training(results, RUN, recipe={})
     assert printed(clean_resume, "--results", results) == [
         f"removed 5.0 MB {none}: in no study",
-        f"removed 5.0 MB {other}: unfinished, of another recipe or other code",
+        f"removed 5.0 MB {other}: unfinished, of another recipe, penalty or code",
         "removed 10.0 MB in all",
     ]
     assert not none.exists()
@@ -189,7 +189,7 @@ def test_the_state_of_a_variant_is_compared_with_the_recipe_of_that_variant(resu
     lines = printed(clean_resume, "--results", results, "--study", file)
     assert [line.split("/")[-1] for line in lines[:-1]] == [
         f"{kept.name}: unfinished",
-        f"{other.name}: unfinished, of another recipe or other code",
+        f"{other.name}: unfinished, of another recipe, penalty or code",
         f"{unknown.name}: in no study",
     ]
     assert [line.split()[0] for line in lines[:-1]] == ["kept", "removed", "removed"]

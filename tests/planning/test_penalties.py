@@ -7,6 +7,7 @@ import yaml
 
 from feature_diversity.base.errors import InputError
 from feature_diversity.planning import settings
+from feature_diversity.planning.checks import check_machine
 from feature_diversity.planning.penalties import has_doses, of_training, reference_of
 from feature_diversity.planning.study import Study
 
@@ -99,6 +100,13 @@ def test_a_run_to_compare_with_that_no_grid_has_is_named(load):
         InputError, match=r"is compared with simclr/.*_untreated_ep0_seed1, which no grid has"
     ):
         load(names=["crowded", "clamped", "spread"])
+
+
+@pytest.mark.parametrize("option", ["--compile", "--micro-batch 8"])
+def test_options_that_split_a_batch_are_refused(load, option):
+    config = {"gpus": 0, "nodes": 1, "training_options": option}
+    with pytest.raises(InputError, match=f"{option.split()[0]} does not go with penalties"):
+        check_machine(load(), config)
 
 
 def test_vissls_engine_has_no_penalties(load):

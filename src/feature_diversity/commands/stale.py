@@ -17,6 +17,7 @@ from feature_diversity.base.errors import InputError
 from feature_diversity.base.paths import STUDIES, TRAININGS
 from feature_diversity.base.run import Network
 from feature_diversity.base.stages import MAKERS
+from feature_diversity.planning.penalties import of_training
 from feature_diversity.planning.schema import configuration
 from feature_diversity.planning.settings import digest_of
 from feature_diversity.planning.study import Study
@@ -107,7 +108,8 @@ def _why_unused(training: Path, study: Study | None, wanted: set[tuple[Network, 
     found = [settings[name] for name in ("engine", "recipe", "code")]
     code = digest_of(study, MAKERS[study.engine], network.algorithm)
     same = found == [study.engine, study.recipe_of(network.algorithm, network.variant), code]
-    return "" if same else "unfinished, of another recipe or other code"
+    same = same and settings.get("penalty") == of_training(study, network.variant)
+    return "" if same else "unfinished, of another recipe, penalty or code"
 
 
 def freed(folders: Iterable[Path]) -> list[int]:

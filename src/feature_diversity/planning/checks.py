@@ -7,7 +7,7 @@ from feature_diversity.base.errors import InputError
 from feature_diversity.base.paths import SOURCES
 from feature_diversity.base.run import DEFAULT
 from feature_diversity.networks.released.table import of_run
-from feature_diversity.planning.penalties import check_penalties
+from feature_diversity.planning.penalties import check_penalties, penalties_of
 from feature_diversity.planning.variants import check_variants
 from feature_diversity.vissl import config as vissl_config
 
@@ -42,6 +42,13 @@ def check_machine(study: "Study", config: dict[str, Any]) -> None:
                 f"gpus is {processes}, which cannot share out the batch of {algorithm}, {batch_size} images, "
                 "evenly"
             )
+    penalised = next(iter(penalties_of(study)), None)
+    whole = [option for option in ("--compile", "--micro-batch") if option in config["training_options"]]
+    if penalised and whole:
+        raise InputError(
+            f"training_options: {whole[0]} does not go with penalties, which see whole batches, and variant "
+            f"{penalised} of {study.name} has one"
+        )
     # VISSL takes no such options
     mixed = study.engine == "native" and any(run.norm == "batchnorm" for run in trained)
     if mixed and "--micro-batch" in config["training_options"]:

@@ -79,8 +79,12 @@ class Settings:
         )
 
     def metadata(self) -> dict[str, Any]:
-        """The settings as JSON takes them: what all models of the training say of themselves."""
-        return asdict(self) | {"network": self.network.facts}
+        """The settings as JSON takes them: what all models of the training say of themselves.
+
+        Of a training without a penalty they say nothing of one.
+        """
+        said = asdict(self) | {"network": self.network.facts}
+        return {name: value for name, value in said.items() if value or name not in ("penalty", "reference")}
 
     @property
     def key(self) -> str:
