@@ -84,7 +84,10 @@ def test_only_a_study_with_doses_has_the_stage(load):
         ({"crowded": {"penalty": DOSE | {"delta": -2}}}, "delta is -2, expected a number of -1 to 1"),
         ({"crowded": {"penalty": DOSE | {"reference": "gone"}}}, "is 'gone', expected one of untreated"),
         ({"crowded": {"penalty": DOSE | {"reference": "spread"}}}, "is 'spread', expected one of untreated"),
-        ({"crowded": {"penalty": DOSE | {"layer": "res4"}}}, "and no variant is untreated there"),
+        (
+            {"turned": {"penalty": STUDY["variants"]["turned"]["penalty"] | {"layer": "res4"}}},
+            "no variant is treated there",
+        ),
         ({"turned": {"penalty": {"layer": "trunk", "placebo": "rotation"}}}, "reference is None"),
         ({"clamped": {"penalty": DOSE | {"delta": 1}}}, "spread trains simclr as clamped does"),
         ({"spread": {"penalty": DOSE | {"delta": 0}, "temperature": 0.5}}, "are the same dose"),

@@ -75,9 +75,8 @@ def _check_reference(penalties: dict[str, dict[str, Any]], name: str, where: str
 
 
 def _that_can_be(kind: str, penalty: dict[str, Any], penalties: dict[str, dict[str, Any]]) -> Iterator[str]:
-    """Variants that a penalty can be compared with: on the same layer, observed alone or with a dose."""
-    key = "weight" if kind == "untreated" else "delta"
+    """Variants that a penalty can be compared with: only observed, on any layer; or dosed, on its layer."""
     for name, other in penalties.items():
-        of_layer = key in other and other.get("layer") == penalty["layer"]
-        if of_layer and (kind == "treated" or other["weight"] == 0):
+        dosed = "delta" in other and other.get("layer") == penalty["layer"]
+        if dosed if kind == "treated" else other.get("weight") == 0:
             yield name
