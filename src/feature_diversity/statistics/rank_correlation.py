@@ -28,7 +28,7 @@ STEEPEST = 0.999  # a rho beyond it counts as this in Fisher's z, which is infin
 class Correlation:
     """rho, NaN where nothing varies; p, p_below: that it is above or below 0, by permutation.
 
-    error: standard error of Fisher's z = atanh rho; freedom: trainings minus networks.
+    error: standard error of Fisher's z = atanh rho; freedom: of that, trainings minus networks at most.
     """
 
     rho: float
@@ -116,14 +116,17 @@ def _error(a: np.ndarray, b: np.ndarray, network: np.ndarray, rho: float) -> tup
     moved = (a * b).sum(axis=1) / np.sqrt(square_a * square_b)
     moved -= rho / 2 * ((a**2).sum(axis=1) / square_a + (b**2).sum(axis=1) / square_b)
     used = (a != 0).any(axis=1) | (b != 0).any(axis=1)
-    variance = freedom = 0.0
+    variances, seeds = [], []
     for number in np.unique(network[used]):
         mine = moved[(network == number) & used]
         if (n := len(mine)) > 1:
-            variance += n / (n - 1) * ((mine - mine.mean()) ** 2).sum()
-            freedom += n - 1
+            variances.append(n / (n - 1) * ((mine - mine.mean()) ** 2).sum())
+            seeds.append(n - 1)
+    variance, all_seeds = float(np.sum(variances)), float(np.sum(seeds))
     if variance < 1e-12 or 1 - rho**2 < 1e-9:
-        return float(1 / np.sqrt(max(freedom, 1.0))), freedom
+        return float(1 / np.sqrt(max(all_seeds, 1.0))), all_seeds
+    # Satterthwaite (1946): networks whose seeds scatter more bring fewer degrees of freedom than seeds
+    freedom = variance**2 / float(np.sum(np.square(variances) / seeds))
     return float(np.sqrt(variance) / (1 - rho**2)), freedom
 
 
