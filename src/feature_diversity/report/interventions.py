@@ -3,13 +3,13 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from feature_diversity.base.errors import InputError
 from feature_diversity.figures.style import NAMES
 from feature_diversity.interventions.analysis import COLUMNS
 from feature_diversity.interventions.table import SETTING
+from feature_diversity.report.page import significant
 
 SLOPES = {"causal slope": "set", "observational slope": "observed"}  # statistic -> its name on the page
 
@@ -52,8 +52,6 @@ def interventions_of(path: Path) -> list[dict[str, Any]]:
 
 
 def in_percent(row: pd.Series) -> str:
-    """An estimate of error and its interval, in percent; a dash where there is none."""
-    if not np.isfinite(row["estimate"]):
-        return "–"
-    estimate, low, high = (f"{100 * row[name]:.3g}".replace("-", "−") for name in ("estimate", "low", "high"))
+    """An estimate of error and its interval, in percent."""
+    estimate, low, high = (significant(100 * row[name]) for name in ("estimate", "low", "high"))
     return f"{estimate} [{low}, {high}]"
