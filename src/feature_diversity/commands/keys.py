@@ -18,8 +18,9 @@ from feature_diversity.planning.schema import read_from_checkout
 HEAD = """\
 # The keys of a study
 
-A study is a file `workflow/studies/NAME.yaml` ([studies.md](studies.md)). This page is what `feature-diversity
-keys` prints, from the schema and the recipes. A wrong key or value ends before any job, with the words that stand here.
+A study is a file `workflow/studies/NAME.yaml` ([studies.md](studies.md)). The command
+`feature-diversity keys` prints this page from the schema and the recipes. A wrong key or value ends before
+any job, with the words that stand here.
 
 | key | default | what it is |
 | --- | --- | --- |
@@ -28,8 +29,8 @@ RECIPES = """
 ## The keys of recipes
 
 A study changes them under `recipes`, by algorithm, or in a variant. Values are the published ones; where the
-recipes for small images have another, it stands after the arrow. Rates are those of batches of 256 images, and
-are scaled with the batch.
+recipes for small images have another, it stands after the arrow. Rates are those of batches of 256 images,
+and are scaled with the batch.
 """
 REQUIRED = "**required**"
 
