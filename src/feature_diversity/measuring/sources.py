@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import nn
+from torch import Tensor, nn
 
 from feature_diversity.base.errors import InputError
 from feature_diversity.networks import model
@@ -76,13 +76,26 @@ def _load(network: nn.Module, path: Path) -> None:
         "misshapen": [
             key
             for key, value in expected.items()
-            if key in state and getattr(state[key], "shape", None) != value.shape
+            if key in state and not _fits(state[key], value)
         ],
     }
     if any(problems.values()):
         told = [f"{len(keys)} {what} ({', '.join(keys[:SHOWN])})" for what, keys in problems.items() if keys]
         raise InputError(f"{path} is no state of this architecture: {'; '.join(told)}")
+    model.check_finite(state, path)
     network.load_state_dict(state)
+
+
+def _fits(found: object, expected: Tensor) -> bool:
+    """Whether a value is a dense tensor, on the CPU, of real numbers and of that shape."""
+    return (
+        isinstance(found, Tensor)
+        and found.layout == torch.strided
+        and found.device.type == "cpu"
+        and not found.is_complex()
+        and found.is_floating_point() == expected.is_floating_point()
+        and found.shape == expected.shape
+    )
 
 
 def _read(path: Path) -> dict[str, Any]:
