@@ -144,7 +144,9 @@ class ImageFiles:
             image = Image.open(io.BytesIO(content))
             self.check_size(row, *image.size)
             if image.mode not in MODES:
-                raise InputError(f"{self.name(row)} has pixels of mode {image.mode}, expected 8 bits a channel")
+                raise InputError(
+                    f"{self.name(row)} has pixels of mode {image.mode}, expected 8 bits a channel"
+                )
             return np.asarray(image.convert("RGB"))
         except (
             OSError,
@@ -153,7 +155,6 @@ class ImageFiles:
             Image.DecompressionBombError,
         ) as error:  # what Pillow raises for damaged files
             raise InputError(f"{self.name(row)} is not an image: {error}") from None
-
 
     def check_size(self, row: int, width: int, height: int) -> None:
         """InputError for an image that is too large or too long to be decoded, as its header says."""

@@ -56,8 +56,8 @@ def check_finite(features: Tensor, layer: str) -> None:
     if not torch.isfinite(features.sum()) and not torch.isfinite(features).all():
         bad = (~torch.isfinite(features.flatten(1))).any(dim=1)
         raise InputError(
-            f"features of layer {layer} are not finite for {int(bad.sum()):,} of {len(bad):,} images, expected "
-            "finite numbers: the network has diverged"
+            f"features of layer {layer} are not finite for {int(bad.sum()):,} of {len(bad):,} images: the "
+            "network has diverged"
         )
 
 

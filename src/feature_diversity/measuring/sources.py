@@ -74,9 +74,7 @@ def _load(network: nn.Module, path: Path) -> None:
         "missing": [key for key in expected if key not in state],
         "surplus": [key for key in state if key not in expected],
         "misshapen": [
-            key
-            for key, value in expected.items()
-            if key in state and not _fits(state[key], value)
+            key for key, value in expected.items() if key in state and not _fits(state[key], value)
         ],
     }
     if any(problems.values()):
