@@ -7,7 +7,7 @@ from types import ModuleType
 
 from feature_diversity.base import timing  # noqa: F401  first: it notes when the process began
 from feature_diversity.base.errors import InputError
-from feature_diversity.base.files import WRITTEN
+from feature_diversity.base.files import WRITTEN, begin
 from feature_diversity.base.stages import COMMANDS, STAGES
 
 
@@ -27,8 +27,11 @@ def main() -> int:
         known = ", ".join([*STAGES, *COMMANDS])
         print(f"error: unknown stage {name!r}; choose from {known}", file=sys.stderr)
         return 2
+    begin()
     try:
-        imported(name).main(arguments)
+        module = imported(name)
+        check_code_of(name, arguments)
+        module.main(arguments)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -37,6 +40,14 @@ def main() -> int:
 
         say_record(name, arguments)
     return 0
+
+
+def check_code_of(name: str, arguments: list[str]) -> None:
+    """InputError if the code is not what the option --code tells; what reads code is loaded only for that."""
+    if "--code" in arguments:
+        from feature_diversity.records.digest import check_code
+
+        check_code(name, arguments)
 
 
 def imported(name: str) -> ModuleType:

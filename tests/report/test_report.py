@@ -167,7 +167,7 @@ def test_the_page_shows_the_digests_of_the_studys_own_stages(table, tmp_path, en
     pd.DataFrame(columns=NEEDED).to_csv(tmp_path / "claims.csv", index=False)
     page = tmp_path / "report.html"
     stage.main(["--table", str(tmp_path / "results.csv"), "--claims", str(tmp_path / "claims.csv"),
-                "--figures", "none", "--code", json.dumps(code), "--output", str(page),
+                "--figures", "none", "--stages", json.dumps(code), "--output", str(page),
                 "--provenance", str(tmp_path / "provenance.json")])  # fmt: skip
     shown = re.search(r"<h3>Code</h3>(.*?)</div>", page.read_text(), re.DOTALL)[1]
     assert re.findall(r"<dt>(\w+)</dt><dd><code>(\w+)</code>", shown) == list(code.items())

@@ -37,5 +37,5 @@ rule extract:
         code=code("extract"),
         environment=environment("train"),
     shell:
-        "python -m feature_diversity extract --data {input.data:q} {params.machine} "
+        "python -m feature_diversity extract --code {params.code:q} --data {input.data:q} {params.machine} "
         "--models {input.models:q} --layers {params.layers} --threads {threads} > {log:q} 2>&1"

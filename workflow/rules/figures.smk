@@ -42,7 +42,7 @@ rule figures:
         code=settings.digest_of(study, "figures"),
         environment=environment("analysis"),
     shell:
-        "python -m feature_diversity figures --table {input.table:q} --prediction {input.prediction:q} "
+        "python -m feature_diversity figures --code {params.code:q} --table {input.table:q} --prediction {input.prediction:q} "
         "--figures {params.figures:q} --folder {params.folder:q} > {log:q} 2>&1"
 
 
@@ -66,5 +66,5 @@ rule summary:
         code=settings.digest_of(study, "summary"),
         environment=environment("analysis"),
     shell:
-        "python -m feature_diversity summary --table {input.table:q} --figures {params.figures:q} "
+        "python -m feature_diversity summary --code {params.code:q} --table {input.table:q} --figures {params.figures:q} "
         "--claims {input.claims:q} --output {output:q} > {log:q} 2>&1"

@@ -37,6 +37,6 @@ rule report:
         code=settings.digest_of(study, "report"),
         environment=environment("analysis"),
     shell:
-        "python -m feature_diversity report --table {input.table:q} --claims {input.claims:q} "
+        "python -m feature_diversity report --code {params.code:q} --table {input.table:q} --claims {input.claims:q} "
         "--prediction {input.prediction:q} --figures {params.figures:q} {params.intervention:q} --study {params.study:q} "
-        "--code {params.stages:q} --output {output.page:q} --provenance {output.provenance:q} > {log:q} 2>&1"
+        "--stages {params.stages:q} --output {output.page:q} --provenance {output.provenance:q} > {log:q} 2>&1"

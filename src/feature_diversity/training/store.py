@@ -168,7 +168,7 @@ def finish(folder: Path, epochs: list[int], *, shared: bool) -> None:
         names = [f"{snapshot_folder(number)}/{name}" for number in epochs for name in FILES]
         files = known_files(folder) | {name: sha256(folder / name) for name in names}
         note = {"machine": machine(), "processes": world_size(), "finished": now(), "files": files}
-        with atomic_write(folder / NOTE) as path:
+        with atomic_write(folder / NOTE, locked=True) as path:
             path.write_text(json.dumps(note, indent=2))
     except (InputError, OSError) as error:
         if not shared:
