@@ -59,8 +59,8 @@ CLOSURES = {
     "evaluation.logistic evaluation.pixels evaluation.probes evaluation.sgd_protocol measures "
     "measures.readings stages.pixels training training.optim ",
     "stages.tabulate": "base base.history base.layers base.reading base.run results "
-    "results.collect results.early_stopping results.gates results.initial stages.tabulate "
-    "statistics statistics.proportions ",
+    "results.collect results.early_stopping results.gates results.initial results.origins "
+    "stages.tabulate statistics statistics.proportions ",
     "stages.claims": "base base.layers base.reading base.run claims claims.cells "
     "claims.evidence claims.figure1 claims.figure2 claims.figure3 claims.figure4 "
     "claims.gated claims.intervened claims.judge claims.kinds claims.kinds.comparisons "

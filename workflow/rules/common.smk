@@ -23,6 +23,7 @@ from feature_diversity.base.stages import MAKERS
 from feature_diversity.figures.captions import CAPTIONS, TITLES
 from feature_diversity.planning import settings
 from feature_diversity.planning.checks import check_machine
+from feature_diversity.planning.expected import expected_of
 from feature_diversity.planning.penalties import has_doses, of_training, penalties_of, reference_of
 from feature_diversity.planning.schema import validate
 from feature_diversity.planning.study import Study, as_json

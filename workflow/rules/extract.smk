@@ -1,9 +1,9 @@
 # Features of the held-out images, for all runs of a job in one process.
 
-LAYERS = [f"{layer}.npy" for layer in study.layers]
+LAYERS = [paths.ORIGIN, *(f"{layer}.npy" for layer in study.layers)]
 LAYERS += [f"views_{layer}.npy" for layer in ("trunk", "head") if layer in study.layers]
 if study.dataset["held_out_2"]:
-    LAYERS += [f"{paths.SECOND}/{file}" for file in LAYERS]
+    LAYERS += [f"{paths.SECOND}/{file}" for file in LAYERS[1:]]
 
 
 # All features of a run are one output, their folder: Snakemake takes its time for each file that a rule names. But

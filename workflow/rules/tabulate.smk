@@ -34,6 +34,7 @@ rule tabulate:
         error_source=study.error_source,
         early_stopping=as_json(study.early_stopping),
         schedule=study.schedule,
+        expected=as_json(expected_of(study)),
         pixels=lambda wildcards, input: f"--pixels {quote(input.pixels)}" if PIXELS else "",
         code=settings.digest_of(study, "tabulate"),
         environment=environment("analysis"),
@@ -41,4 +42,5 @@ rule tabulate:
         "python -m feature_diversity tabulate --code {params.code:q} --results {params.results:q} --figures {params.figures:q} "
         "--runs {params.runs:q} --error-source {params.error_source:q} "
         "--early-stopping {params.early_stopping:q} --schedule {params.schedule:q} {params.pixels} "
+        "--expected {params.expected:q} "
         "--csv {output.csv:q} --parquet {output.parquet:q} > {log:q} 2>&1"

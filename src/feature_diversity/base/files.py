@@ -57,7 +57,7 @@ def atomic_write(path: str | os.PathLike[str], *, locked: bool = False) -> Itera
 
 
 def check_unchanged(path: Path, new: Path) -> None:
-    """InputError if another process has written this file, of which `new` is no link, since this one began."""
+    """InputError if another process has written a file, of which `new` is no link, since this one began."""
     if not BEGUN or path in WRITTEN or not path.exists() or path.samefile(new):
         return
     if path.stat().st_mtime > BEGUN[0]:

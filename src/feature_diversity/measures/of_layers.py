@@ -208,21 +208,21 @@ def _load(path: Path) -> np.ndarray:
         raise InputError(f"{path} cannot be read as a NumPy array: {error}") from None
 
 
-def write_energies(path: Path, rows: list[dict[str, Any]]) -> None:
-    """Write the rows of energy.csv; InputError where nothing may be written."""
-    _write(path, ENERGY_COLUMNS, rows)
+def write_energies(path: Path, rows: list[dict[str, Any]], model: str = "") -> None:
+    """Write the rows of energy.csv, and which model they are of; InputError where nothing may be written."""
+    _write(path, ENERGY_COLUMNS, rows, model)
 
 
-def write_measures(path: Path, rows: list[dict[str, Any]]) -> None:
-    """Write the rows of measures.csv; InputError where nothing may be written."""
-    _write(path, MEASURE_COLUMNS, rows)
+def write_measures(path: Path, rows: list[dict[str, Any]], model: str = "") -> None:
+    """Write the rows of measures.csv, and which model they are of; InputError as `write_energies`."""
+    _write(path, MEASURE_COLUMNS, rows, model)
 
 
-def _write(path: Path, columns: list[str], rows: list[dict[str, Any]]) -> None:
-    with atomic_write(path) as part, part.open("w", newline="") as file:
+def _write(path: Path, columns: list[str], rows: list[dict[str, Any]], model: str) -> None:
+    with atomic_write(path) as part, part.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows([_cell(row[column]) for column in columns] for row in rows)
+        writer.writerow([*columns, "model"])
+        writer.writerows([*(_cell(row[column]) for column in columns), model] for row in rows)
 
 
 def _cell(value: Any) -> str:

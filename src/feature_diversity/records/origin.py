@@ -1,10 +1,13 @@
 """What a result owes to where it was computed: the machine, and the versions of packages."""
 
+import hashlib
+import json
 import os
 import platform
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 
 def versions(*packages: str) -> dict[str, str]:
@@ -16,6 +19,11 @@ def versions(*packages: str) -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+def model_digest(facts: dict[str, Any]) -> str:
+    """Which model something is of: digest of its metadata, all that its bits depend on, 16 digits."""
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def now() -> str:
