@@ -29,7 +29,7 @@ def load(folder: Path, path: str = "") -> Source:
         InputError: shards that are missing, compressed or cut off, images without label or with the key of
             another, or labels that are no small numbers.
     """
-    root = folder / path
+    root = folder / Path(path).expanduser()
     shards = sorted(root.rglob("*.tar")) if path and root.is_dir() else []
     spans, labels, is_test = [], [], []
     for number, shard in enumerate(shards):
@@ -55,7 +55,7 @@ def load(folder: Path, path: str = "") -> Source:
         )
     else:
         classes = [str(label) for label in range(max(labels) + 1)]
-    names = [str(Path(path) / shard.relative_to(root)) for shard in shards]
+    names = [str(Path(path).expanduser() / shard.relative_to(root)) for shard in shards]
     return Source(
         names,
         np.array(labels, np.int64),
