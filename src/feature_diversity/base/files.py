@@ -67,6 +67,11 @@ def check_unchanged(path: Path, new: Path) -> None:
         )
 
 
+def without_links(path: str, flags: int) -> int:
+    """Open a file, as `opener` of `open`. Raises OSError if it is a symbolic link."""
+    return os.open(path, flags | os.O_NOFOLLOW, 0o666)
+
+
 def cannot_write(path: str | os.PathLike[str], error: OSError) -> InputError:
     """The error for a file or folder that the system does not let us write."""
     return InputError(f"{path} cannot be written: {error.strerror}")

@@ -57,6 +57,9 @@ def study_folders(arguments: argparse.Namespace) -> list[Path]:
     A study's file that config.yaml names is added to `arguments.study`.
     """
     config = configuration(**({"results": arguments.results} if arguments.results else {}))
+    for file in arguments.study:
+        if not file.is_file():
+            raise InputError(f"--study {file} does not exist, expected the file of a study")
     if Path(config["study"]).suffix:
         arguments.study.append(Path(config["study"]))
     results = Path(config["results"])
@@ -98,7 +101,7 @@ def why_unused(folder: Path, study: Study | None) -> dict[Path, str]:
 
 def _why_unused(training: Path, study: Study | None, wanted: set[tuple[Network, int]]) -> str:
     """wanted: the trainings of the study's runs, each with its last epoch."""
-    settings = json.loads((training / SETTINGS).read_text())
+    settings = json.loads((training / SETTINGS).read_text(encoding="utf-8"))
     network = Network(**settings["network"])
     if study is None or (network, settings["schedule_epochs"]) not in wanted:
         return "in no study"

@@ -6,6 +6,7 @@ what to change in the recipes. `Study.load` validates all of it before anything 
 
 import itertools
 import json
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +23,8 @@ from feature_diversity.planning.checks import check_study
 from feature_diversity.planning.recipe import changed, recipe
 from feature_diversity.planning.schema import Loader, validate
 from feature_diversity.planning.variants import changes_of
+
+MOST_RUNS = 100_000  # of a figure: ten times what Snakemake plans in a few minutes
 
 
 @dataclass(frozen=True)
@@ -58,11 +61,13 @@ class Study:
             raise InputError(
                 f"no study {path.stem!r}: {path} does not exist; studies in {path.parent}: {known}"
             )
-        if set("{}") & set(path.stem):
-            raise InputError(f"{path}: the name of a study, which names its results, may not hold braces")
+        if set("{}") & set(path.stem) or path.stem.startswith("."):
+            expected = "no braces, and no dot at its beginning"
+            raise InputError(f"{path}: the name of a study names its results, expected {expected}")
         try:
             content = _listed(yaml.load(path.read_text(encoding="utf-8"), Loader))
             validate(content, "study")
+            check_count(content["figures"])
             study = cls(name=path.stem, **content)
             check_study(study)
         except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -154,6 +159,14 @@ class Study:
 def as_json(value: Any) -> str:
     """One line of JSON with sorted keys: the form in which options reach a stage."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+
+def check_count(figures: dict[str, list[dict[str, Any]]]) -> None:
+    """InputError for grids of more than MOST_RUNS runs, before they are made."""
+    for figure, grids in figures.items():
+        count = sum(math.prod(len(values) for values in grid.values()) for grid in grids)
+        if count > MOST_RUNS:
+            raise InputError(f"figures: {figure} has {count:,} runs, expected at most {MOST_RUNS:,}")
 
 
 def _listed(content: Any) -> Any:

@@ -118,7 +118,7 @@ def import_closure(*modules: str, silent: bool = True) -> set[str]:
 
 def lock_digest(path: str | Path) -> str:
     """Digest of a lock file's packages, versions and hashes; comments and blank lines do not count."""
-    lines = [line.split(" #")[0].strip() for line in Path(path).read_text().splitlines()]
+    lines = [line.split(" #")[0].strip() for line in Path(path).read_text(encoding="utf-8").splitlines()]
     kept = [line for line in lines if line and not line.startswith("#")]
     return _digest("\n".join(kept))
 

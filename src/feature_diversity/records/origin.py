@@ -47,5 +47,5 @@ def machine() -> dict[str, str]:
 
 def _entry(path: Path, name: str) -> str:
     """The first value of that name in one of Linux's files of names and values; empty if there is none."""
-    lines = path.read_text().splitlines() if path.exists() else []
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     return next((line.split(":", 1)[1].strip() for line in lines if line.startswith(name)), "")

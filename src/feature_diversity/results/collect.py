@@ -145,7 +145,7 @@ def read_run(
     if error_source == "published":
         linear = published(facts)
     else:
-        linear = read_part(folder / paths.LINEAR, lambda path: json.loads(path.read_text()))
+        linear = read_part(folder / paths.LINEAR, lambda path: json.loads(path.read_text(encoding="utf-8")))
         if missing := [name for name in LINEAR if name not in linear]:
             raise InputError(f"{folder / 'linear.json'} has no {', '.join(missing)}; {AGAIN}")
         check_same_model(metadata, {folder / paths.LINEAR: [linear.get("model")]})
@@ -183,7 +183,7 @@ def pixel_errors(path: Path | None) -> dict[str, float]:
     """Errors on the data set without any network, as columns; NaN where there is no file to read."""
     if path is None:
         return dict.fromkeys(OF_PIXELS, math.nan)
-    found = read_part(path, lambda path: json.loads(path.read_text()))
+    found = read_part(path, lambda path: json.loads(path.read_text(encoding="utf-8")))
     if missing := [name for name in OF_PIXELS.values() if name not in found]:
         raise InputError(f"{path} has no {', '.join(missing)}; {AGAIN}")
     return {column: found[name] for column, name in OF_PIXELS.items()}

@@ -37,5 +37,5 @@ def main(argv: list[str]) -> None:
             others = evaluation_images(second, facts.image_size)
             extract(network, others, facts, arguments.layers, folder / paths.SECOND)
         with atomic_write(folder / paths.ORIGIN) as origin:
-            origin.write_text(f"{model_digest(network.facts)}\n")
+            origin.write_text(f"{model_digest(network.facts)}\n", encoding="utf-8")
         print(f"{path.parent.name}: {len(images)} images, layers {', '.join(arguments.layers)}")

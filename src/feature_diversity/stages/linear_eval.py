@@ -43,7 +43,7 @@ def main(argv: list[str]) -> None:
         result = evaluate(network, facts, splits, **arguments.options)
         result |= {"options": arguments.options, "model": model_digest(network.facts)}
         with atomic_write(output) as temporary:
-            temporary.write_text(json.dumps(result, indent=2) + "\n")
+            temporary.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
         print(
             f"{path.parent.name}: test error {result['test_error']:.4f}, "
             f"validation error {result['val_error']:.4f}"

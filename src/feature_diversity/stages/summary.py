@@ -25,6 +25,6 @@ def main(argv: list[str]) -> None:
     text += "\n" + verdicts(pd.read_csv(arguments.claims), arguments.claims)
     if arguments.output:
         with atomic_write(arguments.output) as path:
-            path.write_text(text)
+            path.write_text(text, encoding="utf-8")
     else:
         print(text)

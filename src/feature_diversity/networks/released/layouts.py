@@ -124,6 +124,8 @@ def read_tensors(path: Path) -> Any:
                 f"{path} holds more than tensors and plain values: it asks for {found[1]}. Such a file is "
                 "refused, and nothing of it was executed"
             ) from None
+        if "weights_only" in reason:  # PyTorch's message advises to execute what is in the file
+            reason = "it holds what is neither a tensor nor a plain value, or ends early"
         raise InputError(f"{path} is damaged or not a checkpoint: {reason.splitlines()[0][:200]}") from None
 
 
