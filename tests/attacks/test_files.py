@@ -11,7 +11,7 @@ from support.report_study import study_table
 from feature_diversity.base.errors import InputError
 from feature_diversity.base.lock import locked
 from feature_diversity.base.run import RUN
-from feature_diversity.commands import stale
+from feature_diversity.commands import clean_resume, stale
 from feature_diversity.networks.released.download import cached, download
 from feature_diversity.networks.released.layouts import read_checkpoint
 from feature_diversity.report.links import links_of
@@ -115,3 +115,22 @@ def test_no_link_of_the_report_runs_a_script(tmp_path):
 def test_a_study_that_is_not_there_is_named(tmp_path):
     with pytest.raises(InputError, match=r"missing\.yaml does not exist"):
         stale.main(["--results", str(tmp_path), "--study", str(tmp_path / "missing.yaml")])
+
+
+# --- what killed processes leave ---
+
+
+def test_files_half_written_are_listed_and_removed_unless_they_are_being_written(tmp_path, capsys):
+    folder = tmp_path / "demo" / "simclr" / "resnet14_w0.25_batchnorm_ep41_seed1"
+    folder.mkdir(parents=True)
+    old, new = folder / ".energy.csv.abc.part", folder / ".linear.json.abc.part"
+    for path in (old, new):
+        path.write_bytes(bytes(2_000_000))
+    os.utime(old, (0, 0))
+    stale.main(["--results", str(tmp_path)])
+    said = capsys.readouterr().out
+    assert f"{old}: half written" in said
+    assert str(new) not in said
+    clean_resume.main(["--results", str(tmp_path)])
+    assert f"{old}: half written" in capsys.readouterr().out
+    assert [path.name for path in folder.iterdir()] == [new.name]

@@ -1,4 +1,4 @@
-"""The command `stale`: results and trainings that no study asks for any more, and their sizes.
+"""The command `stale`: results and trainings that no study asks for any more, what was left half written.
 
 A study that leaves out a run, or that is renamed or removed, leaves results behind, which may have cost days.
 One whose settings change leaves trainings in its store, which are found again when they are changed back.
@@ -8,6 +8,7 @@ Nothing is deleted.
 import argparse
 import json
 import stat
+import time
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
@@ -23,6 +24,8 @@ from feature_diversity.planning.settings import digest_of
 from feature_diversity.planning.study import Study
 from feature_diversity.training.store import NOTE, SETTINGS
 
+HALF_WRITTEN = 3600  # seconds without a byte, after which a temporary file is left behind: a stage writes on
+
 
 def main(argv: list[str]) -> None:
     """Run the command; see --help."""
@@ -31,6 +34,7 @@ def main(argv: list[str]) -> None:
     arguments = parser.parse_args(argv)
     runs: list[Path] = []
     unused: dict[Path, str] = {}
+    parts: dict[Path, str] = {}
     for folder in study_folders(arguments):
         study = study_of(folder, arguments.study)
         if study is None:
@@ -38,10 +42,13 @@ def main(argv: list[str]) -> None:
         kept = {folder / run.folder for run in study.runs()} if study else set()
         runs += [run for run in run_folders(folder) if run not in kept]
         unused |= {path: why for path, why in why_unused(folder, study).items() if why}
-    sizes = freed([*runs, *unused])
-    for size, path in zip(sizes, [*runs, *unused], strict=True):
-        print(f"{megabytes(size)}  {path}" + (f": {unused[path]}" if path in unused else ""))
+        parts |= dict.fromkeys(half_written(folder), "half written by a process that was killed")
+    why = unused | parts
+    sizes = freed([*runs, *why])
+    for size, path in zip(sizes, [*runs, *why], strict=True):
+        print(f"{megabytes(size)}  {path}" + (f": {why[path]}" if path in why else ""))
     found = f"{len(runs):,} runs of no study and {len(unused):,} trainings that no run uses"
+    found += f", {len(parts):,} files half written" if parts else ""
     print(f"{megabytes(sum(sizes))}  in {found}. Nothing was deleted.")
 
 
@@ -76,6 +83,16 @@ def run_folders(folder: Path) -> list[Path]:
 def trainings(folder: Path) -> list[Path]:
     """Folders of trainings in a study's own store."""
     return sorted(path.parent for path in (folder / TRAININGS).glob(f"*/{SETTINGS}"))
+
+
+def half_written(folder: Path) -> list[Path]:
+    """Temporary files in a study's results that nobody has written to for HALF_WRITTEN seconds."""
+    parts = []
+    for path in folder.rglob(".*.part"):
+        with suppress(FileNotFoundError):  # it has got its name meanwhile
+            if time.time() - path.lstat().st_mtime > HALF_WRITTEN:
+                parts.append(path)
+    return sorted(parts)
 
 
 def study_of(folder: Path, elsewhere: list[Path]) -> Study | None:
@@ -124,7 +141,7 @@ def freed(folders: Iterable[Path]) -> list[int]:
     sizes = []
     for folder in folders:
         size = 0
-        for path in folder.rglob("*"):
+        for path in folder.rglob("*") if folder.is_dir() else [folder]:
             with suppress(FileNotFoundError):  # a running training's temporary files come and go
                 status = path.lstat()
                 if not stat.S_ISDIR(status.st_mode):
