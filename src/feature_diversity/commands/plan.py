@@ -15,6 +15,7 @@ from pathlib import Path
 from feature_diversity.base.errors import InputError
 from feature_diversity.base.paths import CHECKOUT, ENERGY, LINEAR, MODEL
 from feature_diversity.base.run import Run
+from feature_diversity.base.stages import TRAINING
 from feature_diversity.planning import cost
 from feature_diversity.planning.schema import configuration
 from feature_diversity.planning.study import Study
@@ -44,8 +45,9 @@ def main(argv: list[str]) -> None:
 
 def costs(study: Study, device_tflops: float) -> str:
     """Runs, trainings, arithmetic, memory and disk, in a few lines."""
-    if study.engine == "zoo":
-        return f"{study.name}: {len(study.runs()):,} runs from released checkpoints; nothing is trained"
+    if study.engine not in TRAINING:
+        where = {"zoo": "released checkpoints", "model": "networks of others"}[study.engine]
+        return f"{study.name}: {len(study.runs()):,} runs from {where}; nothing is trained"
     trainings = {}
     for run in study.runs():  # ascending in epochs, so that the longest snapshot is the one that stays
         trainings[run.network if study.schedule == "trajectory" else run] = run

@@ -15,7 +15,7 @@ from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from feature_diversity.base.layers import in_order
 from feature_diversity.base.reading import HEADLINE
-from feature_diversity.base.run import CELL
+from feature_diversity.base.run import CELL, OTHERS
 from feature_diversity.figures.references import (
     AT_THE_RIM,
     at_the_rim,
@@ -275,7 +275,7 @@ def subject(table: pd.DataFrame) -> str:
     }
     for column, text in phrases.items():
         values = table[column].dropna().unique()
-        if len(values) == 1:
+        if len(values) == 1 and values[0] != OTHERS.get(column):
             parts.append(text.format(NAMES.get(values[0], values[0])))
     seeds = table["seed"].nunique()
     return ", ".join([*parts, f"{seeds} seed{'s' if seeds != 1 else ''}"])

@@ -19,9 +19,12 @@ from feature_diversity.base.paths import SOURCES, STUDIES
 from feature_diversity.base.run import DEFAULT, Run, expand
 from feature_diversity.data.sizes import split_sizes
 from feature_diversity.planning.checks import check_study
+from feature_diversity.planning.models import with_runs
 from feature_diversity.planning.recipe import changed, recipe
 from feature_diversity.planning.schema import Loader, validate
 from feature_diversity.planning.variants import changes_of
+
+OF_MODELS = ("name", "seed", "epochs")  # axes of a grid of models
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,7 @@ class Study:
     recipe: str
     recipes: dict[str, dict[str, Any]]
     variants: dict[str, dict[str, Any]]
+    models: list[dict[str, Any]]
     figures: dict[str, list[dict[str, Any]]]
     layers: list[str]
     energy: dict[str, Any]
@@ -62,7 +66,9 @@ class Study:
             raise InputError(f"{path}: the name of a study, which names its results, may not hold braces")
         try:
             content = _listed(yaml.load(path.read_text(encoding="utf-8"), Loader))
+            given = set(content) if isinstance(content, dict) else set()
             validate(content, "study")
+            content = with_runs(content, given)
             study = cls(name=path.stem, **content)
             check_study(study)
         except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -157,7 +163,18 @@ def as_json(value: Any) -> str:
 
 
 def _listed(content: Any) -> Any:
-    """A figure's single grid and an axis' single value, written as lists of one."""
+    """A figure's single grid and an axis' single value, written as lists of one; likewise of models."""
+    if isinstance(content, dict) and isinstance(content.get("models"), dict | list):
+        grids = content["models"] if isinstance(content["models"], list) else [content["models"]]
+        content["models"] = [
+            {
+                key: [value] if key in OF_MODELS and not isinstance(value, list) else value
+                for key, value in grid.items()
+            }
+            if isinstance(grid, dict)
+            else grid
+            for grid in grids
+        ]
     if isinstance(content, dict) and isinstance(content.get("figures"), dict):
         for figure, grids in content["figures"].items():
             grids = grids if isinstance(grids, list) else [grids]

@@ -6,7 +6,7 @@ import pandas as pd
 
 from feature_diversity.base.errors import InputError
 from feature_diversity.base.reading import HEADLINE
-from feature_diversity.base.run import DEFAULT, NETWORK, RUN
+from feature_diversity.base.run import DEFAULT, NETWORK, OTHERS, RUN
 
 NEEDED = ["dataset", *RUN, "layer", *HEADLINE, "diversity", "test_error"]
 
@@ -38,9 +38,12 @@ def of_default(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def told(table: pd.DataFrame, axes: list[str]) -> list[str]:
-    """The axes that say something of the table's runs: the variant only where one is not the default."""
-    plain = table["variant"].eq(DEFAULT).all()
-    return [axis for axis in axes if axis != "variant" or not plain]
+    """The axes that say something of the table's runs.
+
+    That is not the variant where all have the default one, nor what networks of others have not.
+    """
+    silent = {"variant": DEFAULT} | OTHERS
+    return [axis for axis in axes if axis not in silent or not table[axis].eq(silent[axis]).all()]
 
 
 def reading(table: pd.DataFrame, **changes: object) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from feature_diversity.base.files import atomic_write
 from feature_diversity.base.timing import announce_ready
 from feature_diversity.data import store
 from feature_diversity.evaluation.linear import SPLITS, evaluate
-from feature_diversity.networks import model
+from feature_diversity.measuring.imported import read_for_features
 
 
 def main(argv: list[str]) -> None:
@@ -38,7 +38,7 @@ def main(argv: list[str]) -> None:
             raise InputError(f"{arguments.data} has no {name} images, which linear evaluation needs")
     announce_ready()
     for path, output in zip(arguments.models, arguments.outputs, strict=True):
-        result = evaluate(model.read_for_features(path), facts, splits, **arguments.options)
+        result = evaluate(read_for_features(path, facts), facts, splits, **arguments.options)
         with atomic_write(output) as temporary:
             temporary.write_text(json.dumps(result, indent=2) + "\n")
         print(
