@@ -98,7 +98,7 @@ class Evil:
         (
             "model.safetensors",
             "resnet50",
-            "resnet50 is no architecture, expected torchvision:NAME or timm:NAME",
+            "resnet50 is no architecture, expected torchvision:NAME, timm:NAME or transformers:NAME",
         ),
         ("nowhere.pth", None, r"nowhere\.pth does not exist"),
         ("nowhere.safetensors", None, r"nowhere\.safetensors is not a model of this package"),

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
-from feature_diversity.base.layers import in_order
+from feature_diversity.base.layers import LAYERS, in_order
 from feature_diversity.base.reading import HEADLINE
 from feature_diversity.base.run import CELL, OTHERS
 from feature_diversity.figures.references import (
@@ -64,10 +64,12 @@ def prepare(
 ) -> tuple[pd.DataFrame, list[str], Notes]:
     """The points of `layers` that can be drawn, the layers there are, and notes on the rest.
 
-    A table with none of `layers` is drawn with those it has.
+    A table with none of `layers` is drawn with those it has, and one of networks of others with all.
     """
     notes = Notes()
     present = set(table["layer"].dropna())
+    if present - set(LAYERS):
+        layers = in_order(present)
     shown = [layer for layer in layers if layer in present]
     missing = [layer for layer in layers if layer not in present]
     if missing and present:
