@@ -56,6 +56,24 @@ def test_one_network_from_three_kinds_of_file_has_one_table(files, capsys):
         pd.testing.assert_frame_equal(part, expected, rtol=1e-6, atol=1e-6)
 
 
+def test_a_page_has_the_chart_and_the_notes(files):
+    page = files / "page.html"
+    arguments = ["--images", str(files / "pictures"), "--layers", "layer4.2", "--html", str(page)]
+    measure.main([str(files / "model.safetensors"), *arguments])
+    text = page.read_text()
+    assert "vegaEmbed" in text
+    assert "<td>layer4.2</td><td>gap</td>" in text
+    assert "6 images: standard errors need 20" in text
+
+
+def test_the_terminal_has_no_line_for_machines(files, command):
+    arguments = ["--images", files / "pictures", "--layers", "bn1", "--output", files / "small.csv"]
+    done = command("measure", files / "model.safetensors", *arguments)
+    assert done.returncode == 0
+    assert (files / "small.csv").exists()
+    assert "provenance" not in done.stdout + done.stderr
+
+
 def test_layers_are_listed_with_their_shapes_and_a_star_for_those_of_auto(files, capsys):
     layers.main([str(files / "model.safetensors"), "--size", "64"])
     lines = capsys.readouterr().out.splitlines()
