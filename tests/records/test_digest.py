@@ -66,12 +66,14 @@ CLOSURES = {
     "statistics statistics.proportions ",
     "stages.claims": "base base.layers base.reading base.run claims claims.cells "
     "claims.evidence claims.figure1 claims.figure2 claims.figure3 claims.figure4 "
-    "claims.gated claims.judge claims.kinds claims.kinds.comparisons claims.kinds.layers "
-    "claims.kinds.relations claims.kinds.stopping claims.kinds.trends claims.overall "
-    "claims.paper claims.readings claims.runs results results.gates results.table "
-    "stages.claims statistics statistics.contrasts statistics.groups "
-    "statistics.multiplicity statistics.noise statistics.proportions "
-    "statistics.rank_correlation ",
+    "claims.gated claims.intervened claims.judge claims.kinds claims.kinds.comparisons "
+    "claims.kinds.layers claims.kinds.relations claims.kinds.stopping claims.kinds.trends "
+    "claims.overall claims.paper claims.readings claims.runs interventions "
+    "interventions.analysis interventions.arms interventions.gates "
+    "interventions.instruments interventions.judge interventions.table "
+    "interventions.trend results results.gates results.table stages.claims statistics "
+    "statistics.contrasts statistics.groups statistics.multiplicity statistics.noise "
+    "statistics.proportions statistics.rank_correlation ",
     "stages.predict": "base base.reading base.run prediction prediction.agreement "
     "prediction.answer prediction.information prediction.measures prediction.pairs "
     "prediction.pooled prediction.predict prediction.regression prediction.resampling "

@@ -21,29 +21,39 @@ TRUTHS = {  # what is so -> the verdict that says it
 EFFECT = 0.04  # of a cause, in error from the untreated excess to none
 
 
-def penalties() -> dict[str, dict | None]:
+def penalties(layer: str = TREATED) -> dict[str, dict | None]:
     """The variants of the study."""
     arms: dict[str, dict | None] = {"default": None}
-    arms["untreated"] = {"lever": "energy", "layer": TREATED, "weight": 0}
+    arms["untreated"] = {"lever": "energy", "layer": layer, "weight": 0}
     for lever, delta in itertools.product(LEVERS, DELTAS):
         name = f"{lever}{delta:+g}"
-        arms[name] = {"lever": lever, "layer": TREATED, "delta": delta, "kappa": 3, "reference": "untreated"}
+        arms[name] = {"lever": lever, "layer": layer, "delta": delta, "kappa": 3, "reference": "untreated"}
     for treated in ("energy-1", "energy+1"):
-        arms[f"turned {treated}"] = {"placebo": "rotation", "layer": TREATED, "reference": treated}
+        arms[f"turned {treated}"] = {"placebo": "rotation", "layer": layer, "reference": treated}
     return arms
 
 
-def table(truth: str, draw: int, seeds: int = 8, *, further: bool = False) -> pd.DataFrame:
+def table(
+    truth: str,
+    draw: int,
+    seeds: int = 8,
+    *,
+    further: bool = False,
+    layer: str = TREATED,
+    width: float = 0.25,
+    effect: float = EFFECT,
+) -> pd.DataFrame:
     """A table of results in which a truth of TRUTHS holds.
 
     "cause": error falls with the excess, whatever set it. "lever": only what one lever does falls. "not
     delivered": doses leave the excess as it is, and the error follows them nevertheless.
     further: with another layer, and outcomes beside the test error.
+    layer, width: what is treated. effect: of a cause, in error from no excess to the untreated one.
     """
     rng = np.random.default_rng(draw)
-    network = {"dataset": "digits", "algorithm": "simclr", "depth": 14, "width": 0.25, "norm": "batchnorm"}
+    network = {"dataset": "digits", "algorithm": "simclr", "depth": 14, "width": width, "norm": "batchnorm"}
     fixed = network | {"epochs": 20, "vector": "gap", "centred": False, "s": 1, "n_test": IMAGES}
-    arms, rows = penalties(), []
+    arms, rows = penalties(layer), []
     for seed in range(1, seeds + 1):
         of_seed = ERROR + SEED_SD * rng.standard_normal()
         untreated = 0.3 * (1 + 0.1 * rng.standard_normal())
@@ -53,19 +63,19 @@ def table(truth: str, draw: int, seeds: int = 8, *, further: bool = False) -> pd
             x *= 1 + 0.03 * rng.standard_normal()
             moved = 0.0
             if truth == "cause" or (truth == "lever" and lever == LEVERS[0]):
-                moved = EFFECT * (x - 1)
+                moved = effect * (x - 1)
             elif truth == "not delivered":
-                moved = -EFFECT * delta
+                moved = -effect * delta
             error = of_seed + moved + NOISE_SD * rng.standard_normal()
             run = fixed | {"seed": seed, "variant": variant, "test_error": error}
             run["final_loss"] = 1 + 0.05 * rng.standard_normal()
-            energies = {TREATED: untreated * x}
+            energies = {layer: untreated * x}
             if further:
                 noise = 0.01 * rng.standard_normal(4)
                 run |= {"val_error": error + noise[0], "knn_test_error": error + noise[1]}
                 run |= {"alignment": 0.3 + noise[2]}
                 energies["res4"] = untreated * (1 + noise[3])
-            for layer, excess in energies.items():
+            for name, excess in energies.items():
                 energy = {"energy": 0.7 + excess, "diversity": -0.7 - excess, "excess": excess}
-                rows.append(run | {"layer": layer} | energy)
+                rows.append(run | {"layer": name} | energy)
     return pd.DataFrame(rows)

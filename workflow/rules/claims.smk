@@ -7,7 +7,8 @@ localrules:
 
 rule claims:
     input:
-        TABLE,
+        table=TABLE,
+        intervention=INTERVENTION[:1],
     output:
         f"{RESULTS}/{paths.CLAIMS}",
     log:
@@ -20,8 +21,10 @@ rule claims:
         mem_mb=4000,
         runtime=30,
     params:
+        intervention=lambda wildcards: ["--intervention", INTERVENTION[0]] if INTERVENTION else [],
         code=settings.digest_of(study, "claims"),
         sentences=files_digest(paths.PACKAGE / "claims" / "claims.yaml"),
         environment=environment("analysis"),
     shell:
-        "python -m feature_diversity claims --table {input:q} --output {output:q} > {log:q} 2>&1"
+        "python -m feature_diversity claims --table {input.table:q} {params.intervention:q} "
+        "--output {output:q} > {log:q} 2>&1"

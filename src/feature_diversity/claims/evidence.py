@@ -17,6 +17,7 @@ BY_DEFINITION = "by definition"
 YES, NO, OPEN = "yes", "no", "open"
 VERDICTS = {  # basis -> the verdicts that it can give, in the order in which they are counted
     "test": [SUPPORTED, CONTRADICTED, UNDECIDED],
+    "intervention": [SUPPORTED, CONTRADICTED, UNDECIDED],
     "published": [AS_PUBLISHED, NOT_AS_PUBLISHED],
     "question": [YES, NO, OPEN],
     "definition": [BY_DEFINITION, CONTRADICTED],
@@ -57,7 +58,7 @@ class Evidence:
     smallest_sd: the same in standard deviations between seeds. seeds_needed: how many seeds would find an
     effect as large as this one with that power, NaN where no such number can be told.
     limit: what so few seeds cannot show, if it is not told by smallest_sd; said before the verdict.
-    decided: the verdict of claims that no test decides: definitions, published numbers.
+    decided: the verdict of claims that are decided otherwise: by intervention, definition, published numbers.
     note: what people should know besides, without a full stop.
     """
 

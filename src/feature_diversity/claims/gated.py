@@ -11,23 +11,24 @@ from feature_diversity.results.gates import failing
 GATED = ["verdict", "effect", "p", "p_opposed", "n_runs"]  # columns that are given once more, as NAME_gated
 
 
-def judge_with_and_without(table: pd.DataFrame) -> pd.DataFrame:
+def judge_with_and_without(table: pd.DataFrame, interventions: pd.DataFrame | None = None) -> pd.DataFrame:
     """Judge every claim on all runs, and again on those that fail no gate.
 
     Args:
         table: as `judge` takes it, and the columns of `results.gates.GATES` where it has them.
+        interventions: as `judge` takes them. They have gates of their own, and are of all runs both times.
 
     Returns:
         The rows of `judge`, with GATED once more: `verdict_gated` and so on. They are those of all runs where
         no training fails. A claim that cannot be tested without the ones that fail is "not testable".
     """
-    verdicts = judge(table)
+    verdicts = judge(table, interventions)
     fails = failing(table)
     passing = table[~fails]
     if not fails.any():
         gated = verdicts
     elif (passing["epochs"] > 0).any():
-        gated = judge(passing)
+        gated = judge(passing, interventions)
     else:  # nobody is left to be judged
         numbers = dict.fromkeys(["effect", "p", "p_opposed"], np.nan)
         gated = verdicts.assign(verdict=NOT_TESTABLE, n_runs=0, **numbers)

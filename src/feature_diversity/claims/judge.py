@@ -13,7 +13,7 @@ from feature_diversity.claims import figure1 as epochs
 from feature_diversity.claims import figure2 as parameters
 from feature_diversity.claims import figure3 as algorithms
 from feature_diversity.claims import figure4 as small_scale
-from feature_diversity.claims import overall
+from feature_diversity.claims import intervened, overall
 from feature_diversity.claims.evidence import (
     CONTRADICTED,
     LARGE,
@@ -58,11 +58,13 @@ def read_table(path: Path) -> pd.DataFrame:
     return of_default(table)
 
 
-def judge(table: pd.DataFrame) -> pd.DataFrame:
+def judge(table: pd.DataFrame, interventions: pd.DataFrame | None = None) -> pd.DataFrame:
     """Judge every claim in every reading of the energy.
 
     Args:
         table: NEEDED, and those of OPTIONAL that there are; a row for each run, layer and reading.
+        interventions: of a study that sets diversity, as `interventions.analysis.analysed` makes it. In the
+            headline reading, the one that is set, it decides claims about causes instead of what is observed.
 
     Returns:
         A row for each claim x reading, and one for each claim about errors alone, sorted by claim, the
@@ -79,6 +81,8 @@ def judge(table: pd.DataFrame) -> pd.DataFrame:
         wide = runs.merge(readings[reading], on=KEY, how="left") if readings else runs
         for claim in filter(needs_diversity, JUDGES):
             found[claim] = evidence_of(claim, Runs(wide, rows=rows_of.get(reading)))
+        if headline and interventions is not None:
+            found |= by_intervention(interventions)
         for claim, verdict in verdicts_of(found).items():
             if needs_diversity(claim) or headline:
                 named = dict(zip(READING, reading, strict=True)) if needs_diversity(claim) else {}
@@ -110,6 +114,17 @@ def evidence_of(claim: str, runs: Runs) -> tuple[Evidence | None, str]:
         return JUDGES[claim](runs), about(claim, runs)
     except NotTestable as reason:
         return None, str(reason)
+
+
+def by_intervention(table: pd.DataFrame) -> dict[str, tuple[Evidence | None, str]]:
+    """Evidence on claims about causes whose layer was set, and on which data."""
+    found: dict[str, tuple[Evidence | None, str]] = {}
+    for claim, decide_by in intervened.CLAIMS.items():
+        try:
+            found[claim] = decide_by(table), ""
+        except NotTestable:
+            continue
+    return found
 
 
 def about(claim: str, runs: Runs) -> str:

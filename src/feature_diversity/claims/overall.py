@@ -81,7 +81,8 @@ def wide_layers_spread_knowledge(runs: Runs) -> Evidence:
         decided=NOT_TESTABLE,
         n_runs=runs.n,
         n_seeds=runs.n_seeds,
-        note="an explanation, which would need networks whose conv1 diversity is set by intervention",
+        note="an explanation, which would need networks of two or more widths whose conv1 diversity is set by"
+        " intervention, and delivered",
     )
 
 

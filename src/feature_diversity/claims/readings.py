@@ -44,13 +44,13 @@ def robustness(verdicts: pd.DataFrame) -> pd.DataFrame:
     """The table of verdicts with a column `robust`, and flips of sign first in the headline's note.
 
     robust: whether the verdict of the headline reading is the same when features are centred (or are not);
-    empty for claims about errors alone, and where either cannot be tested.
+    empty for claims about errors alone, where either cannot be tested, and where an intervention decides.
     """
     verdicts = verdicts.assign(robust=pd.Series(index=verdicts.index, dtype=object))
     for _, rows in verdicts[verdicts["vector"].notna()].groupby("claim"):
         first = rows.index[rows["headline"]][0]
         main = rows.loc[first]
-        alike = rows["vector"].eq(main["vector"]) & rows["s"].eq(main["s"])
+        alike = rows["vector"].eq(main["vector"]) & rows["s"].eq(main["s"]) & rows["basis"].eq(main["basis"])
         other = rows[alike & rows["centred"].ne(main["centred"])]
         if len(other) and NOT_TESTABLE not in {main["verdict"], *other["verdict"]}:
             verdicts.loc[first, "robust"] = bool(other["verdict"].eq(main["verdict"]).all())

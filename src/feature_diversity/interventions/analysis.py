@@ -1,6 +1,7 @@
 """The table of an intervention: every number, layer by layer, with a verdict on each."""
 
 from dataclasses import asdict, fields
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -48,6 +49,19 @@ def analysed(table: pd.DataFrame, penalties: dict[str, dict[str, Any] | None]) -
     if not rows:
         raise InputError("the table of results has none of the untreated runs of the study's arms")
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def read_interventions(path: Path) -> pd.DataFrame:
+    """The table that `analysed` made; InputError where the file is no such table."""
+    try:
+        table = pd.read_csv(path)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read as a table of interventions: {error}") from None
+    if missing := [column for column in COLUMNS if column not in table]:
+        raise InputError(
+            f"{path}: no column {', '.join(missing)}; expected a table of the stage `intervention`"
+        )
+    return table
 
 
 def observational(arms: Arms, values: list[Values]) -> Row:

@@ -5,9 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from feature_diversity.base.errors import InputError
 from feature_diversity.figures.style import NAMES
-from feature_diversity.interventions.analysis import COLUMNS
+from feature_diversity.interventions.analysis import read_interventions
 from feature_diversity.interventions.table import SETTING
 from feature_diversity.report.page import significant
 
@@ -20,14 +19,7 @@ def interventions_of(path: Path) -> list[dict[str, Any]]:
     Raises:
         InputError: the file is no table of the stage `intervention`.
     """
-    try:
-        table = pd.read_csv(path)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read as a table of interventions: {error}") from None
-    if missing := [column for column in COLUMNS if column not in table]:
-        raise InputError(
-            f"{path}: no column {', '.join(missing)}; expected a table of the stage `intervention`"
-        )
+    table = read_interventions(path)
     found = []
     for values, rows in table.groupby([*SETTING, "layer"], sort=False, dropna=False):
         where = dict(zip([*SETTING, "layer"], values, strict=True))

@@ -13,6 +13,7 @@ from feature_diversity.statistics.multiplicity import by_chance
 
 VERDICTS = {  # basis -> how its claims are counted, and their verdicts
     "test": ("by tests", ["supported", "contradicted", "undecided"]),
+    "intervention": ("by intervention", ["supported", "contradicted", "undecided"]),
     "published": ("by published numbers, one run each", ["as published", "not as published"]),
     "question": ("questions", ["yes", "no", "open"]),
     "definition": ("by definition", ["by definition", "contradicted"]),

@@ -11,6 +11,7 @@ from feature_diversity.base.files import atomic_write
 from feature_diversity.base.timing import announce_ready
 from feature_diversity.claims.gated import judge_with_and_without
 from feature_diversity.claims.judge import read_table
+from feature_diversity.interventions.analysis import read_interventions
 
 
 def main(argv: list[str]) -> None:
@@ -18,9 +19,11 @@ def main(argv: list[str]) -> None:
     parser = command_line("claims", __doc__)
     add_table(parser)
     parser.add_argument("--output", type=Path, required=True, help=paths.CLAIMS)
+    parser.add_argument("--intervention", type=Path, help=f"{paths.INTERVENTION}, where diversity was set")
     arguments = parser.parse_args(argv)
     announce_ready()
-    verdicts = judge_with_and_without(read_table(arguments.table))
+    interventions = read_interventions(arguments.intervention) if arguments.intervention else None
+    verdicts = judge_with_and_without(read_table(arguments.table), interventions)
     with atomic_write(arguments.output) as path:
         verdicts.to_csv(path, index=False)
     shown = verdicts[verdicts["headline"]]
