@@ -15,7 +15,7 @@ def cells() -> list[dict]:
     return json.loads(TUTORIAL.read_text(encoding="utf-8"))["cells"]
 
 
-@pytest.mark.filterwarnings("ignore:.*near the largest possible")
+@pytest.mark.filterwarnings("ignore:.*near the length")
 def test_the_tutorial_runs(cells, tmp_path, monkeypatch, capsys):
     (tmp_path / "results/demo").mkdir(parents=True)
     study_table().to_csv(tmp_path / "results/demo/results.csv", index=False)

@@ -13,7 +13,7 @@ from feature_diversity.measuring.imported import take
 from feature_diversity.measuring.sources import made, network
 
 transformers = pytest.importorskip("transformers")
-pytestmark = pytest.mark.filterwarnings("ignore:.*(images. standard errors|near the largest)")
+pytestmark = pytest.mark.filterwarnings("ignore:.*(images. standard errors|near the length|twice as many)")
 
 SIZES = {"hidden_size": 16, "num_hidden_layers": 5, "num_attention_heads": 2, "image_size": 32}
 CONFIGS = {
