@@ -7,7 +7,7 @@ from feature_diversity.measuring.jackknife import GROUPS
 
 # Of N vectors drawn from P directions of equal variance, a rank finds less than half of P where it is above
 # this share of N. The participation ratio finds N P / (N + P), since E tr S² = P + P² / N of the covariance
-# S, and so does Vendi's score of order 2; the entropies' shares are of the law of Marchenko and Pastur (1967).
+# S, and so does Vendi's score of order 2; the entropies' shares are of Marchenko and Pastur (1967).
 HALF_FOUND = {
     "rankme": 0.918,
     "effective_rank": 0.918,
