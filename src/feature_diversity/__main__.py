@@ -2,6 +2,7 @@
 
 import gc
 import importlib
+import os
 import sys
 from types import ModuleType
 
@@ -14,10 +15,22 @@ from feature_diversity.base.stages import COMMANDS, STAGES
 def main() -> int:
     """Run the stage or command named by the first argument.
 
-    It is imported only then, so that the energy stage starts without loading torch.
-
     Returns:
-        0 when it went well, 1 for bad input, 2 for bad usage.
+        0 when it went well, 1 for bad input and where nobody reads the output to its end, 2 for bad usage.
+    """
+    try:
+        code = run()
+        sys.stdout.flush()
+    except BrokenPipeError:  # as of `... | head`; nothing more is written there when Python ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return code
+
+
+def run() -> int:
+    """The same, but for the output.
+
+    The stage is imported only then, so that the energy stage starts without loading torch.
     """
     if len(sys.argv) < 2 or sys.argv[1] in ("-h", "--help"):
         print(usage())
@@ -35,7 +48,7 @@ def main() -> int:
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    if WRITTEN:
+    if WRITTEN and name in STAGES:  # its log keeps the record
         from feature_diversity.records.provenance import say_record
 
         say_record(name, arguments)

@@ -45,15 +45,19 @@ CLOSURES = {
     "networks.depths networks.model networks.released networks.released.convert "
     "networks.released.layouts networks.released.table networks.resnet ",
     "stages.extract": f"{LOADING} "
-    "base.run data.augment data.sizes evaluation evaluation.features evaluation.probes "
-    "measures measures.readings stages.extract ",
+    "base.layers base.run data.augment data.sizes evaluation evaluation.features "
+    "evaluation.probes measures measures.readings measuring measuring.imported "
+    "measuring.layers measuring.recording measuring.sources measuring.tokens "
+    "networks.released networks.released.layouts stages.extract ",
     "stages.energy": "base measures measures.directions measures.energy measures.gram "
     "measures.of_layers measures.readings measures.special_functions measures.spectra "
     "measures.uniform_sphere stages.energy ",
     "stages.linear_eval": f"{LOADING} "
-    "base.run data.augment evaluation evaluation.knn evaluation.linear evaluation.logistic "
-    "evaluation.probes evaluation.sgd_protocol measures measures.readings stages.linear_eval "
-    "training training.optim ",
+    "base.layers base.run data.augment evaluation evaluation.knn evaluation.linear "
+    "evaluation.logistic evaluation.probes evaluation.sgd_protocol measures measures.readings "
+    "measuring measuring.imported measuring.layers measuring.recording measuring.sources "
+    "measuring.tokens networks.released networks.released.layouts stages.linear_eval training "
+    "training.optim ",
     "stages.pixels": f"{LOADING} "
     "base.run data.augment data.sizes data.splits evaluation evaluation.knn evaluation.linear "
     "evaluation.logistic evaluation.pixels evaluation.probes evaluation.sgd_protocol measures "

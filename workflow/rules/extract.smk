@@ -8,7 +8,7 @@ if study.dataset["held_out_2"]:
 
 # All features of a run are one output, their folder: Snakemake takes its time for each file that a rule names. But
 # large maps are the one thing that a study may not want to keep; then each file is an output, those for a while.
-MAPS = {"conv1.npy", "res2.npy", "res3.npy", "res4.npy", "res5.npy"}
+MAPS = {f"{layer}.npy" for layer in study.layers if layer not in ("trunk", "head")}
 if study.keep_features == "all":
     FEATURES = {paths.FEATURES: directory}
 else:

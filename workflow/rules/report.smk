@@ -31,7 +31,7 @@ rule report:
     params:
         intervention=lambda wildcards: ["--intervention", INTERVENTION[0]] if INTERVENTION else [],
         figures=subpath(input.notes, parent=True),
-        study=as_json(asdict(study) | {"grids": study.grids()}),
+        study=lambda wildcards: as_json(asdict(study) | {"grids": study.grids()}),
         stages=as_json({stage: settings.digest_of(study, stage) for stage in settings.stages_of(study)}),
         page=files_digest(*sorted((paths.PACKAGE / "report").glob("page.*"))),
         code=settings.digest_of(study, "report"),

@@ -12,7 +12,7 @@ rule tabulate:
         models=of_study(paths.MODEL),
         energy=of_study(paths.ENERGY),
         measures=of_study(paths.MEASURES),
-        histories=of_study(paths.HISTORY) if study.engine != "zoo" else [],
+        histories=of_study(paths.HISTORY) if study.engine in TRAINING else [],
         linear=LINEAR,
         pixels=PIXELS,
     output:

@@ -15,7 +15,7 @@ from pathlib import Path
 from feature_diversity.base.errors import InputError
 from feature_diversity.base.paths import CHECKOUT, DATA, ENERGY, LINEAR, MODEL
 from feature_diversity.base.run import Run
-from feature_diversity.base.stages import MAKERS
+from feature_diversity.base.stages import MAKERS, TRAINING
 from feature_diversity.planning import cost
 from feature_diversity.planning.expected import expected_of
 from feature_diversity.planning.images import count_images
@@ -51,8 +51,9 @@ def main(argv: list[str]) -> None:
 
 def costs(study: Study, device_tflops: float, images: int | None) -> str:
     """Runs, trainings, arithmetic, memory and disk, in a few lines. images: that a training sees."""
-    if study.engine == "zoo":
-        return f"{study.name}: {len(study.runs()):,} runs from released checkpoints; nothing is trained"
+    if study.engine not in TRAINING:
+        where = {"zoo": "released checkpoints", "model": "networks of others"}[study.engine]
+        return f"{study.name}: {len(study.runs()):,} runs from {where}; nothing is trained"
     trainings = {}
     for run in study.runs():  # ascending in epochs, so that the longest snapshot is the one that stays
         trainings[run.network if study.schedule == "trajectory" else run] = run

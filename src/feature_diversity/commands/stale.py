@@ -7,6 +7,7 @@ Nothing is deleted.
 
 import argparse
 import json
+import re
 import stat
 import time
 from collections import Counter
@@ -16,7 +17,7 @@ from pathlib import Path
 
 from feature_diversity.base.errors import InputError
 from feature_diversity.base.paths import STUDIES, TRAININGS
-from feature_diversity.base.run import Network
+from feature_diversity.base.run import OTHERS_FOLDER, RUN_FOLDER, Network
 from feature_diversity.base.stages import MAKERS
 from feature_diversity.planning.penalties import of_training
 from feature_diversity.planning.schema import configuration
@@ -77,7 +78,8 @@ def study_folders(arguments: argparse.Namespace) -> list[Path]:
 
 def run_folders(folder: Path) -> list[Path]:
     """Folders of runs in a study's results, whatever study they are of."""
-    return sorted(path for path in folder.glob("*/resnet*_w*_*_ep*_seed*") if path.is_dir())
+    patterns = [re.sub(r"({\w+})+", "*", form) for form in (RUN_FOLDER, OTHERS_FOLDER)]
+    return sorted(path for pattern in patterns for path in folder.glob(pattern) if path.is_dir())
 
 
 def trainings(folder: Path) -> list[Path]:

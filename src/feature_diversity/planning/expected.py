@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from feature_diversity.base.run import DEFAULT
+from feature_diversity.base.stages import TRAINING
 from feature_diversity.planning.penalties import of_training
 from feature_diversity.planning.study import Study, as_json
 
@@ -20,7 +21,7 @@ def expected_of(study: Study) -> dict[str, Any]:
     runs = study.runs()
     recipes: dict[str, dict[str, Any]] = {}
     for algorithm, variant in sorted({(run.algorithm, run.variant) for run in runs}):
-        if study.engine != "zoo":
+        if study.engine in TRAINING:
             default, other = study.recipe_of(algorithm), study.recipe_of(algorithm, variant)
             changed = {key: value for key, value in other.items() if default.get(key) != value}
             recipes.setdefault(algorithm, {DEFAULT: default}).setdefault(variant, changed)

@@ -117,6 +117,9 @@ def _fill_defaults(content: dict[str, Any], rules: dict[str, Any]) -> None:
             content.setdefault(key, rule["default"])
         if rule.get("type") == "object" and key in content:
             _fill_defaults(content[key], rule)
+        if rule.get("items", {}).get("type") == "object":
+            for part in content.get(key, []):
+                _fill_defaults(part, rule["items"])
 
 
 def configuration(**given: Any) -> dict[str, Any]:

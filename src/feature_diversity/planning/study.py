@@ -20,11 +20,13 @@ from feature_diversity.base.paths import SOURCES, STUDIES
 from feature_diversity.base.run import DEFAULT, Run, expand
 from feature_diversity.data.sizes import split_sizes
 from feature_diversity.planning.checks import check_study
+from feature_diversity.planning.models import with_runs
 from feature_diversity.planning.recipe import changed, recipe
 from feature_diversity.planning.schema import Loader, validate
 from feature_diversity.planning.variants import changes_of
 
 MOST_RUNS = 100_000  # of a figure: ten times what Snakemake plans in a few minutes
+OF_MODELS = ("name", "seed", "epochs")  # axes of a grid of models
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ class Study:
     recipe: str
     recipes: dict[str, dict[str, Any]]
     variants: dict[str, dict[str, Any]]
+    models: list[dict[str, Any]]
     figures: dict[str, list[dict[str, Any]]]
     layers: list[str]
     energy: dict[str, Any]
@@ -66,7 +69,9 @@ class Study:
             raise InputError(f"{path}: the name of a study names its results, expected {expected}")
         try:
             content = _listed(yaml.load(path.read_text(encoding="utf-8"), Loader))
+            given = set(content) if isinstance(content, dict) else set()
             validate(content, "study")
+            content = with_runs(content, given)
             check_count(content["figures"])
             study = cls(name=path.stem, **content)
             check_study(study)
@@ -170,7 +175,18 @@ def check_count(figures: dict[str, list[dict[str, Any]]]) -> None:
 
 
 def _listed(content: Any) -> Any:
-    """A figure's single grid and an axis' single value, written as lists of one."""
+    """A figure's single grid and an axis' single value, written as lists of one; likewise of models."""
+    if isinstance(content, dict) and isinstance(content.get("models"), dict | list):
+        grids = content["models"] if isinstance(content["models"], list) else [content["models"]]
+        content["models"] = [
+            {
+                key: [value] if key in OF_MODELS and not isinstance(value, list) else value
+                for key, value in grid.items()
+            }
+            if isinstance(grid, dict)
+            else grid
+            for grid in grids
+        ]
     if isinstance(content, dict) and isinstance(content.get("figures"), dict):
         for figure, grids in content["figures"].items():
             grids = grids if isinstance(grids, list) else [grids]

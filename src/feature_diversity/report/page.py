@@ -68,7 +68,7 @@ def about(runs: pd.DataFrame, study: dict[str, Any]) -> dict[str, Any]:
         "algorithms": algorithms,
         "seeds": int(runs["seed"].nunique()),
         "epochs": [f"{value:g}" for value in sorted(runs["epochs"].dropna().unique())],
-        "networks": [f"ResNet-{value:g}" for value in sorted(runs["depth"].dropna().unique())],
+        "networks": [f"ResNet-{value:g}" for value in sorted(runs["depth"].dropna().unique()) if value],
         "published": int(runs["error_source"].eq("published").sum()) if "error_source" in runs else 0,
     }
 

@@ -14,6 +14,7 @@ from feature_diversity.base import paths
 from feature_diversity.base.errors import InputError
 from feature_diversity.base.history import DEAD_UNITS
 from feature_diversity.base.run import Network, Run, expand
+from feature_diversity.base.stages import TRAINING
 from feature_diversity.results.early_stopping import stop_early
 from feature_diversity.results.gates import gates_of, loss_noise
 from feature_diversity.results.initial import since_initialisation
@@ -194,7 +195,7 @@ def losses(path: Path, engine: str, epochs: int) -> dict[str, float]:
 
     Of a training with a penalty also the share of dead units in the last epoch.
     """
-    if engine == "zoo" or epochs == 0:  # released networks come without their history
+    if engine not in TRAINING or epochs == 0:  # what was trained elsewhere comes without its history
         return dict.fromkeys(LOSSES, math.nan)
     history = read_part(path, read_whole_csv)
     if "loss" not in history or len(history) != epochs:
@@ -241,7 +242,7 @@ def read_part(path: Path, reader: Callable[[Path], Any]) -> Any:
 
 
 def model_facts(path: Path) -> dict[str, Any]:
-    """The metadata of a model file and `n_params`, the number of its trunk's parameters."""
+    """The metadata of a model file and `n_params`, the number of its trunk's parameters, if they lack it."""
     try:
         with safe_open(str(path), framework="numpy") as file:
             facts = json.loads(file.metadata()["facts"])
@@ -253,4 +254,4 @@ def model_facts(path: Path) -> dict[str, Any]:
     needed = {"dataset", "engine", "epochs", "network"}
     if missing := sorted(needed - set(facts)):
         raise InputError(f"{path} is not a model of this package: its metadata have no {', '.join(missing)}")
-    return facts | {"n_params": sum(math.prod(shape) for shape in sizes)}
+    return {"n_params": sum(math.prod(shape) for shape in sizes)} | facts

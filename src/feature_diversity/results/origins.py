@@ -9,6 +9,7 @@ from safetensors import SafetensorError, safe_open
 
 from feature_diversity.base.errors import InputError
 from feature_diversity.base.run import DEFAULT, Run
+from feature_diversity.base.stages import TRAINING
 from feature_diversity.records.origin import model_digest
 
 AGAIN = "delete it, and the workflow makes it anew"
@@ -60,7 +61,7 @@ def differences(
     """
     found = {"engine": facts.get("engine")}
     wanted = {"engine": expected["engine"]}
-    if expected["engine"] != "zoo":
+    if expected["engine"] in TRAINING:
         of_data = facts.get("dataset", {})
         found |= {f"dataset: {key}": of_data.get(key) for key in expected["dataset"]}
         wanted |= {f"dataset: {key}": value for key, value in expected["dataset"].items()}

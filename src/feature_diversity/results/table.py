@@ -7,7 +7,7 @@ from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from feature_diversity.base.errors import InputError
 from feature_diversity.base.reading import HEADLINE, READING
-from feature_diversity.base.run import DEFAULT, NETWORK, RUN
+from feature_diversity.base.run import DEFAULT, NETWORK, OTHERS, RUN
 
 # Columns that are shares, 0 ... 1; the other columns of numbers may be anything, infinite, or empty
 SHARES = ["test_error", "val_error", "knn_test_error", "pixel_error", "chance_error"]
@@ -69,9 +69,12 @@ def of_default(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def told(table: pd.DataFrame, axes: list[str]) -> list[str]:
-    """The axes that say something of the table's runs: the variant only where one is not the default."""
-    plain = table["variant"].eq(DEFAULT).all()
-    return [axis for axis in axes if axis != "variant" or not plain]
+    """The axes that say something of the table's runs.
+
+    That is not the variant where all have the default one, nor what networks of others have not.
+    """
+    silent = {"variant": DEFAULT} | OTHERS
+    return [axis for axis in axes if axis not in silent or not table[axis].eq(silent[axis]).all()]
 
 
 def reading(table: pd.DataFrame, **changes: object) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from feature_diversity.base.timing import announce_ready
 from feature_diversity.data import store
 from feature_diversity.data.loader import evaluation_images
 from feature_diversity.evaluation.features import extract
-from feature_diversity.networks import model
+from feature_diversity.measuring.imported import read_for_features
 from feature_diversity.records.origin import model_digest
 
 
@@ -28,7 +28,7 @@ def main(argv: list[str]) -> None:
     images = evaluation_images(held_out, facts.image_size)
     announce_ready()
     for path in arguments.models:
-        network = model.read_for_features(path)
+        network = read_for_features(path, facts)
         if network.head is None and "head" in arguments.layers:
             raise InputError(f"{path} was released without its head; leave head out of the study's layers")
         folder = path.parent / paths.FEATURES

@@ -12,7 +12,7 @@ from feature_diversity.base.files import atomic_write
 from feature_diversity.base.timing import announce_ready
 from feature_diversity.data import store
 from feature_diversity.evaluation.linear import SPLITS, evaluate
-from feature_diversity.networks import model
+from feature_diversity.measuring.imported import read_for_features
 from feature_diversity.records.origin import model_digest
 
 
@@ -39,7 +39,7 @@ def main(argv: list[str]) -> None:
             raise InputError(f"{arguments.data} has no {name} images, which linear evaluation needs")
     announce_ready()
     for path, output in zip(arguments.models, arguments.outputs, strict=True):
-        network = model.read_for_features(path)
+        network = read_for_features(path, facts)
         result = evaluate(network, facts, splits, **arguments.options)
         result |= {"options": arguments.options, "model": model_digest(network.facts)}
         with atomic_write(output) as temporary:
