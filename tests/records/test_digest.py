@@ -50,8 +50,8 @@ CLOSURES = {
     "measuring.layers measuring.recording measuring.sources measuring.tokens "
     "networks.released networks.released.layouts stages.extract ",
     "stages.energy": "base measures measures.directions measures.energy measures.gram "
-    "measures.of_layers measures.readings measures.special_functions measures.spectra "
-    "measures.uniform_sphere stages.energy ",
+    "measures.of_layers measures.parts measures.readings measures.special_functions "
+    "measures.spectra measures.uniform_sphere stages.energy ",
     "stages.linear_eval": f"{LOADING} "
     "base.layers base.run data.augment evaluation evaluation.knn evaluation.linear "
     "evaluation.logistic evaluation.probes evaluation.sgd_protocol measures measures.readings "
@@ -83,16 +83,16 @@ CLOSURES = {
     "statistics.intraclass statistics.proportions ",
     "stages.intervention": "base base.layers base.reading base.run figures figures.captions "
     "figures.draw figures.drawing figures.further figures.heat_map figures.intervention "
-    "figures.paper figures.prediction figures.references figures.relations figures.seeds "
-    "figures.size figures.style interventions interventions.analysis interventions.arms "
-    "interventions.gates interventions.instruments interventions.judge "
+    "figures.paper figures.parts figures.prediction figures.references figures.relations "
+    "figures.seeds figures.size figures.style interventions interventions.analysis "
+    "interventions.arms interventions.gates interventions.instruments interventions.judge "
     "interventions.table interventions.trend results results.gates results.table "
     "stages.intervention statistics statistics.multiplicity statistics.proportions ",
     "stages.figures": "base base.layers base.reading base.run figures figures.captions "
     "figures.draw figures.drawing figures.further figures.heat_map figures.paper "
-    "figures.prediction figures.references figures.relations figures.seeds figures.size "
-    "figures.style prediction prediction.answer prediction.result results results.gates "
-    "results.table stages.figures statistics statistics.proportions ",
+    "figures.parts figures.prediction figures.references figures.relations figures.seeds "
+    "figures.size figures.style prediction prediction.answer prediction.result results "
+    "results.gates results.table stages.figures statistics statistics.proportions ",
     "stages.summary": "base base.reading base.run interventions interventions.analysis "
     "interventions.arms interventions.gates interventions.instruments interventions.judge "
     "interventions.table interventions.trend prediction prediction.answer "

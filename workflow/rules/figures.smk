@@ -7,7 +7,7 @@ localrules:
 
 
 PICTURES = f"{RESULTS}/{paths.FIGURES}"
-FIGURES = [*study.figures, "layers", "untrained", "measures", "cosine", "prediction"]
+FIGURES = [*study.figures, "layers", "parts", "untrained", "measures", "cosine", "prediction"]
 
 
 rule figures:

@@ -15,15 +15,16 @@ from feature_diversity.measures import spectra as measures
 from feature_diversity.measures.energy import hyperspherical_energy
 from feature_diversity.measures.readings import READINGS
 from feature_diversity.measures.spectra import Features
-from feature_diversity.measures.uniform_sphere import effective_dimension, excess_energy
+from feature_diversity.measures.uniform_sphere import effective_dimension, excess_energy, excess_z
 
 VECTORS = ("flatten", "gap", "vissl")  # the readings with one vector per image
 MOST_ZERO = 0.01  # share of images without a direction that may be left out; with more nothing is measured
 EXACT_IMAGES = 5000  # with more images a random subset of so many is used: time grows as their square
+PARTS = ("mean", "covariance", "rest", "mean_se", "covariance_se", "rest_se")
 ENERGY_COLUMNS = [
     *("layer", "vector", "centred", "s", "energy", "diversity", "energy_se", "excess"),
-    *("effective_dimension", "mean_cosine", "n_images", "n_zero", "n_dim", "n_duplicates"),
-    *("approximate", "energy_2"),
+    *("excess_z", *(f"excess_{part}" for part in PARTS), "effective_dimension", "mean_cosine"),
+    *("n_images", "n_zero", "n_dim", "n_duplicates", "approximate", "energy_2"),
 ]
 MEASURES = {
     "mean_cosine": measures.mean_cosine,
@@ -207,6 +208,8 @@ def energies_of(
                     "diversity": -result.value[s],
                     "energy_se": result.standard_error[s],
                     "excess": excess_energy(result.value[s], result.dim, s),
+                    "excess_z": excess_z(result.value[s], result.dim, s, result.n),
+                    **{f"excess_{part}": getattr(result.parts[s], part) for part in PARTS},
                     "effective_dimension": effective_dimension(result.value[s], s),
                     "mean_cosine": result.mean_cosine,
                     "n_dim": result.dim,
