@@ -39,7 +39,8 @@ def test_a_trade_off_in_the_head_is_what_follows_from_setting_it(effect, verdict
     found = trade_off_by_head(head(effect))
     assert (found.decided, found.basis, found.n_seeds) == (verdict, "intervention", 8)
     assert found.low < effect < found.high
-    assert (found.p < 0.001) == (effect < 0) and (found.p_opposed < 0.001) == (effect > 0)
+    assert (found.p < 0.001) == (effect < 0)
+    assert (found.p_opposed < 0.001) == (effect > 0)
 
 
 def test_what_one_lever_does_decides_no_claim_and_what_was_not_delivered_is_not_testable():
@@ -96,7 +97,7 @@ def test_the_table_of_verdicts_is_decided_by_the_intervention_in_the_reading_tha
     decided = judge(results(runs), head(0.04))
     row = decided[decided["claim"] == "C12"].iloc[0]
     before = observed[observed["claim"] == "C12"].iloc[0]
-    assert before["verdict"] == "supported" and before["basis"] == "test"
+    assert (before["verdict"], before["basis"]) == ("supported", "test")
     assert (row["verdict"], row["basis"], row["headline"]) == ("contradicted", "intervention", True)
     others = decided["claim"] != "C12"
     pd.testing.assert_frame_equal(decided[others], observed[others])

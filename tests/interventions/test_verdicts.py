@@ -76,6 +76,19 @@ def test_a_lever_that_is_not_delivered_gives_no_verdict_of_its_own():
     assert found.query("statistic == 'verdict'")["verdict"].item() == "causes"
 
 
+def test_a_dose_that_makes_two_images_alike_is_not_delivered_and_says_in_how_many_seeds():
+    rows = table("cause", 4)
+    rows.loc[(rows["seed"] == 2) & (rows["variant"] == "energy+1"), "excess"] = np.inf
+    found = analysed(rows, penalties())
+    arm = found[(found["statistic"] == "delivered") & (found["variant"] == "energy+1")].iloc[0]
+    assert (arm["verdict"], arm["note"]) == (
+        "not delivered",
+        "two images have one direction in 1 of 8 seeds",
+    )
+    assert np.isnan(arm["low"])
+    assert found.query("statistic == 'verdict'")["verdict"].item() == "causes"  # by the other lever
+
+
 def test_missing_runs_are_left_out_with_their_seeds():
     rows = table("cause", 5)
     rows = rows[~((rows["seed"] == 3) & (rows["variant"] == "energy+0"))]

@@ -183,7 +183,6 @@ def equal_to_the_mean(folder):
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (with_row(0), r"conv1.npy: layer conv1, vector flatten: row 4 is zero"),
         (with_row(np.nan), r"conv1.npy: layer conv1, vector flatten: row 4 is not finite"),
         (with_row(np.inf), r"conv1.npy: layer conv1, vector flatten: row 4 is not finite"),
         (equal_to_the_mean, r"trunk.npy: layer trunk, vector flatten, centred: row 4 equals the mean"),
@@ -198,8 +197,8 @@ def equal_to_the_mean(folder):
             r"views_head.npy: expected 2 x N x C",
         ),
         (
-            lambda folder: np.save(folder / "views_head.npy", np.zeros((2, 30, 8))),
-            r"views_head.npy: layer head: row 0",
+            lambda folder: np.save(folder / "views_head.npy", np.full((2, 30, 8), np.nan)),
+            r"views_head.npy: layer head: row 0 is not finite",
         ),
     ],
 )
@@ -210,10 +209,56 @@ def test_bad_features_are_one_clear_error_and_write_nothing(folder, damage, mess
     assert not (folder / "out").exists()
 
 
-def test_zero_row_is_named_also_when_only_centred_energies_are_asked_for(folder):
-    with_row(0)(folder)
-    with pytest.raises(InputError, match=r"conv1.npy: layer conv1, vector flatten: row 4 is zero"):
-        run(folder, centred=[True])
+def many_images(folder, without=()):
+    """Features of 200 images; those `without` are not written."""
+    rng = np.random.default_rng(1)
+    kept = np.setdiff1d(np.arange(200), without)
+    for layer, shape in {"conv1": (16, 4, 4), "res5": (40, 1, 1), "trunk": (40,), "head": (8,)}.items():
+        maps = rng.standard_normal((200, *shape), dtype=np.float32).clip(0) + 0.1
+        np.save(folder / f"{layer}.npy", maps[kept])
+    for layer in ("trunk", "head"):
+        np.save(folder / f"views_{layer}.npy", rng.standard_normal((2, 200, 8), dtype=np.float32)[:, kept])
+
+
+def test_an_image_that_is_zero_in_one_layer_is_left_out_of_all_and_counted(folder, tmp_path_factory):
+    without = tmp_path_factory.mktemp("without")
+    many_images(without, [4, 90])
+    many_images(folder)
+    for layer, row in (("conv1", 4), ("head", 90)):
+        maps = np.load(folder / f"{layer}.npy")
+        maps[row] = 0
+        np.save(folder / f"{layer}.npy", maps)
+    for layer in ("trunk", "head"):
+        views = np.load(folder / f"views_{layer}.npy")
+        views[1, [4, 90]] = 0
+        np.save(folder / f"views_{layer}.npy", views)
+    energies, companions = run(folder)
+    expected, expected_companions = run(without)
+    assert {(row["n_images"], row.pop("n_zero")) for row in energies} == {("198", "2")}
+    assert {row.pop("n_zero") for row in expected} == {"0"}
+    assert energies == expected
+    assert companions == expected_companions
+
+
+@pytest.mark.parametrize("rows", [range(3), range(200)])
+def test_with_more_than_one_image_in_a_hundred_without_a_direction_nothing_is_measured(folder, rows):
+    many_images(folder)
+    maps = np.load(folder / "res5.npy")
+    maps[list(rows)] = 0
+    np.save(folder / "res5.npy", maps)
+    energies, companions = run(folder)
+    counts = {(row["n_images"], row["n_zero"]) for row in energies}
+    assert counts == {(str(200 - len(rows)), str(len(rows)))}
+    measured = ("energy", "diversity", "energy_se", "excess", "mean_cosine")
+    assert {row[name] for row in energies for name in measured} == {""}  # nan
+    assert {row[name] for row in companions for name in measures_of(companions)} == {""}
+    assert [(row["layer"], row["vector"]) for row in companions] == [
+        (layer, vector) for layer in LAYERS for vector in OPTIONS["vectors"]
+    ]
+
+
+def measures_of(companions):
+    return [name for name in companions[0] if name not in ("layer", "vector")]
 
 
 @pytest.mark.parametrize(
@@ -275,14 +320,14 @@ def test_stage_runs_from_the_command_line(folder):
     arguments = ["--features", folder, *options()]
     arguments += ["--energy", folder / "energy.csv", "--measures", folder / "measures.csv"]
     subprocess.run([sys.executable, "-m", "feature_diversity", "energy", *map(str, arguments)], check=True)
-    with_row(0)(folder)
+    with_row(np.nan)(folder)
     failed = subprocess.run(
         [sys.executable, "-m", "feature_diversity", "energy", *map(str, arguments)],
         capture_output=True,
         text=True,
     )
     assert failed.returncode == 1
-    assert re.search(r"^error: .*conv1\.npy.*row 4 is zero.*\n\Z", failed.stderr, re.MULTILINE)
+    assert re.search(r"^error: .*conv1\.npy.*row 4 is not finite.*\n\Z", failed.stderr, re.MULTILINE)
     assert "Traceback" not in failed.stderr
 
 

@@ -162,9 +162,9 @@ def test_the_machine_must_share_out_the_batch_of_a_variant(load):
 
 
 def test_a_plan_counts_a_training_for_each_variant_and_the_memory_of_its_batch(load):
-    small = costs(load(grid={"variant": "default"}), 1.0)
+    small = costs(load(grid={"variant": "default"}), 1.0, 360)
     assert "4 runs from 4 trainings" in small
-    large = costs(load({"large": {"batch_size": 1024}}, {"variant": ["default", "large"]}), 1.0)
+    large = costs(load({"large": {"batch_size": 1024}}, {"variant": ["default", "large"]}), 1.0, 360)
     assert "8 runs from 8 trainings" in large
     assert "_large_ep5_seed1" in large
 

@@ -88,9 +88,11 @@ CLOSURES = {
     "figures.parts figures.prediction figures.references figures.relations figures.seeds "
     "figures.size figures.style prediction prediction.answer prediction.result results "
     "results.gates results.table stages.figures statistics statistics.proportions ",
-    "stages.summary": "base base.reading base.run results results.gates results.table "
-    "results.text stages.summary statistics statistics.multiplicity "
-    "statistics.proportions ",
+    "stages.summary": "base base.reading base.run interventions interventions.analysis "
+    "interventions.arms interventions.gates interventions.instruments interventions.judge "
+    "interventions.table interventions.trend prediction prediction.answer "
+    "prediction.result results results.gates results.table results.text stages.summary "
+    "statistics statistics.multiplicity statistics.proportions ",
     "stages.report": "base base.layers base.reading base.run claims claims.paper figures "
     "figures.captions figures.style interventions interventions.analysis "
     "interventions.arms interventions.gates interventions.instruments interventions.judge "

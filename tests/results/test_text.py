@@ -1,6 +1,11 @@
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
+from feature_diversity.base.reading import HEADLINE, in_words
+from feature_diversity.prediction.answer import QUESTION
+from feature_diversity.prediction.result import COLUMNS
 from feature_diversity.results import text as summary
 from feature_diversity.stages import summary as stage
 
@@ -51,12 +56,43 @@ def claims(tmp_path):
     return tmp_path / "claims.csv"
 
 
-def test_the_summary_is_written_or_printed(csv, claims, tmp_path, capsys):
+@pytest.fixture
+def prediction(tmp_path):
+    """A table of predictions in which nothing could be estimated."""
+    row = dict.fromkeys(COLUMNS, "") | {"statistic": "psi", "outcome": "test_error", "axis": "seed"}
+    row |= {"measure": "diversity", "reading": in_words(**HEADLINE), "note": "not testable: one seed"}
+    pd.DataFrame([row]).to_csv(tmp_path / "prediction.csv", index=False)
+    return tmp_path / "prediction.csv"
+
+
+def test_the_summary_has_ten_lines_with_the_answer_and_the_list_has_all(csv, claims, prediction, tmp_path):
+    outputs = tmp_path / "summary.txt", tmp_path / "verdicts.txt"
     arguments = ["--table", str(csv), "--figures", "figures", "--claims", str(claims)]
-    stage.main([*arguments, "--output", str(tmp_path / "summary.txt")])
-    assert capsys.readouterr().out == ""
+    arguments += ["--prediction", str(prediction), "--output", str(outputs[0]), "--verdicts", str(outputs[1])]
     stage.main(arguments)
-    assert capsys.readouterr().out.strip() == (tmp_path / "summary.txt").read_text().strip()
+    short, long = (path.read_text() for path in outputs)
+    lines = short.splitlines()
+    assert len(lines) <= 12
+    assert max(map(len, lines)) <= 100
+    assert lines[0] == f"{tmp_path.name} (digits): 4 runs of 1 algorithm, seeds 1, 2, up to 10 epochs."
+    told = " ".join(short.split())
+    assert f"{QUESTION} Open: this study cannot decide it (one seed)" in told
+    assert "Test error, mean over seeds: 25.0 % (simclr); untrained 55.0 %." in told
+    assert "The paper's 3 claims: by tests 1 supported; 1 not testable." in told
+    assert lines[-2:] == [
+        f"open      {tmp_path / 'report.html'}",
+        f"verdicts  {tmp_path / 'verdicts.txt'}",
+    ]
+    assert long.startswith(summary.summarise(pd.read_csv(csv), csv, Path("figures")))
+    assert summary.verdicts(pd.read_csv(claims), claims) in long
+
+
+def test_undecided_tests_say_what_they_could_find(claims):
+    table = pd.read_csv(claims).assign(smallest_sd=[1.5, 9, 9, None, None])
+    table["verdict"] = table["verdict"].replace({"supported": "undecided"})
+    assert summary.decided(table).endswith(
+        "The median of the undecided tests finds effects from 1.5 SD between seeds on."
+    )
 
 
 def test_verdicts_are_counted_and_each_claim_has_a_line(claims):

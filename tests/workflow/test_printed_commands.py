@@ -87,7 +87,7 @@ OF_STAGE: dict[str, Callable[[Path], bool]] = {
     "claims": lambda path: path.name == paths.CLAIMS,
     "predict": lambda path: path.name == paths.PREDICTION,
     "figures": lambda path: path.parts[0] == paths.FIGURES,
-    "summary": lambda path: path.name == paths.SUMMARY,
+    "summary": lambda path: path.name in (paths.SUMMARY, paths.VERDICTS),
     "report": lambda path: path.name == paths.REPORT,
 }
 

@@ -47,7 +47,7 @@ def test_a_study_runs_from_nothing_to_figures(finished: Checkout):
     for figure in ("figure1", "figure3"):
         for ending in ("svg", "pdf", "png"):
             assert (finished.results / "figures" / f"{figure}.{ending}").stat().st_size > 1000
-    assert "results/tiny/figures" in (finished.results / "summary.txt").read_text()
+    assert "results/tiny/figures" in (finished.results / "verdicts.txt").read_text()
 
 
 def test_the_report_and_snakemakes_own_carry_the_figures(finished: Checkout):

@@ -23,6 +23,7 @@ from feature_diversity.base.stages import MAKERS
 from feature_diversity.figures.captions import CAPTIONS, TITLES
 from feature_diversity.planning import settings
 from feature_diversity.planning.checks import check_machine
+from feature_diversity.planning.images import count_images
 from feature_diversity.planning.penalties import has_doses, of_training, penalties_of, reference_of
 from feature_diversity.planning.schema import validate
 from feature_diversity.planning.study import Study, as_json
@@ -38,6 +39,7 @@ try:
     validate(config, "config")
     study = Study.find(config["study"])
     check_machine(study, config)
+    count_images(study, Path(config["data"]), Path(config["results"], study.name, paths.DATA))
 except InputError as error:
     raise WorkflowError(str(error)) from None
 

@@ -50,8 +50,11 @@ rule summary:
     input:
         table=TABLE,
         claims=f"{RESULTS}/{paths.CLAIMS}",
+        prediction=f"{RESULTS}/{paths.PREDICTION}",
+        intervention=INTERVENTION[:1],
     output:
-        f"{RESULTS}/{paths.SUMMARY}",
+        short=f"{RESULTS}/{paths.SUMMARY}",
+        verdicts=f"{RESULTS}/{paths.VERDICTS}",
     log:
         f"{LOGS}/summary.log",
     benchmark:
@@ -63,8 +66,10 @@ rule summary:
         runtime=10,
     params:
         figures=PICTURES,
+        intervention=lambda wildcards: ["--intervention", INTERVENTION[0]] if INTERVENTION else [],
         code=settings.digest_of(study, "summary"),
         environment=environment("analysis"),
     shell:
         "python -m feature_diversity summary --table {input.table:q} --figures {params.figures:q} "
-        "--claims {input.claims:q} --output {output:q} > {log:q} 2>&1"
+        "--claims {input.claims:q} --prediction {input.prediction:q} {params.intervention:q} --output {output.short:q} "
+        "--verdicts {output.verdicts:q} > {log:q} 2>&1"

@@ -43,6 +43,8 @@ STAGES = {
 MAKERS = {"native": "pretrain", "vissl": "vissl", "zoo": "zoo"}
 
 COMMANDS = {
+    "new": "write a study of your own images, and say what it takes",
+    "keys": "every key of a study and of the recipes, with defaults",
     "plan": "what a study takes, what of it is done, what would run and why",
     "layers": "the layers of any network, with the shapes of what they return",
     "measure": "the diversity of the layers of trained networks on a folder of images",

@@ -13,9 +13,10 @@ from collections import Counter, defaultdict
 from pathlib import Path
 
 from feature_diversity.base.errors import InputError
-from feature_diversity.base.paths import CHECKOUT, ENERGY, LINEAR, MODEL
+from feature_diversity.base.paths import CHECKOUT, DATA, ENERGY, LINEAR, MODEL
 from feature_diversity.base.run import Run
 from feature_diversity.planning import cost
+from feature_diversity.planning.images import count_images
 from feature_diversity.planning.schema import configuration
 from feature_diversity.planning.study import Study
 
@@ -38,18 +39,19 @@ def main(argv: list[str]) -> None:
     config = configuration(**given)
     study = Study.find(config["study"])
     folder = Path(config["results"]) / study.name
-    print(costs(study, config["device_tflops"]), progress(study, folder), sep="\n")
+    images = count_images(study, Path(config["data"]), folder / DATA)
+    print(costs(study, config["device_tflops"], images), progress(study, folder), sep="\n")
     print(jobs(dry_run(given)))
 
 
-def costs(study: Study, device_tflops: float) -> str:
-    """Runs, trainings, arithmetic, memory and disk, in a few lines."""
+def costs(study: Study, device_tflops: float, images: int | None) -> str:
+    """Runs, trainings, arithmetic, memory and disk, in a few lines. images: that a training sees."""
     if study.engine == "zoo":
         return f"{study.name}: {len(study.runs()):,} runs from released checkpoints; nothing is trained"
     trainings = {}
     for run in study.runs():  # ascending in epochs, so that the longest snapshot is the one that stays
         trainings[run.network if study.schedule == "trajectory" else run] = run
-    images, size = study.train_images, study.dataset["image_size"]
+    size = study.dataset["image_size"]
     head = f"{study.name}: {len(study.runs()):,} runs from {len(trainings):,} trainings"
     if images is None:
         return head + "; what they cost is known once dataset.train says how many images there are"

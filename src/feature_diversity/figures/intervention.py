@@ -36,12 +36,16 @@ def doses_and_errors(table: pd.DataFrame) -> tuple[Figure, Notes]:
     levers = [lever for lever in dict.fromkeys(table["lever"].fillna("")) if lever]
     for (left, right), (network, rows) in zip(panels, groups, strict=True):
         rows = rows.assign(lever=rows["lever"].fillna(""), note=rows["note"].fillna(""))
+        for _, arm in rows[(rows["statistic"] == "delivered") & np.isinf(rows["estimate"])].iterrows():
+            notes.remarks.append(f"Without {arm['variant']} in {network[-1]} of {network[0]}: {arm['note']}")
         notes.points += draw_arms(left, rows[rows["statistic"].isin(["delivered", "excess"])], levers)
         notes.points += draw_arms(right, rows[rows["statistic"] == "error"], levers, 100)
         asked = np.array([-1, 1])
         left.plot(asked, 1 - asked, "--", color="0.4", linewidth=0.8, zorder=1)
         left.set(ylabel=EXCESS, title=named(network))
         right.set(ylabel=ERROR, title=verdict_of(rows))
+    for ax in panels.flat:
+        ax.set_xticks(sorted(table["delta"].dropna().unique()))
     for ax in panels[-1]:
         ax.set_xlabel("Dose (1: uniform, 0: as untreated, −1: twice as crowded)")
     looks = [
@@ -89,5 +93,5 @@ def verdict_of(rows: pd.DataFrame) -> str:
     text = str(verdict["verdict"])
     if np.isfinite(verdict["estimate"]):
         slope, low, high = (100 * verdict[name] for name in ("estimate", "low", "high"))
-        text += f"\n{slope:+.1f} points an excess ({low:+.1f} to {high:+.1f})"
+        text += f"\n{slope:+.1f} points an excess ({low:+.1f} to {high:+.1f})".replace("-", "−")
     return text

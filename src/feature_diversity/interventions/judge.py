@@ -115,9 +115,11 @@ def deliveries(arms: Arms, lever: str, excess: pd.DataFrame) -> Iterator[Row]:
     verdict = "delivered" if gates.delivered(found[:, 1:]) else NOT_DELIVERED
     for place, (delta, variant) in enumerate(doses.items(), start=1):
         mean, low, high, _ = trend.mean_of(found[:, place] / found[:, 0])
+        infinite = int(np.isinf(found[:, place]).sum())
+        note = f"two images have one direction in {infinite} of {len(found)} seeds" if infinite else ""
         yield Row(
             "delivered", f"excess {arms.layer}", lever, variant, delta, mean, low, high,
-            seeds=len(found), verdict=verdict,
+            seeds=len(found), verdict=verdict, note=note,
         )  # fmt: skip
 
 

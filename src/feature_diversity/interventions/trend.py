@@ -42,9 +42,12 @@ def contrast(doses: np.ndarray, degree: int) -> np.ndarray:
 
 
 def mean_of(values: np.ndarray) -> tuple[float, float, float, float]:
-    """Mean over seeds, ends of its 95 % interval and p that it is 0, by Student's t; nan of one seed."""
+    """Mean over seeds, ends of its 95 % interval and p that it is 0, by Student's t.
+
+    The last three are nan of one seed, and where a value is infinite.
+    """
     n, mean = len(values), float(values.mean())
-    if n < 2:
+    if n < 2 or not np.isfinite(mean):
         return mean, np.nan, np.nan, np.nan
     error = values.std(ddof=1) / np.sqrt(n)
     half = float(stats.t.ppf((1 + LEVEL) / 2, n - 1) * error)

@@ -1,6 +1,7 @@
 """Energies and companion measures of a run's layers, in all readings."""
 
 import csv
+import itertools
 import math
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,13 @@ from feature_diversity.measures.spectra import Features
 from feature_diversity.measures.uniform_sphere import effective_dimension, excess_energy, excess_z
 
 VECTORS = ("flatten", "gap", "vissl")  # the readings with one vector per image
+MOST_ZERO = 0.01  # share of images without a direction that may be left out; with more nothing is measured
 EXACT_IMAGES = 5000  # with more images a random subset of so many is used: time grows as their square
 PARTS = ("mean", "covariance", "rest", "mean_se", "covariance_se", "rest_se")
 ENERGY_COLUMNS = [
     *("layer", "vector", "centred", "s", "energy", "diversity", "energy_se", "excess"),
     *("excess_z", *(f"excess_{part}" for part in PARTS), "effective_dimension", "mean_cosine"),
-    *("n_images", "n_dim", "n_duplicates", "approximate", "energy_2"),
+    *("n_images", "n_zero", "n_dim", "n_duplicates", "approximate", "energy_2"),
 ]
 MEASURES = {
     "mean_cosine": measures.mean_cosine,
@@ -52,6 +54,10 @@ def energies_and_measures(
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Energies and companion measures of features in files.
 
+    An image whose features are all zero in some of the layers (dead units) has no direction there. It is left
+    out of all layers, so that they are compared on the same images, and counted in `n_zero`. Where that is
+    more than MOST_ZERO of the images, all measures are nan: those of the rest would be of other data.
+
     Args:
         folder: Holds `{layer}.npy`, floats, N x C x H x W or N x C with N >= 2, and perhaps
             `views_{layer}.npy`, 2 x N x C: two views of each image, for the alignment.
@@ -66,8 +72,8 @@ def energies_and_measures(
         for each layer x vector.
 
     Raises:
-        InputError: A file that is missing or no such array, rows without a direction, numbers of images that
-            differ; the message names the file, and the row.
+        InputError: A file that is missing or no such array, a row that is not finite or equals the mean,
+            numbers of images that differ; the message names the file, and the row.
     """
     maps = {layer: _load_maps(folder / f"{layer}.npy") for layer in layers}
     n = len(maps[layers[0]])
@@ -78,6 +84,12 @@ def energies_and_measures(
     if approximate:
         rows = random_rows(n, EXACT_IMAGES, seed=0)
         maps = {layer: values[rows] for layer, values in maps.items()}
+    zero = np.any([zero_rows(values) for values in maps.values()], axis=0)
+    images = {"n_images": len(zero) - int(zero.sum()), "n_zero": int(zero.sum()), "approximate": approximate}
+    if zero.mean() > MOST_ZERO:
+        return unmeasured(maps, powers, vectors, centred, images)
+    if zero.any():
+        maps = {layer: values[~zero] for layer, values in maps.items()}
     energies, companions, head = {}, {}, None
     for layer in sorted(layers, key=lambda layer: layer != "head"):  # the others are compared with the head
         extra = {"alignment": _alignment(folder / f"views_{layer}.npy", layer)}
@@ -93,13 +105,41 @@ def energies_and_measures(
                 head = features if layer == "head" else head
                 if second:
                     add_second(energy_rows, folder / SECOND / f"{layer}.npy", vector, powers, centred)
-                done[x.shape[1]] = energy_rows, companions_of(features, head, where) | extra
+                done[x.shape[1]] = energy_rows, companions_of(features, head) | extra
             energy_rows, measure_row = done[x.shape[1]]
             name = {"layer": layer, "vector": vector}
-            energies[layer, vector] = [name | row | {"approximate": approximate} for row in energy_rows]
+            energies[layer, vector] = [name | row | images for row in energy_rows]
             companions[layer, vector] = name | measure_row
     order = [(layer, vector) for layer in layers for vector in vectors]
     return [row for key in order for row in energies[key]], [companions[key] for key in order]
+
+
+def zero_rows(maps: np.ndarray) -> np.ndarray:
+    """Which images have no value but 0: N bools. Values far apart are looked at first, few images whole."""
+    values = maps.reshape(len(maps), -1)
+    zero = ~(values[:, :: max(1, values.shape[1] // 64)] != 0).any(axis=1)
+    zero[zero] = ~(values[zero] != 0).any(axis=1)
+    return zero
+
+
+def unmeasured(
+    maps: dict[str, np.ndarray],
+    powers: list[float],
+    vectors: list[str],
+    centred: list[bool],
+    images: dict[str, Any],
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The rows of `energies_and_measures` where too many images have no direction: nan but for the counts."""
+    energies, companions = [], []
+    for layer, vector in itertools.product(maps, vectors):
+        name = {"layer": layer, "vector": vector}
+        counts = {"n_dim": READINGS[vector](maps[layer][:1]).shape[1], "n_duplicates": 0} | images
+        energies += [
+            dict.fromkeys(ENERGY_COLUMNS, math.nan) | name | {"centred": center, "s": s} | counts
+            for center, s in itertools.product(centred, powers)
+        ]
+        companions.append(dict.fromkeys(MEASURE_COLUMNS, math.nan) | name)
+    return energies, companions
 
 
 def random_rows(n: int, size: int, seed: int) -> np.ndarray:
@@ -113,11 +153,17 @@ def random_rows(n: int, size: int, seed: int) -> np.ndarray:
 def add_second(
     rows: list[dict[str, Any]], path: Path, vector: str, powers: list[float], centred: list[bool]
 ) -> None:
-    """Add to the rows of a layer and vector the energies of the other images' features in `path`."""
+    """Add to the rows of a layer and vector the energies of the other images' features in `path`.
+
+    Images without a direction are left out; with more than MOST_ZERO of them nothing is added.
+    """
     maps = _load_maps(path)
     if len(maps) > EXACT_IMAGES:
         maps = maps[random_rows(len(maps), EXACT_IMAGES, seed=0)]
-    features = Features(READINGS[vector](maps))
+    zero = zero_rows(maps)
+    if zero.mean() > MOST_ZERO:
+        return
+    features = Features(READINGS[vector](maps[~zero] if zero.any() else maps))
     others = energies_of(features, powers, centred, f"{path}: vector {vector}")
     for row, other in zip(rows, others, strict=True):
         row["energy_2"] = other["energy"]
@@ -166,7 +212,6 @@ def energies_of(
                     **{f"excess_{part}": getattr(result.parts[s], part) for part in PARTS},
                     "effective_dimension": effective_dimension(result.value[s], s),
                     "mean_cosine": result.mean_cosine,
-                    "n_images": result.n,
                     "n_dim": result.dim,
                     "n_duplicates": len(result.duplicates),
                     "energy_2": math.nan,
@@ -175,14 +220,8 @@ def energies_of(
     return rows
 
 
-def companions_of(features: Features, head: Features | None, where: str) -> dict[str, Any]:
-    """Companion measures of one matrix, by name; those with the head's are nan without its features.
-
-    Raises:
-        InputError: a row of zeros; the message begins with `where`.
-    """
-    if not features.gram.diagonal().all():  # has an energy only when centred, but the measures normalise
-        raise InputError(f"{where}: row {features.gram.diagonal().argmin()} is zero: it has no direction")
+def companions_of(features: Features, head: Features | None) -> dict[str, Any]:
+    """Companion measures of one matrix, by name; those with the head's are nan without its features."""
     with np.errstate(divide="ignore", invalid="ignore"):  # nan where all images are alike
         row = {name: measure(features) for name, measure in MEASURES.items()}
         row["linear_cka_with_head"] = measures.linear_cka(features, head) if head else math.nan
@@ -190,17 +229,20 @@ def companions_of(features: Features, head: Features | None, where: str) -> dict
 
 
 def _alignment(path: Path, layer: str) -> float:
-    """Alignment of the two views of each image; nan without such a file."""
+    """Alignment of the two views of each image, where both have a direction; nan without such a file.
+
+    With more than MOST_ZERO of the images without one it is nan, too.
+    """
     if not path.exists():
         return math.nan
     views = _load(path)
     if views.ndim != 3 or len(views) != 2:
         raise InputError(f"{path}: expected 2 x N x C, got {views.shape}")
     for view in views:
-        lengths = np.linalg.norm(view, axis=1)
-        for row in np.flatnonzero(~(np.isfinite(lengths) & (lengths > 0)))[:1]:
-            raise InputError(f"{path}: layer {layer}: row {row} is zero or not finite: it has no direction")
-    return measures.alignment(*views)
+        for row in np.flatnonzero(~np.isfinite(view).all(axis=1))[:1]:
+            raise InputError(f"{path}: layer {layer}: row {row} is not finite: it has no direction")
+    zero = zero_rows(views[0]) | zero_rows(views[1])
+    return measures.alignment(*views[:, ~zero]) if zero.mean() <= MOST_ZERO else math.nan
 
 
 def _load(path: Path) -> np.ndarray:

@@ -178,9 +178,9 @@ def _measures(
     energies = energies_of(features, list(powers), [False, True], where)
     if energies[0]["n_duplicates"]:
         warnings.warn(f"{where}: some vectors have one direction: their energy is infinite", stacklevel=4)
-    values = _by_name(energies, "energy") | _companions(features, where)
+    values = _by_name(energies, "energy") | _companions(features)
     if len(x) == len(np.unique(images)):
-        errors = standard_errors(features, images, lambda part: _companions(part, where))
+        errors = standard_errors(features, images, lambda part: _companions(part))
         errors |= _by_name(energies, "energy_se")
     else:
         errors = standard_errors(features, images, lambda part: _all(part, powers, where))
@@ -193,7 +193,7 @@ def _measures(
 
 def _all(features: Features, powers: Sequence[float], where: str) -> dict[str, float]:
     energies = energies_of(features, list(powers), [False, True], where)
-    return _by_name(energies, "energy") | _companions(features, where)
+    return _by_name(energies, "energy") | _companions(features)
 
 
 def _by_name(energies: list[dict[str, Any]], column: str) -> dict[str, float]:
@@ -201,6 +201,6 @@ def _by_name(energies: list[dict[str, Any]], column: str) -> dict[str, float]:
     return {f"energy_s{row['s']:g}" + "_centred" * row["centred"]: row[column] for row in energies}
 
 
-def _companions(features: Features, where: str) -> dict[str, float]:
-    values = companions_of(features, None, where)
+def _companions(features: Features) -> dict[str, float]:
+    values = companions_of(features, None)
     return {name: values[name] for name in MEASURES}

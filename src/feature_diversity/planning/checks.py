@@ -87,11 +87,18 @@ def _check_recipes(study: "Study") -> None:
     check_variants(study)
     check_penalties(study)
     if study.train_images is not None:
-        trained = {(run.algorithm, run.variant) for run in study.runs() if run.epochs}
-        for algorithm, variant in sorted(trained):
-            batch_size = study.recipe_of(algorithm, variant)["batch_size"]
-            where = "recipes" if variant == DEFAULT else f"variants: {variant}"
-            check_batch_size(algorithm, batch_size, study.train_images, where=where)
+        check_batches(study, study.train_images)
+
+
+def check_batches(study: "Study", images: int) -> None:
+    """InputError for a batch above the number of training images."""
+    if study.engine == "zoo":
+        return
+    trained = {(run.algorithm, run.variant) for run in study.runs() if run.epochs}
+    for algorithm, variant in sorted(trained):
+        batch_size = study.recipe_of(algorithm, variant)["batch_size"]
+        where = "recipes" if variant == DEFAULT else f"variants: {variant}"
+        check_batch_size(algorithm, batch_size, images, where=where)
 
 
 def _check_vissl(study: "Study") -> None:

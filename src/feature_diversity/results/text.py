@@ -22,6 +22,58 @@ VERDICTS = {  # basis -> how its claims are counted, and their verdicts
 LINE = 100  # characters
 
 
+def in_short(table: pd.DataFrame, claims: pd.DataFrame, answer: str, folder: Path) -> str:
+    """What a study found, in about ten lines.
+
+    Args:
+        table: of results, a row for each run and more.
+        claims: the table of verdicts.
+        answer: to the question of the title, with the question.
+        folder: of the study's results.
+    """
+    runs = table.drop_duplicates(RUN)
+    trained = runs[runs["epochs"] > 0]
+    seeds = ", ".join(map(str, sorted(runs["seed"].unique())))
+    algorithms = trained["algorithm"].nunique()
+    said = f"{folder.name} ({runs['dataset'].iloc[0]}): {len(runs)} runs of {algorithms} algorithm"
+    said += f"{'s' if algorithms != 1 else ''}, seeds {seeds}, up to {runs['epochs'].max()} epochs."
+    failed = failures(table)
+    paragraphs = [said, answer, range_of_errors(runs), *([f"{failed}."] if failed else []), decided(claims)]
+    lines = [line for text in paragraphs for line in textwrap.wrap(text, LINE)]
+    lines += ["", f"open      {folder / paths.REPORT}", f"verdicts  {folder / paths.VERDICTS}"]
+    return "\n".join(lines) + "\n"
+
+
+def range_of_errors(runs: pd.DataFrame) -> str:
+    """The least and the largest mean error of the networks where they end, beside what needs no training."""
+    trained = runs[runs["epochs"] == runs["epochs"].max()]
+    means = trained.groupby(told(runs, CONFIGURATION))["test_error"].mean().sort_values()
+    names = [index if isinstance(index, str) else index[0] for index in means.index]
+    text = f"Test error, mean over seeds: {100 * means.iloc[0]:.1f} % ({names[0]})"
+    if len(means) > 1:
+        text += f" to {100 * means.iloc[-1]:.1f} % ({names[-1]})"
+    untrained = runs.loc[runs["epochs"] == 0, "test_error"]
+    text += f"; untrained {100 * untrained.mean():.1f} %" if len(untrained) and runs["epochs"].max() else ""
+    return text + "".join(f"; {name} {100 * error:.1f} %" for name, error in without_network(runs)) + "."
+
+
+def decided(claims: pd.DataFrame) -> str:
+    """How many of the paper's claims are decided how, and what the tests of the others could find."""
+    shown = claims[claims["headline"]]
+    parts = []
+    for basis, (name, known) in VERDICTS.items():
+        counts = shown.loc[shown["basis"] == basis, "verdict"].value_counts()
+        found = ", ".join(f"{counts[verdict]} {verdict}" for verdict in known if verdict in counts)
+        if found and basis != "definition":
+            parts.append(found if found.endswith(name) else f"{name} {found}")
+    text = f"The paper's {len(shown)} claims: {'; '.join(parts)}."
+    undecided = shown[(shown["verdict"] == "undecided") & (shown["basis"] == "test")]
+    least = undecided["smallest_sd"].median() if "smallest_sd" in undecided else float("nan")
+    if least == least:  # not NaN
+        text += f" The median of the undecided tests finds effects from {least:.1f} SD between seeds on."
+    return text
+
+
 def summarise(table: pd.DataFrame, path: Path, figures: Path) -> str:
     """A table of test errors, untrained beside trained, and the paths of what was made."""
     runs = table.drop_duplicates(RUN)
@@ -50,10 +102,15 @@ def summarise(table: pd.DataFrame, path: Path, figures: Path) -> str:
 
 def easy(runs: pd.DataFrame) -> list[str]:
     """A line on the errors that need no network, where they are known."""
-    columns = {"pixel_error": "raw pixels", "chance_error": "chance"}
-    known = {name: runs[column].mean() for column, name in columns.items() if column in runs}
-    told = [f"{name} {100 * error:.1f}" for name, error in known.items() if error == error]  # not NaN
+    told = [f"{name} {100 * error:.1f}" for name, error in without_network(runs)]
     return ["", f"Without a network: {', '.join(told)}"] if told else []
+
+
+def without_network(runs: pd.DataFrame) -> list[tuple[str, float]]:
+    """Names and errors of what needs no network, where they are known."""
+    columns = {"pixel_error": "raw pixels", "chance_error": "chance"}
+    known = [(name, runs[column].mean()) for column, name in columns.items() if column in runs]
+    return [(name, error) for name, error in known if error == error]  # not NaN
 
 
 def verdicts(claims: pd.DataFrame, path: Path) -> str:

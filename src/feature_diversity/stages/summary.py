@@ -1,4 +1,4 @@
-"""The stage `summary`: what a study found, in a few lines, and where to look."""
+"""The stage `summary`: what a study found, in ten lines; and in a list of all errors and verdicts."""
 
 from pathlib import Path
 
@@ -8,8 +8,10 @@ from feature_diversity.base import paths
 from feature_diversity.base.command_line import add_table, command_line
 from feature_diversity.base.files import atomic_write
 from feature_diversity.base.timing import announce_ready
+from feature_diversity.interventions.analysis import read_interventions
+from feature_diversity.prediction.answer import QUESTION, answer_of, read_prediction
 from feature_diversity.results.table import with_variant
-from feature_diversity.results.text import summarise, verdicts
+from feature_diversity.results.text import in_short, summarise, verdicts
 
 
 def main(argv: list[str]) -> None:
@@ -18,13 +20,30 @@ def main(argv: list[str]) -> None:
     add_table(parser)
     parser.add_argument("--figures", type=Path, required=True, help="folder of the figures")
     parser.add_argument("--claims", type=Path, required=True, help=f"{paths.CLAIMS} of the study")
-    parser.add_argument("--output", type=Path, help="text file; else it is printed")
+    parser.add_argument("--prediction", type=Path, required=True, help=f"{paths.PREDICTION} of the study")
+    parser.add_argument("--intervention", type=Path, help=f"{paths.INTERVENTION}, where diversity was set")
+    parser.add_argument("--output", type=Path, required=True, help="the ten lines")
+    parser.add_argument("--verdicts", type=Path, required=True, help="the list")
     arguments = parser.parse_args(argv)
     announce_ready()
-    text = summarise(with_variant(pd.read_csv(arguments.table)), arguments.table, arguments.figures)
-    text += "\n" + verdicts(pd.read_csv(arguments.claims), arguments.claims)
-    if arguments.output:
-        with atomic_write(arguments.output) as path:
-            path.write_text(text)
-    else:
-        print(text)
+    table, claims = with_variant(pd.read_csv(arguments.table)), pd.read_csv(arguments.claims)
+    answer = f"{QUESTION} {answer_of(read_prediction(arguments.prediction)).lead}"
+    if arguments.intervention:
+        answer += f" {where_it_was_set(read_interventions(arguments.intervention))}"
+    long = summarise(table, arguments.table, arguments.figures)
+    long += "\n" + verdicts(claims, arguments.claims)
+    with atomic_write(arguments.verdicts) as path:
+        path.write_text(long, encoding="utf-8")
+    with atomic_write(arguments.output) as path:
+        path.write_text(in_short(table, claims, answer, arguments.table.parent), encoding="utf-8")
+
+
+def where_it_was_set(table: pd.DataFrame) -> str:
+    """The verdicts on the layers whose diversity was set, in a sentence."""
+    verdicts = table[table["statistic"] == "verdict"]
+    said = [
+        f"{row['algorithm']}'s {row['layer']} {row['verdict']}"
+        + (f" ({row['note']})" if isinstance(row["note"], str) and row["verdict"] == "causes" else "")
+        for _, row in verdicts.iterrows()
+    ]
+    return f"Where diversity was set: {'; '.join(said)}."

@@ -21,13 +21,13 @@ def load(folder: Path, path: str = "") -> Source:
 
     Args:
         folder: of the data.
-        path: below `folder`, or absolute.
+        path: below `folder`, or absolute; ~ is the user's folder.
 
     Raises:
         InputError: a folder that is missing, fewer than two classes, a class without images, or test images
             of a class that has no training images.
     """
-    root = folder / path
+    root = folder / Path(path).expanduser()
     if not path or not root.is_dir():
         raise InputError(
             f"dataset.path is {path!r}, expected a folder of classes, absolute or below {folder}: "
@@ -44,8 +44,14 @@ def load(folder: Path, path: str = "") -> Source:
         files += test_files
         labels += [class_names.index(test_names[label]) for label in test_labels]
         is_test += [True] * len(test_files)
-    paths = [str(Path(path) / file) for file in files]
+    paths = [str(Path(path).expanduser() / file) for file in files]
     return Source(paths, np.array(labels, np.int64), np.array(is_test, bool), class_names)
+
+
+def count(folder: Path, path: str) -> tuple[int, int]:
+    """Count the training and the test images that `load` would list; the latter 0 where there are none."""
+    is_test = load(folder, path).is_test
+    return int((~is_test).sum()), int(is_test.sum())
 
 
 def list_classes(root: Path, part: str) -> tuple[list[str], list[str], list[int]]:

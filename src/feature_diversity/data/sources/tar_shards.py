@@ -25,7 +25,7 @@ def load(folder: Path, path: str = "") -> Source:
     Raises:
         InputError: shards that are missing or compressed, or images without label.
     """
-    root = folder / path
+    root = folder / Path(path).expanduser()
     shards = sorted(root.rglob("*.tar")) if path and root.is_dir() else []
     spans, labels, is_test = [], [], []
     for number, shard in enumerate(shards):
@@ -43,7 +43,7 @@ def load(folder: Path, path: str = "") -> Source:
         )
     listed = root / "classes.txt"
     classes = listed.read_text().split("\n") if listed.exists() else [str(i) for i in range(max(labels) + 1)]
-    names = [str(Path(path) / shard.relative_to(root)) for shard in shards]
+    names = [str(Path(path).expanduser() / shard.relative_to(root)) for shard in shards]
     return Source(
         names,
         np.array(labels, np.int64),

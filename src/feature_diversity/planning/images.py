@@ -1,0 +1,50 @@
+"""How many images there are where they lie in folders, and whether they are enough, before any job."""
+
+import importlib
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+
+from feature_diversity.base.literals import literal
+from feature_diversity.base.paths import SOURCES
+from feature_diversity.data.sizes import split_sizes
+from feature_diversity.planning.checks import check_batches
+from feature_diversity.planning.study import Study
+
+
+def count_images(study: Study, folder: Path, prepared: Path) -> int | None:
+    """Count the images that a training of the study sees.
+
+    Args:
+        study: of any data set.
+        folder: where data sets lie.
+        prepared: the study's prepared file, which knows, once it is there.
+
+    Returns:
+        Their number; None where it is known only once the data set is loaded.
+
+    Raises:
+        InputError: folders that are no data set, or splits or batches that are too large for them.
+    """
+    images = _count(study, folder, prepared)
+    if images is not None:
+        check_batches(study, images)
+    return images
+
+
+def _count(study: Study, folder: Path, prepared: Path) -> int | None:
+    dataset = study.dataset
+    if literal(SOURCES / f"{dataset['name']}.py", "IMAGES", default=None) is not None:
+        return study.train_images
+    if prepared.exists():
+        try:
+            with safe_open(str(prepared), framework="np") as file:
+                return int(file.get_slice("train.labels").get_shape()[0])
+        except (OSError, SafetensorError):
+            return None  # its readers say what is wrong with it
+    source = importlib.import_module(f"feature_diversity.data.sources.{dataset['name']}")
+    if not hasattr(source, "count"):
+        return study.train_images
+    keys = ("test", "validation", "held_out", "held_out_2", "train")
+    sizes = split_sizes(*source.count(folder, dataset["path"]), **{key: dataset[key] for key in keys})
+    return sizes["train"]
