@@ -1,7 +1,9 @@
 """The command line, and the list of stages that it, the rules and the files agree on."""
 
+import os
 import re
 import subprocess
+import sys
 
 import pytest
 from support.helps import helps
@@ -45,6 +47,18 @@ def test_a_rule_has_the_name_of_its_stage_and_calls_it():
     assert set(called) == set(STAGES)
     for name, rule in called.items():
         assert re.search(rf"feature_diversity {name} ", rule), name
+
+
+def test_output_that_nobody_reads_to_its_end_is_no_error():
+    arguments = [sys.executable, "-m", "feature_diversity", "zoo", "list"]
+    read, write = os.pipe()
+    os.close(read)  # as head does, once it has its lines
+    done = subprocess.run(
+        arguments, env=os.environ | {"PYTHONPATH": str(SOURCE)}, stdout=write, stderr=-1, check=False
+    )
+    os.close(write)
+    assert done.returncode == 1
+    assert done.stderr == b""
 
 
 def test_every_module_whose_meaning_makes_a_stages_numbers_is_there():

@@ -2,22 +2,35 @@
 
 import gc
 import importlib
+import os
 import sys
 from types import ModuleType
 
 from feature_diversity.base import timing  # noqa: F401  first: it notes when the process began
 from feature_diversity.base.errors import InputError
-from feature_diversity.base.files import WRITTEN
+from feature_diversity.base.files import WRITTEN, begin
 from feature_diversity.base.stages import COMMANDS, STAGES
 
 
 def main() -> int:
     """Run the stage or command named by the first argument.
 
-    It is imported only then, so that the energy stage starts without loading torch.
-
     Returns:
-        0 when it went well, 1 for bad input, 2 for bad usage.
+        0 when it went well, 1 for bad input and where nobody reads the output to its end, 2 for bad usage.
+    """
+    try:
+        code = run()
+        sys.stdout.flush()
+    except BrokenPipeError:  # as of `... | head`; nothing more is written there when Python ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return code
+
+
+def run() -> int:
+    """The same, but for the output.
+
+    The stage is imported only then, so that the energy stage starts without loading torch.
     """
     if len(sys.argv) < 2 or sys.argv[1] in ("-h", "--help"):
         print(usage())
@@ -27,16 +40,27 @@ def main() -> int:
         known = ", ".join([*STAGES, *COMMANDS])
         print(f"error: unknown stage {name!r}; choose from {known}", file=sys.stderr)
         return 2
+    begin()
     try:
-        imported(name).main(arguments)
+        module = imported(name)
+        check_code_of(name, arguments)
+        module.main(arguments)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    if WRITTEN:
+    if WRITTEN and name in STAGES:  # its log keeps the record
         from feature_diversity.records.provenance import say_record
 
         say_record(name, arguments)
     return 0
+
+
+def check_code_of(name: str, arguments: list[str]) -> None:
+    """InputError if the code is not what the option --code tells; what reads code is loaded only for that."""
+    if "--code" in arguments:
+        from feature_diversity.records.digest import check_code
+
+        check_code(name, arguments)
 
 
 def imported(name: str) -> ModuleType:

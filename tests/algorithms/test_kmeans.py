@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -36,3 +37,32 @@ def test_a_cluster_without_points_keeps_its_centroid():
     centroids, assignments = spherical_kmeans(x, away, 3)
     assert assignments.tolist() == [0, 0]
     torch.testing.assert_close(centroids, away)
+
+
+def by_vissls_definition(x: np.ndarray, centroids: np.ndarray, iterations: int):
+    """VISSL's loop (cluster_memory of its deepclusterv2_loss), cluster by cluster.
+
+    A cluster that has points becomes their mean, one that has none stays; then all are normalised.
+
+    Returns:
+        Centroids, assignments, and the numbers of points that each iteration began with.
+    """
+    centroids, counts = centroids.copy(), []
+    for _ in range(iterations):
+        assignments = (x @ centroids.T).argmax(axis=1)
+        counts.append([int((assignments == k).sum()) for k in range(len(centroids))])
+        for k in range(len(centroids)):
+            if counts[-1][k]:
+                centroids[k] = x[assignments == k].mean(axis=0)
+        centroids /= np.linalg.norm(centroids, axis=1, keepdims=True)
+    return centroids, (x @ centroids.T).argmax(axis=1), np.array(counts)
+
+
+def test_a_cluster_that_becomes_empty_is_vissls():
+    x = F.normalize(torch.randn(24, 2, generator=torch.Generator().manual_seed(317)), dim=1)
+    expected, joined, counts = by_vissls_definition(x.double().numpy(), x[:8].double().numpy(), 6)
+    assert counts[0].all()
+    assert not counts.all()
+    centroids, assignments = spherical_kmeans(x, x[:8], 6)
+    np.testing.assert_allclose(centroids.numpy(), expected, atol=1e-5)
+    assert assignments.tolist() == joined.tolist()

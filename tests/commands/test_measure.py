@@ -43,7 +43,7 @@ def test_one_network_from_three_kinds_of_file_has_one_table(files, capsys):
     output = files / "table.csv"
     measure.main([str(ours), str(theirs), *arguments, "--output", str(output)])
     told = capsys.readouterr().out
-    assert told.count("layer4.2") == 2
+    assert [line.split()[:2] for line in told.splitlines()].count(["layer4.2", "gap"]) == 2
     assert f"{ours}: 6 images" in told
     assert told.count("note: 6 images: standard errors need 20, two in each of 10 groups") == 2
     assert f"{output}: all measures" in told
@@ -54,6 +54,24 @@ def test_one_network_from_three_kinds_of_file_has_one_table(files, capsys):
     for _, part in table.groupby("model"):
         part = part.drop(columns="model").reset_index(drop=True)
         pd.testing.assert_frame_equal(part, expected, rtol=1e-6, atol=1e-6)
+
+
+def test_a_page_has_the_chart_and_the_notes(files):
+    page = files / "page.html"
+    arguments = ["--images", str(files / "pictures"), "--layers", "layer4.2", "--html", str(page)]
+    measure.main([str(files / "model.safetensors"), *arguments])
+    text = page.read_text()
+    assert "vegaEmbed" in text
+    assert "<td>layer4.2</td><td>gap</td>" in text
+    assert "6 images: standard errors need 20" in text
+
+
+def test_the_terminal_has_no_line_for_machines(files, command):
+    arguments = ["--images", files / "pictures", "--layers", "bn1", "--output", files / "small.csv"]
+    done = command("measure", files / "model.safetensors", *arguments)
+    assert done.returncode == 0
+    assert (files / "small.csv").exists()
+    assert "provenance" not in done.stdout + done.stderr
 
 
 def test_layers_are_listed_with_their_shapes_and_a_star_for_those_of_auto(files, capsys):
@@ -98,7 +116,7 @@ class Evil:
         (
             "model.safetensors",
             "resnet50",
-            "resnet50 is no architecture, expected torchvision:NAME or timm:NAME",
+            "resnet50 is no architecture, expected torchvision:NAME, timm:NAME or transformers:NAME",
         ),
         ("nowhere.pth", None, r"nowhere\.pth does not exist"),
         ("nowhere.safetensors", None, r"nowhere\.safetensors is not a model of this package"),

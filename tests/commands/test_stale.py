@@ -85,6 +85,16 @@ def test_a_run_that_its_study_has_not_is_named_with_its_size(results, printed):
     ]
 
 
+def test_a_model_of_others_that_its_study_has_not_is_named(results, printed):
+    study = Study.load(STUDIES / "models.yaml")
+    kept, gone = study.runs()[0], replace(study.runs()[0], algorithm="resnet9.mine", seed=7)
+    for run in (kept, gone):
+        (results / "models" / run.folder).mkdir(parents=True)
+    told = "\n".join(printed(stale, "--results", results))
+    assert f"models/{gone.folder}" in told
+    assert kept.folder not in told
+
+
 def test_nothing_is_deleted(results, printed):
     before = sorted(results.rglob("*"))
     printed(stale, "--results", results)

@@ -94,7 +94,7 @@ def test_features_of_the_head_are_not_normalised(folder):
 
 
 def test_files_are_in_row_order(folder):
-    assert all(np.load(path, mmap_mode="r").flags.c_contiguous for path in folder.iterdir())
+    assert all(np.load(path, mmap_mode="r").flags.c_contiguous for path in folder.glob("*.npy"))
 
 
 @pytest.mark.parametrize("size", [1, 7, 30])
@@ -145,7 +145,7 @@ def test_only_the_layers_asked_for_are_recorded(digits, trained, tmp_path):
     shutil.copy(trained, copy)
     stage.main(["--data", str(digits), "--models", str(copy), "--layers", "res3", "head"])
     written = sorted(path.name for path in (tmp_path / "features").iterdir())
-    assert written == ["head.npy", "res3.npy", "views_head.npy"]
+    assert written == ["head.npy", "model.txt", "res3.npy", "views_head.npy"]
 
 
 def test_views_are_the_same_for_every_network(digits):

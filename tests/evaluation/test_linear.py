@@ -13,6 +13,7 @@ from feature_diversity.data.sources import fashion_mnist
 from feature_diversity.evaluation import linear as linear_eval
 from feature_diversity.evaluation import probes
 from feature_diversity.networks import model
+from feature_diversity.records.origin import model_digest
 from feature_diversity.stages import linear_eval as stage
 
 PENALTIES = [0.01, 1.0, 0.1]
@@ -114,7 +115,8 @@ def test_the_stage_writes_a_file_for_each_model(digits, trained, tmp_path, resul
             *("--options", json.dumps({"penalties": PENALTIES}), "--outputs", *map(str, outputs)),
         ]
     )
-    assert [json.loads(path.read_text()) for path in outputs] == [result, result]
+    said = {"options": {"penalties": PENALTIES}, "model": model_digest(model.read(trained).facts)}
+    assert [json.loads(path.read_text()) for path in outputs] == [result | said] * 2
 
 
 # --- Fashion-MNIST ---

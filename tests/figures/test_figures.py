@@ -15,7 +15,8 @@ from feature_diversity.results.table import read_results
 from feature_diversity.stages import figures as stage
 
 PAPER = ["figure1", "figure2", "figure3", "figure4"]
-NAMES = [*PAPER, "layers", "untrained", "measures", "cosine"]
+NAMES = [*PAPER, "layers", "parts", "untrained", "measures", "cosine"]
+PARTS = ["mean", "covariance", "rest"]
 LAYERS = ["conv1", "res2", "res4", "trunk", "head"]
 
 
@@ -32,7 +33,8 @@ def table():
             rows.append(dict(zip(axes, run, strict=True)) | errors | reading)
     table = pd.DataFrame(rows).assign(dataset="digits", variant="default", vector="flatten", centred=False)
     table = table.assign(mean_cosine=1 - 1 / (2 * table["diversity"] ** 2), rankme=-table["diversity"])
-    return table.assign(n_params=1e5 * table["depth"] * table["width"], figures=" ".join(PAPER))
+    parts = {f"excess_{part}": scale * table["diversity"] for scale, part in enumerate(PARTS, -1)}
+    return table.assign(**parts, n_params=1e5 * table["depth"] * table["width"], figures=" ".join(PAPER))
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +104,7 @@ def test_another_process_draws_the_same_bytes(command, csv, folder, tmp_path):
         ("layers", ["width x0.25", "width x0.5", "trunk"]),
         ("untrained", ["untrained / trained", "Supervised", "head"]),
         ("measures", ["diversity (s = 1)", "RankMe", "conv1", "32 networks"]),
+        ("parts", ["mean direction", "covariance", "rest", "conv1", "head"]),
         ("cosine", ["least energy possible", "mean cosine", "conv1"]),
     ],
 )

@@ -69,7 +69,7 @@ def test_energy_table_has_a_row_per_layer_vector_centred_and_power(folder):
         for centred in ("false", "true")
         for s in ("0", "1", "2.5")
     ]
-    assert list(energies[0]) == diversity.ENERGY_COLUMNS
+    assert list(energies[0]) == [*diversity.ENERGY_COLUMNS, "model"]
 
 
 def test_energy_table_holds_the_energies(folder):

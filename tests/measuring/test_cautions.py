@@ -7,6 +7,9 @@ import torch
 from torch import nn
 
 from feature_diversity import measure
+from feature_diversity.measures.of_layers import MEASURES
+from feature_diversity.measures.spectra import Features
+from feature_diversity.measuring.cautions import HALF_FOUND
 
 
 def vectors(n, dim, decay=0.0):
@@ -41,13 +44,29 @@ def test_vectors_with_a_spectrum_that_decays_need_no_caution():
 def test_isotropic_vectors_fewer_than_their_length_measure_their_number():
     (sentence,) = said(vectors(30, 3000))
     assert sentence.startswith("layer, flatten: rankme is 29.")
-    assert sentence.endswith("near the largest possible, the number of vectors: take more images")
-    assert " and 3 more: " in sentence  # three ranks of two readings
+    assert sentence.endswith("twice as many directions that so few vectors do not show: take more images")
+    assert " and 7 more: " in sentence  # five ranks of two readings
+
+
+@pytest.mark.parametrize("rank", HALF_FOUND)
+@pytest.mark.parametrize("more", [False, True])
+def test_a_rank_is_doubted_where_it_finds_less_than_half_of_the_planted_directions(rank, more):
+    bound = HALF_FOUND[rank] * 400
+    directions = round(2 * bound * (1.05 if more else 0.95))
+    found = MEASURES[rank](Features(vectors(400, directions).double().numpy()))
+    assert (found > bound) == (found < directions / 2) == more
+
+
+@pytest.mark.parametrize("directions", [20, 100, 800])
+def test_the_participation_ratio_of_draws_is_that_of_the_formula(directions):
+    draws = torch.randn(20, 100, directions, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    found = [MEASURES["participation_ratio"](Features(x.numpy())) for x in draws]
+    assert sum(found) / 20 == pytest.approx(100 * directions / (100 + directions), rel=0.02)
 
 
 def test_isotropic_vectors_more_than_their_length_measure_their_length():
     (sentence,) = said(vectors(500, 5))
-    assert sentence.endswith("near the largest possible, the length of a vector: all directions are in use")
+    assert sentence.endswith("near the length of a vector: all directions are in use")
 
 
 def test_few_images_have_no_standard_errors_to_rely_on():

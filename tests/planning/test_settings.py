@@ -6,6 +6,7 @@ import pytest
 
 from feature_diversity.base.paths import STUDIES
 from feature_diversity.base.run import Network
+from feature_diversity.base.stages import MAKERS
 from feature_diversity.planning import cost, settings
 from feature_diversity.planning.schema import configuration
 from feature_diversity.planning.study import Study
@@ -88,10 +89,10 @@ def test_wider_networks_ask_for_more(study):
         assert memory(study, wide) > memory(study, NETWORK)
 
 
-@pytest.mark.parametrize(("engine", "maker"), [("native", "pretrain"), ("vissl", "vissl"), ("zoo", "zoo")])
+@pytest.mark.parametrize(("engine", "maker"), [*MAKERS.items()])
 def test_of_the_stages_that_make_networks_a_study_has_that_of_its_engine(study, engine, maker):
     stages = settings.stages_of(replace(study, engine=engine))
-    assert [stage for stage in stages if stage in ("pretrain", "vissl", "zoo")] == [maker]
+    assert [stage for stage in stages if stage in MAKERS.values()] == [maker]
     assert stages[0] == "data"
     assert stages[-1] == "report"
     assert "linear_eval" in stages

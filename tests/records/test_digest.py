@@ -45,29 +45,36 @@ CLOSURES = {
     "networks.depths networks.model networks.released networks.released.convert "
     "networks.released.layouts networks.released.table networks.resnet ",
     "stages.extract": f"{LOADING} "
-    "base.run data.augment data.sizes evaluation evaluation.features stages.extract ",
+    "base.layers base.run data.augment data.sizes evaluation evaluation.features "
+    "evaluation.probes measures measures.readings measuring measuring.imported "
+    "measuring.layers measuring.recording measuring.sources measuring.tokens "
+    "networks.released networks.released.layouts stages.extract ",
     "stages.energy": "base measures measures.directions measures.energy measures.gram "
-    "measures.of_layers measures.readings measures.special_functions measures.spectra "
-    "measures.uniform_sphere stages.energy ",
+    "measures.of_layers measures.parts measures.readings measures.special_functions "
+    "measures.spectra measures.uniform_sphere stages.energy ",
     "stages.linear_eval": f"{LOADING} "
-    "base.run data.augment evaluation evaluation.knn evaluation.linear evaluation.logistic "
-    "evaluation.probes evaluation.sgd_protocol measures measures.readings stages.linear_eval "
-    "training training.optim ",
+    "base.layers base.run data.augment evaluation evaluation.knn evaluation.linear "
+    "evaluation.logistic evaluation.probes evaluation.sgd_protocol measures measures.readings "
+    "measuring measuring.imported measuring.layers measuring.recording measuring.sources "
+    "measuring.tokens networks.released networks.released.layouts stages.linear_eval training "
+    "training.optim ",
     "stages.pixels": f"{LOADING} "
     "base.run data.augment data.sizes data.splits evaluation evaluation.knn evaluation.linear "
     "evaluation.logistic evaluation.pixels evaluation.probes evaluation.sgd_protocol measures "
     "measures.readings stages.pixels training training.optim ",
     "stages.tabulate": "base base.history base.layers base.reading base.run results "
-    "results.collect results.early_stopping results.gates results.initial stages.tabulate "
-    "statistics statistics.proportions ",
+    "results.collect results.early_stopping results.gates results.initial results.origins "
+    "stages.tabulate statistics statistics.proportions ",
     "stages.claims": "base base.layers base.reading base.run claims claims.cells "
     "claims.evidence claims.figure1 claims.figure2 claims.figure3 claims.figure4 "
-    "claims.gated claims.judge claims.kinds claims.kinds.comparisons claims.kinds.layers "
-    "claims.kinds.relations claims.kinds.stopping claims.kinds.trends claims.overall "
-    "claims.paper claims.readings claims.runs results results.gates results.table "
-    "stages.claims statistics statistics.contrasts statistics.groups "
-    "statistics.multiplicity statistics.noise statistics.proportions "
-    "statistics.rank_correlation ",
+    "claims.gated claims.intervened claims.judge claims.kinds claims.kinds.comparisons "
+    "claims.kinds.layers claims.kinds.relations claims.kinds.stopping claims.kinds.trends "
+    "claims.overall claims.paper claims.readings claims.runs interventions "
+    "interventions.analysis interventions.arms interventions.gates "
+    "interventions.instruments interventions.judge interventions.table "
+    "interventions.trend results results.gates results.table stages.claims statistics "
+    "statistics.contrasts statistics.groups statistics.multiplicity statistics.noise "
+    "statistics.proportions statistics.rank_correlation ",
     "stages.predict": "base base.reading base.run prediction prediction.agreement "
     "prediction.answer prediction.information prediction.measures prediction.pairs "
     "prediction.pooled prediction.predict prediction.regression prediction.resampling "
@@ -76,19 +83,21 @@ CLOSURES = {
     "statistics.intraclass statistics.proportions ",
     "stages.intervention": "base base.layers base.reading base.run figures figures.captions "
     "figures.draw figures.drawing figures.further figures.heat_map figures.intervention "
-    "figures.paper figures.prediction figures.references figures.relations figures.seeds "
-    "figures.size figures.style interventions interventions.analysis interventions.arms "
-    "interventions.gates interventions.instruments interventions.judge "
+    "figures.paper figures.parts figures.prediction figures.references figures.relations "
+    "figures.seeds figures.size figures.style interventions interventions.analysis "
+    "interventions.arms interventions.gates interventions.instruments interventions.judge "
     "interventions.table interventions.trend results results.gates results.table "
     "stages.intervention statistics statistics.multiplicity statistics.proportions ",
     "stages.figures": "base base.layers base.reading base.run figures figures.captions "
     "figures.draw figures.drawing figures.further figures.heat_map figures.paper "
-    "figures.prediction figures.references figures.relations figures.seeds figures.size "
-    "figures.style prediction prediction.answer prediction.result results results.gates "
-    "results.table stages.figures statistics statistics.proportions ",
-    "stages.summary": "base base.reading base.run results results.gates results.table "
-    "results.text stages.summary statistics statistics.multiplicity "
-    "statistics.proportions ",
+    "figures.parts figures.prediction figures.references figures.relations figures.seeds "
+    "figures.size figures.style prediction prediction.answer prediction.result results "
+    "results.gates results.table stages.figures statistics statistics.proportions ",
+    "stages.summary": "base base.reading base.run interventions interventions.analysis "
+    "interventions.arms interventions.gates interventions.instruments interventions.judge "
+    "interventions.table interventions.trend prediction prediction.answer "
+    "prediction.result results results.gates results.table results.text stages.summary "
+    "statistics statistics.multiplicity statistics.proportions ",
     "stages.report": "base base.layers base.reading base.run claims claims.paper figures "
     "figures.captions figures.style interventions interventions.analysis "
     "interventions.arms interventions.gates interventions.instruments interventions.judge "

@@ -1,17 +1,11 @@
 """The report as a reader meets it: a real Chromium, without a network."""
 
 import json
-import os
-import shutil
 
 import numpy as np
 import pytest
 from support.report_study import make_report, study_table
 
-playwright = pytest.importorskip("playwright.sync_api")
-
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium; on Debian: apt-get install chromium")
 STRANGE = "A study </script><script>window.strange = true</script> of <b>digits</b> & more"
 
 
@@ -30,16 +24,6 @@ def folder(tmp_path_factory):
     study = json.dumps({"name": "strange", "description": STRANGE})
     make_report(table, folder, "--study", study, pictures=("figure1", "figure3", "cosine"))
     return folder
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with playwright.sync_playwright() as driver:
-        # Chromium's sandbox refuses to run as root
-        options = ["--no-sandbox"] if os.geteuid() == 0 else []
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=options)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -57,6 +57,8 @@ def handler_of(site: FileServer) -> type[BaseHTTPRequestHandler]:
                     return self.send_error(416)
             self.send_response(206 if start else 200)
             self.send_header("ETag", tag)
+            if start:
+                self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
             self.send_header("Content-Type", "text/html" if path in site.html else "application/octet-stream")
             self.send_header("Content-Length", str(len(content) - start))
             self.end_headers()

@@ -26,5 +26,5 @@ rule claims:
         sentences=files_digest(paths.PACKAGE / "claims" / "claims.yaml"),
         environment=environment("analysis"),
     shell:
-        "python -m feature_diversity claims --table {input.table:q} {params.intervention:q} "
+        "python -m feature_diversity claims --code {params.code:q} --table {input.table:q} {params.intervention:q} "
         "--output {output:q} > {log:q} 2>&1"

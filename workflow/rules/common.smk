@@ -18,11 +18,12 @@ from snakemake_interface_executor_plugins.settings import DeploymentMethod
 
 from feature_diversity.base import paths
 from feature_diversity.base.errors import InputError
-from feature_diversity.base.run import DEFAULT, RUN_FOLDER, Network
-from feature_diversity.base.stages import MAKERS
+from feature_diversity.base.run import DEFAULT, OTHERS, OTHERS_FOLDER, RUN_FOLDER, Network
+from feature_diversity.base.stages import MAKERS, TRAINING
 from feature_diversity.figures.captions import CAPTIONS, TITLES
 from feature_diversity.planning import settings
 from feature_diversity.planning.checks import check_machine
+from feature_diversity.planning.expected import expected_of
 from feature_diversity.planning.images import count_images
 from feature_diversity.planning.penalties import has_doses, of_training, penalties_of, reference_of
 from feature_diversity.planning.schema import validate
@@ -47,6 +48,7 @@ RESULTS = f"{config['results']}/{study.name}"
 LOGS, BENCHMARKS = f"{RESULTS}/{paths.LOGS}", f"{RESULTS}/{paths.BENCHMARKS}"
 DATA = f"{RESULTS}/{paths.DATA}"
 TABLE = f"{RESULTS}/{paths.RESULTS_CSV}"
+RUN_FOLDER = OTHERS_FOLDER if study.models else RUN_FOLDER
 RUN = f"{RESULTS}/{RUN_FOLDER}"
 
 # The rule that makes the networks, and how many processes, on how many machines, train one.
@@ -64,7 +66,7 @@ JOB = JOB.replace("_seed{seed}", "") if TOGETHER else JOB
 
 
 wildcard_constraints:
-    algorithm="[a-z0-9_]+",
+    algorithm="[A-Za-z0-9_.-]+",
     depth="[0-9]+",
     width="[0-9.]+",
     norm="[a-z]+",
@@ -130,10 +132,12 @@ def variant_of(wildcards):
 
 def networks_of(wildcards):
     """The networks of the job's trainings."""
-    values = {name: wildcards[name] for name in ("algorithm", "norm")}
-    values |= {"depth": int(wildcards.depth), "width": float(wildcards.width)}
+    values = OTHERS
+    if not study.models:
+        values = {"depth": int(wildcards.depth), "width": float(wildcards.width), "norm": wildcards.norm}
+    values = values | {"algorithm": wildcards.algorithm, "variant": variant_of(wildcards)}
     seeds = SEEDS if TOGETHER else [int(wildcards.seed)]
-    return [Network(**values, variant=variant_of(wildcards), seed=seed) for seed in seeds]
+    return [Network(**values, seed=seed) for seed in seeds]
 
 
 @at_hand

@@ -21,5 +21,5 @@ rule data:
         code=settings.digest_of(study, "data"),
         environment=environment("train"),
     shell:
-        "python -m feature_diversity data {params.machine} --dataset {params.dataset:q} "
+        "python -m feature_diversity data --code {params.code:q} {params.machine} --dataset {params.dataset:q} "
         "--output {output.data:q} --held-out {output.held_out:q} --threads {threads} > {log:q} 2>&1"

@@ -26,6 +26,6 @@ rule energy:
         code=settings.digest_of(study, "energy"),
         environment=environment("analysis"),
     shell:
-        "python -m feature_diversity energy --features {params.features:q} --layers {params.layers} "
+        "python -m feature_diversity energy --code {params.code:q} --features {params.features:q} --layers {params.layers} "
         "--powers {params.powers} --vectors {params.vectors} --centred {params.centred} {params.second} "
         "--energy {output.energy:q} --measures {output.measures:q} > {log:q} 2>&1"

@@ -1,14 +1,14 @@
 # Features of the held-out images, for all runs of a job in one process.
 
-LAYERS = [f"{layer}.npy" for layer in study.layers]
+LAYERS = [paths.ORIGIN, *(f"{layer}.npy" for layer in study.layers)]
 LAYERS += [f"views_{layer}.npy" for layer in ("trunk", "head") if layer in study.layers]
 if study.dataset["held_out_2"]:
-    LAYERS += [f"{paths.SECOND}/{file}" for file in LAYERS]
+    LAYERS += [f"{paths.SECOND}/{file}" for file in LAYERS[1:]]
 
 
 # All features of a run are one output, their folder: Snakemake takes its time for each file that a rule names. But
 # large maps are the one thing that a study may not want to keep; then each file is an output, those for a while.
-MAPS = {"conv1.npy", "res2.npy", "res3.npy", "res4.npy", "res5.npy"}
+MAPS = {f"{layer}.npy" for layer in study.layers if layer not in ("trunk", "head")}
 if study.keep_features == "all":
     FEATURES = {paths.FEATURES: directory}
 else:
@@ -37,5 +37,5 @@ rule extract:
         code=code("extract"),
         environment=environment("train"),
     shell:
-        "python -m feature_diversity extract --data {input.data:q} {params.machine} "
+        "python -m feature_diversity extract --code {params.code:q} --data {input.data:q} {params.machine} "
         "--models {input.models:q} --layers {params.layers} --threads {threads} > {log:q} 2>&1"

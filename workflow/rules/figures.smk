@@ -7,7 +7,7 @@ localrules:
 
 
 PICTURES = f"{RESULTS}/{paths.FIGURES}"
-FIGURES = [*study.figures, "layers", "untrained", "measures", "cosine", "prediction"]
+FIGURES = [*study.figures, "layers", "parts", "untrained", "measures", "cosine", "prediction"]
 
 
 rule figures:
@@ -42,7 +42,7 @@ rule figures:
         code=settings.digest_of(study, "figures"),
         environment=environment("analysis"),
     shell:
-        "python -m feature_diversity figures --table {input.table:q} --prediction {input.prediction:q} "
+        "python -m feature_diversity figures --code {params.code:q} --table {input.table:q} --prediction {input.prediction:q} "
         "--figures {params.figures:q} --folder {params.folder:q} > {log:q} 2>&1"
 
 
@@ -70,6 +70,6 @@ rule summary:
         code=settings.digest_of(study, "summary"),
         environment=environment("analysis"),
     shell:
-        "python -m feature_diversity summary --table {input.table:q} --figures {params.figures:q} "
+        "python -m feature_diversity summary --code {params.code:q} --table {input.table:q} --figures {params.figures:q} "
         "--claims {input.claims:q} --prediction {input.prediction:q} {params.intervention:q} --output {output.short:q} "
         "--verdicts {output.verdicts:q} > {log:q} 2>&1"

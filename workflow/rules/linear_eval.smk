@@ -23,5 +23,5 @@ rule linear_eval:
         code=code("linear_eval"),
         environment=environment("train"),
     shell:
-        "python -m feature_diversity linear_eval --data {input.data:q} {params.machine} "
+        "python -m feature_diversity linear_eval --code {params.code:q} --data {input.data:q} {params.machine} "
         "--models {input.models:q} --options {params.options:q} --outputs {output:q} --threads {threads} > {log:q} 2>&1"

@@ -22,5 +22,5 @@ rule pixels:
         code=settings.digest_of(study, "pixels"),
         environment=environment("train"),
     shell:
-        "python -m feature_diversity pixels --data {input:q} {params.machine} "
+        "python -m feature_diversity pixels --code {params.code:q} --data {input:q} {params.machine} "
         "--penalties {params.penalties} --output {output:q} --threads {threads} > {log:q} 2>&1"

@@ -23,4 +23,4 @@ rule predict:
         code=settings.digest_of(study, "predict"),
         environment=environment("analysis"),
     shell:
-        "python -m feature_diversity predict --table {input:q} --output {output:q} > {log:q} 2>&1"
+        "python -m feature_diversity predict --code {params.code:q} --table {input:q} --output {output:q} > {log:q} 2>&1"

@@ -31,12 +31,12 @@ rule report:
     params:
         intervention=lambda wildcards: ["--intervention", INTERVENTION[0]] if INTERVENTION else [],
         figures=subpath(input.notes, parent=True),
-        study=as_json(asdict(study) | {"grids": study.grids()}),
+        study=lambda wildcards: as_json(asdict(study) | {"grids": study.grids()}),
         stages=as_json({stage: settings.digest_of(study, stage) for stage in settings.stages_of(study)}),
         page=files_digest(*sorted((paths.PACKAGE / "report").glob("page.*"))),
         code=settings.digest_of(study, "report"),
         environment=environment("analysis"),
     shell:
-        "python -m feature_diversity report --table {input.table:q} --claims {input.claims:q} "
+        "python -m feature_diversity report --code {params.code:q} --table {input.table:q} --claims {input.claims:q} "
         "--prediction {input.prediction:q} --figures {params.figures:q} {params.intervention:q} --study {params.study:q} "
-        "--code {params.stages:q} --output {output.page:q} --provenance {output.provenance:q} > {log:q} 2>&1"
+        "--stages {params.stages:q} --output {output.page:q} --provenance {output.provenance:q} > {log:q} 2>&1"

@@ -12,7 +12,7 @@ rule tabulate:
         models=of_study(paths.MODEL),
         energy=of_study(paths.ENERGY),
         measures=of_study(paths.MEASURES),
-        histories=of_study(paths.HISTORY) if study.engine != "zoo" else [],
+        histories=of_study(paths.HISTORY) if study.engine in TRAINING else [],
         linear=LINEAR,
         pixels=PIXELS,
     output:
@@ -34,11 +34,13 @@ rule tabulate:
         error_source=study.error_source,
         early_stopping=as_json(study.early_stopping),
         schedule=study.schedule,
+        expected=as_json(expected_of(study)),
         pixels=lambda wildcards, input: f"--pixels {quote(input.pixels)}" if PIXELS else "",
         code=settings.digest_of(study, "tabulate"),
         environment=environment("analysis"),
     shell:
-        "python -m feature_diversity tabulate --results {params.results:q} --figures {params.figures:q} "
+        "python -m feature_diversity tabulate --code {params.code:q} --results {params.results:q} --figures {params.figures:q} "
         "--runs {params.runs:q} --error-source {params.error_source:q} "
         "--early-stopping {params.early_stopping:q} --schedule {params.schedule:q} {params.pixels} "
+        "--expected {params.expected:q} "
         "--csv {output.csv:q} --parquet {output.parquet:q} > {log:q} 2>&1"

@@ -12,13 +12,20 @@ from feature_diversity.base.run import Network
 
 
 def command_line(stage: str, description: str | None) -> argparse.ArgumentParser:
-    """The parser of a stage, to which its options are added. description: the stage's docstring."""
-    return argparse.ArgumentParser(
+    """The parser of a stage, to which its options are added. description: the stage's docstring.
+
+    All stages have the option --code, which is checked before they begin.
+    """
+    parser = argparse.ArgumentParser(
         prog=f"feature_diversity {stage}",
         description=description,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
+    parser.add_argument(
+        "--code", default="unknown", help="digest of the code that the workflow means; other code is refused"
+    )
+    return parser
 
 
 def add_folder(parser: argparse.ArgumentParser) -> None:
@@ -108,7 +115,6 @@ def add_training(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--shared", action="store_true", help="other studies use the store, too: copy from it, needs --code"
     )
-    parser.add_argument("--code", default="unknown", help="digest of the code, kept with the results")
     add_threads(parser)
 
 

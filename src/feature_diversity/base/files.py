@@ -3,6 +3,7 @@
 import errno
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,15 +11,23 @@ from pathlib import Path
 from feature_diversity.base.errors import InputError
 
 WRITTEN: list[Path] = []  # what this process has written, in that order
+BEGUN: list[float] = []  # when this process began to make results, if it is a stage's
+
+
+def begin() -> None:
+    """From now on, refuse to replace what another process has written since."""
+    BEGUN[:] = [time.time()]
 
 
 @contextmanager
-def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
+def atomic_write(path: str | os.PathLike[str], *, locked: bool = False) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it to `path` when the block ends well.
 
     The rename happens after the bytes have reached the disk, so after a crash `path` holds
     either its old content or all of the new. If the block raises, nothing is left behind.
-    Raises InputError where nothing may be written and where the disk is full.
+    Raises InputError where nothing may be written, where the disk is full, and, in a process that has said
+    `begin`, for a file that another process has written since: a job that outlived its Snakemake must not
+    replace what a later one made. locked: the caller holds a lock, which says whose turn it is.
     """
     path = Path(path)
     try:
@@ -35,6 +44,8 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
         os.chmod(name, 0o666 & ~umask)
         with open(name, "rb+") as file:
             os.fsync(file.fileno())
+        if not locked:
+            check_unchanged(path, Path(name))
         os.replace(name, path)
         WRITTEN.append(path)
     except OSError as error:
@@ -43,6 +54,22 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
         raise
     finally:
         Path(name).unlink(missing_ok=True)
+
+
+def check_unchanged(path: Path, new: Path) -> None:
+    """InputError if another process has written a file, of which `new` is no link, since this one began."""
+    if not BEGUN or path in WRITTEN or not path.exists() or path.samefile(new):
+        return
+    if path.stat().st_mtime > BEGUN[0]:
+        raise InputError(
+            f"{path} was written by another process since this one began, and is left as it is; if no other "
+            "is running now, run this again"
+        )
+
+
+def without_links(path: str, flags: int) -> int:
+    """Open a file, as `opener` of `open`. Raises OSError if it is a symbolic link."""
+    return os.open(path, flags | os.O_NOFOLLOW, 0o666)
 
 
 def cannot_write(path: str | os.PathLike[str], error: OSError) -> InputError:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from feature_diversity.base.errors import InputError
-from feature_diversity.base.files import cannot_write
+from feature_diversity.base.files import cannot_write, without_links
 
 
 @contextmanager
@@ -21,7 +21,8 @@ def locked(path: Path, *, wait: bool = False) -> Iterator[None]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = open(path, "a+")  # noqa: SIM115  closed below
+        # not through a link, which in a folder of several users could lead to any file
+        file = open(path, "a+", encoding="utf-8", opener=without_links)  # noqa: SIM115  closed below
     except OSError as error:
         raise cannot_write(path, error) from None
     with file:

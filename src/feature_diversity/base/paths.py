@@ -29,6 +29,7 @@ TRAININGS = "trainings"  # the study's own store of them
 # In the folder of a run
 MODEL, HISTORY = "model.safetensors", "history.csv"
 FEATURES = "features"
+ORIGIN = "model.txt"  # in the folder of the features: which model they are of
 SECOND = "second"  # in the folder of the features: those of the second held-out images
 ENERGY, MEASURES = "energy.csv", "measures.csv"
 LINEAR = "linear.json"

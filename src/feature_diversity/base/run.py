@@ -7,6 +7,9 @@ from typing import Any
 DEFAULT = "default"  # the variant with the recipe as it is
 # {variant} is empty for the default one, else "_" and its name, which has no "_": either form is read one way
 RUN_FOLDER = "{algorithm}/resnet{depth}_w{width}_{norm}{variant}_ep{epochs}_seed{seed}"
+# Networks of others have these on the axes of this package's ResNets, and their name as the algorithm
+OTHERS: dict[str, Any] = {"depth": 0, "width": 0.0, "norm": "own"}
+OTHERS_FOLDER = "{algorithm}/model{variant}_ep{epochs}_seed{seed}"
 
 
 @dataclass(frozen=True, order=True)
@@ -63,7 +66,8 @@ class Run:
     def folder(self) -> str:
         """Folder of the run's results, relative to the study's results."""
         variant = "" if self.variant == DEFAULT else f"_{self.variant}"
-        return RUN_FOLDER.format(**asdict(self) | {"width": f"{self.width:.15g}", "variant": variant})
+        folder = OTHERS_FOLDER if self.norm == OTHERS["norm"] else RUN_FOLDER
+        return folder.format(**asdict(self) | {"width": f"{self.width:.15g}", "variant": variant})
 
 
 # The axes of a grid, as columns of tables

@@ -26,6 +26,7 @@ STAGES = {
         "train one network with VISSL's own engine, in its own environment", ("vissl.run", "vissl.driver")
     ),
     "zoo": Stage("list released checkpoints, fetch them instead of training", ("networks.released.convert",)),
+    "model": Stage("take a network of others: by name or from a file", ("measuring.imported",)),
     "extract": Stage("features of the held-out images at the recorded layers", ("stages.extract",)),
     "energy": Stage("hyperspherical energy and companion measures of those features", ("stages.energy",)),
     "linear_eval": Stage("error of a linear classifier on the frozen trunk", ("stages.linear_eval",)),
@@ -40,7 +41,8 @@ STAGES = {
 }
 
 # Engine of a study -> the stage that makes its networks
-MAKERS = {"native": "pretrain", "vissl": "vissl", "zoo": "zoo"}
+MAKERS = {"native": "pretrain", "vissl": "vissl", "zoo": "zoo", "model": "model"}
+TRAINING = ("native", "vissl")  # the engines that train; the others take what was trained elsewhere
 
 COMMANDS = {
     "new": "write a study of your own images, and say what it takes",

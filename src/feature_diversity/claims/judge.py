@@ -31,7 +31,7 @@ from feature_diversity.claims.paper import FIGURES, claims, needs_diversity, pap
 from feature_diversity.claims.readings import order_of, robustness, same_as
 from feature_diversity.claims.runs import FACTS, KEY, Runs, belongs_to, diversities, runs_of
 from feature_diversity.results.gates import GATES
-from feature_diversity.results.table import of_default, with_variant
+from feature_diversity.results.table import check_rows, of_default, with_variant
 
 JUDGES = epochs.CLAIMS | parameters.CLAIMS | algorithms.CLAIMS | small_scale.CLAIMS | overall.CLAIMS
 NEEDED = [*KEY, "test_error"]
@@ -55,6 +55,7 @@ def read_table(path: Path) -> pd.DataFrame:
         raise InputError(f"{path} has no rows")
     if len(names := sorted(map(str, table["dataset"].unique()))) > 1:
         raise InputError(f"{path} mixes data sets ({', '.join(names)}); give the table of one study")
+    check_rows(table, path)
     return of_default(table)
 
 

@@ -26,7 +26,7 @@ FIGURES = {
 @cache
 def paper() -> dict[str, Any]:
     """The whole file: `paper`, `defaults`, `families`, `claims` and more."""
-    return yaml.safe_load(FILE.read_text())
+    return yaml.safe_load(FILE.read_text(encoding="utf-8"))
 
 
 def claims() -> dict[str, dict[str, Any]]:

@@ -1,5 +1,6 @@
 """The command `clean_resume`: remove the states of unfinished trainings that nothing will go on from.
 
+Also files that killed processes have left half written, in results.
 These are of trainings in a study's own store that no run of the study will go on with. With --all, every
 unfinished training that is not running begins anew when it is started again.
 """
@@ -13,6 +14,7 @@ from feature_diversity.base.lock import locked
 from feature_diversity.commands.stale import (
     add_options,
     freed,
+    half_written,
     megabytes,
     study_folders,
     study_of,
@@ -36,6 +38,11 @@ def main(argv: list[str]) -> None:
                 removed += remove(training, why or "unfinished")
             else:
                 print(f"kept     {megabytes(*freed([training]))}  {training}: unfinished")
+        for path in half_written(folder):
+            [size] = freed([path])
+            path.unlink(missing_ok=True)
+            print(f"removed  {megabytes(size)}  {path}: half written by a process that was killed")
+            removed += size
     print(f"removed  {megabytes(removed)}  in all")
 
 

@@ -37,12 +37,12 @@ def add_source(parser: argparse.ArgumentParser, name: str, **options: str) -> No
         name,
         **options,
         help="a model.safetensors of this package, a ResNet as torchvision, VISSL or SwAV write it, or\n"
-        "torchvision:NAME or timm:NAME, a network with random weights",
+        "torchvision:NAME, timm:NAME or transformers:NAME, a network with random weights",
     )
     parser.add_argument(
         "--architecture",
         metavar="NAME",
-        help="torchvision:NAME or timm:NAME: the network whose state is in the file",
+        help="torchvision:NAME and so on: the network whose state is in the file",
     )
 
 

@@ -1,6 +1,6 @@
 """The command `measure`: the diversity of the layers of trained networks on a folder of images.
 
-    python -m feature_diversity measure a/model.safetensors b.pth --images pictures --output table.csv
+    python -m feature_diversity measure model.safetensors b.pth --images pictures --output a.csv --html a.html
 
 Pictures are resized to 256, cropped to 224 and normalised by ImageNet's mean and deviation; the standard
 error is over images. The file has all measures, the terminal those that are read first.
@@ -29,7 +29,7 @@ def main(argv: list[str]) -> None:
     if len(set(sources)) < len(sources):
         raise InputError("CHECKPOINT names a network twice, expected each once")
     layers = "auto" if arguments.layers == "auto" else arguments.layers.split(",")
-    tables = []
+    tables, notes = [], []
     for source in sources:
         model = network(source, arguments.architecture)
         with warnings.catch_warnings(record=True) as said:
@@ -43,13 +43,21 @@ def main(argv: list[str]) -> None:
                 batch_size=arguments.batch_size,
             )
         table.insert(0, "model", source)
-        notes = "".join(f"note: {each.message}\n" for each in said)
-        print(f"{source}: {table.n_images[0]} images\n{shown(table)}\n{notes}")
+        told = "".join(f"note: {each.message}\n" for each in said)
+        print(f"{source}: {table.n_images[0]} images\n{shown(table)}\n{told}")
         tables.append(table)
+        notes += [f"{source}: {each.message}" for each in said]
+    everything = pd.concat(tables, ignore_index=True)
     if arguments.output:
         with atomic_write(arguments.output) as path:
-            pd.concat(tables).to_csv(path, index=False)
+            everything.to_csv(path, index=False)
         print(f"{arguments.output}: all measures")
+    if arguments.html:
+        from feature_diversity.report.measured import measured_page  # what draws the chart takes a second
+
+        with atomic_write(arguments.html) as path:
+            path.write_text(measured_page(everything, str(arguments.images), notes), encoding="utf-8")
+        print(f"{arguments.html}: their chart")
 
 
 def parsed(argv: list[str]) -> argparse.Namespace:
@@ -64,6 +72,7 @@ def parsed(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--tokens", choices=TOKENS, default="mean", help="of transformers (default mean)")
     parser.add_argument("--batch-size", type=int, default=64, help="images at once (default 64)")
     parser.add_argument("--output", type=Path, metavar="CSV", help="table with all measures")
+    parser.add_argument("--html", type=Path, metavar="HTML", help="page with a chart of all measures")
     return parser.parse_args(argv)
 
 

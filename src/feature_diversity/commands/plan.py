@@ -15,10 +15,14 @@ from pathlib import Path
 from feature_diversity.base.errors import InputError
 from feature_diversity.base.paths import CHECKOUT, DATA, ENERGY, LINEAR, MODEL
 from feature_diversity.base.run import Run
+from feature_diversity.base.stages import MAKERS, TRAINING
 from feature_diversity.planning import cost
+from feature_diversity.planning.expected import expected_of
 from feature_diversity.planning.images import count_images
 from feature_diversity.planning.schema import configuration
+from feature_diversity.planning.settings import digest_of
 from feature_diversity.planning.study import Study
+from feature_diversity.results.origins import differences, facts_of
 
 PARTS = {  # files of a run that tell which stages are done
     MODEL: "trained",
@@ -41,13 +45,15 @@ def main(argv: list[str]) -> None:
     folder = Path(config["results"]) / study.name
     images = count_images(study, Path(config["data"]), folder / DATA)
     print(costs(study, config["device_tflops"], images), progress(study, folder), sep="\n")
-    print(jobs(dry_run(given)))
+    others = not_of_study(study, folder)
+    print(*told(others), jobs(dry_run(given), current=not others), sep="\n")
 
 
 def costs(study: Study, device_tflops: float, images: int | None) -> str:
     """Runs, trainings, arithmetic, memory and disk, in a few lines. images: that a training sees."""
-    if study.engine == "zoo":
-        return f"{study.name}: {len(study.runs()):,} runs from released checkpoints; nothing is trained"
+    if study.engine not in TRAINING:
+        where = {"zoo": "released checkpoints", "model": "networks of others"}[study.engine]
+        return f"{study.name}: {len(study.runs()):,} runs from {where}; nothing is trained"
     trainings = {}
     for run in study.runs():  # ascending in epochs, so that the longest snapshot is the one that stays
         trainings[run.network if study.schedule == "trajectory" else run] = run
@@ -105,6 +111,42 @@ def progress(study: Study, folder: Path) -> str:
     )
 
 
+def not_of_study(study: Study, folder: Path) -> dict[Run, list[str]]:
+    """The runs whose models are there and not of the study as it is now, and what is other about each.
+
+    That is what models and linear evaluations say of themselves, wherever their folder was moved from;
+    Snakemake compares only with what it remembers.
+    """
+    expected, found = expected_of(study), {}
+    for run in study.runs():
+        model, linear = folder / run.folder / MODEL, folder / run.folder / LINEAR
+        if model.exists():
+            try:
+                facts = facts_of(model)
+                said = json.loads(linear.read_text(encoding="utf-8")) if linear.exists() else None
+                measured = said if expected["linear_evaluation"] is not None else None
+                code = digest_of(study, MAKERS[study.engine], run.algorithm)
+                other = differences(run, facts, expected, measured)
+                other += [] if facts.get("code") in (code, "unknown") else ["it was made by other code"]
+            except (InputError, ValueError) as error:
+                other = [str(error)]
+            if other:
+                found[run] = other
+    return found
+
+
+def told(others: dict[Run, list[str]]) -> list[str]:
+    """Lines on the runs that are not of the study, one for each thing that is other about some of them."""
+    first: dict[str, str] = {}
+    for run, reasons in others.items():
+        for reason in reasons:
+            first.setdefault(reason, run.folder)
+    counts = Counter(reason for reasons in others.values() for reason in reasons)
+    return [
+        f"stale       {count:,} runs, such as {first[reason]}: {reason}" for reason, count in counts.items()
+    ]
+
+
 def dry_run(given: dict[str, object]) -> list[tuple[str, list[str], int]]:
     """What Snakemake would run: rule, reasons, jobs. InputError with what it said last if it fails."""
     settings = [f"{name}={value}" for name, value in given.items()]
@@ -121,15 +163,23 @@ def dry_run(given: dict[str, object]) -> list[tuple[str, list[str], int]]:
     return json.loads(counted.splitlines()[-1]) if counted else []
 
 
-def jobs(counted: list[tuple[str, list[str], int]]) -> str:
-    """The jobs of a dry run by rule, and the reasons of those that do not just follow from another."""
+def jobs(counted: list[tuple[str, list[str], int]], *, current: bool) -> str:
+    """The jobs of a dry run by rule, and the reasons of those that do not just follow from another.
+
+    current: whether what is there is of the study.
+    """
     counts, why = Counter(), defaultdict(Counter)
     for rule, reasons, count in counted:
         if rule != "all":
             counts[rule] += count
             why[rule].update({reason: count for reason in reasons if reason != FOLLOWS})
     if not counts:
-        return "jobs        none: everything is there and up to date"
+        if current:
+            return "jobs        none: everything is there and up to date"
+        return (
+            "jobs        none: Snakemake does not remember how the runs above were made, as after a move "
+            "without .snakemake; delete their folders, and they are made anew"
+        )
     lines = [f"jobs        {counts.total():,} would run"]
     for rule, count in counts.items():
         reasons = ", ".join(

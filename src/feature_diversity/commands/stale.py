@@ -1,4 +1,4 @@
-"""The command `stale`: results and trainings that no study asks for any more, and their sizes.
+"""The command `stale`: results and trainings that no study asks for any more, what was left half written.
 
 A study that leaves out a run, or that is renamed or removed, leaves results behind, which may have cost days.
 One whose settings change leaves trainings in its store, which are found again when they are changed back.
@@ -7,7 +7,9 @@ Nothing is deleted.
 
 import argparse
 import json
+import re
 import stat
+import time
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
@@ -15,13 +17,15 @@ from pathlib import Path
 
 from feature_diversity.base.errors import InputError
 from feature_diversity.base.paths import STUDIES, TRAININGS
-from feature_diversity.base.run import Network
+from feature_diversity.base.run import OTHERS_FOLDER, RUN_FOLDER, Network
 from feature_diversity.base.stages import MAKERS
 from feature_diversity.planning.penalties import of_training
 from feature_diversity.planning.schema import configuration
 from feature_diversity.planning.settings import digest_of
 from feature_diversity.planning.study import Study
 from feature_diversity.training.store import NOTE, SETTINGS
+
+HALF_WRITTEN = 3600  # seconds without a byte, after which a temporary file is left behind: a stage writes on
 
 
 def main(argv: list[str]) -> None:
@@ -31,6 +35,7 @@ def main(argv: list[str]) -> None:
     arguments = parser.parse_args(argv)
     runs: list[Path] = []
     unused: dict[Path, str] = {}
+    parts: dict[Path, str] = {}
     for folder in study_folders(arguments):
         study = study_of(folder, arguments.study)
         if study is None:
@@ -38,10 +43,13 @@ def main(argv: list[str]) -> None:
         kept = {folder / run.folder for run in study.runs()} if study else set()
         runs += [run for run in run_folders(folder) if run not in kept]
         unused |= {path: why for path, why in why_unused(folder, study).items() if why}
-    sizes = freed([*runs, *unused])
-    for size, path in zip(sizes, [*runs, *unused], strict=True):
-        print(f"{megabytes(size)}  {path}" + (f": {unused[path]}" if path in unused else ""))
+        parts |= dict.fromkeys(half_written(folder), "half written by a process that was killed")
+    why = unused | parts
+    sizes = freed([*runs, *why])
+    for size, path in zip(sizes, [*runs, *why], strict=True):
+        print(f"{megabytes(size)}  {path}" + (f": {why[path]}" if path in why else ""))
     found = f"{len(runs):,} runs of no study and {len(unused):,} trainings that no run uses"
+    found += f", {len(parts):,} files half written" if parts else ""
     print(f"{megabytes(sum(sizes))}  in {found}. Nothing was deleted.")
 
 
@@ -57,6 +65,9 @@ def study_folders(arguments: argparse.Namespace) -> list[Path]:
     A study's file that config.yaml names is added to `arguments.study`.
     """
     config = configuration(**({"results": arguments.results} if arguments.results else {}))
+    for file in arguments.study:
+        if not file.is_file():
+            raise InputError(f"--study {file} does not exist, expected the file of a study")
     if Path(config["study"]).suffix:
         arguments.study.append(Path(config["study"]))
     results = Path(config["results"])
@@ -67,12 +78,23 @@ def study_folders(arguments: argparse.Namespace) -> list[Path]:
 
 def run_folders(folder: Path) -> list[Path]:
     """Folders of runs in a study's results, whatever study they are of."""
-    return sorted(path for path in folder.glob("*/resnet*_w*_*_ep*_seed*") if path.is_dir())
+    patterns = [re.sub(r"({\w+})+", "*", form) for form in (RUN_FOLDER, OTHERS_FOLDER)]
+    return sorted(path for pattern in patterns for path in folder.glob(pattern) if path.is_dir())
 
 
 def trainings(folder: Path) -> list[Path]:
     """Folders of trainings in a study's own store."""
     return sorted(path.parent for path in (folder / TRAININGS).glob(f"*/{SETTINGS}"))
+
+
+def half_written(folder: Path) -> list[Path]:
+    """Temporary files in a study's results that nobody has written to for HALF_WRITTEN seconds."""
+    parts = []
+    for path in folder.rglob(".*.part"):
+        with suppress(FileNotFoundError):  # it has got its name meanwhile
+            if time.time() - path.lstat().st_mtime > HALF_WRITTEN:
+                parts.append(path)
+    return sorted(parts)
 
 
 def study_of(folder: Path, elsewhere: list[Path]) -> Study | None:
@@ -98,7 +120,7 @@ def why_unused(folder: Path, study: Study | None) -> dict[Path, str]:
 
 def _why_unused(training: Path, study: Study | None, wanted: set[tuple[Network, int]]) -> str:
     """wanted: the trainings of the study's runs, each with its last epoch."""
-    settings = json.loads((training / SETTINGS).read_text())
+    settings = json.loads((training / SETTINGS).read_text(encoding="utf-8"))
     network = Network(**settings["network"])
     if study is None or (network, settings["schedule_epochs"]) not in wanted:
         return "in no study"
@@ -121,7 +143,7 @@ def freed(folders: Iterable[Path]) -> list[int]:
     sizes = []
     for folder in folders:
         size = 0
-        for path in folder.rglob("*"):
+        for path in folder.rglob("*") if folder.is_dir() else [folder]:
             with suppress(FileNotFoundError):  # a running training's temporary files come and go
                 status = path.lstat()
                 if not stat.S_ISDIR(status.st_mode):

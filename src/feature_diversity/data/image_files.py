@@ -3,6 +3,7 @@
 import hashlib
 import io
 import os
+import stat
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,12 @@ from simplejpeg import decode_jpeg, decode_jpeg_header
 from feature_diversity.base.errors import InputError
 
 CROP_SHARE = 224 / 256  # of the resized image's shorter side: VISSL's evaluation resizes to 256, crops 224
+
+# Pillow's modes of 8 bits a channel and less. What has more, Pillow clips to white or black.
+MODES = ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "LAB", "HSV")
+# What is decoded: an image of more pixels takes half a gigabyte (Pillow's own bound), one of another shape
+# becomes too long when its shorter side is resized.
+MOST_PIXELS, MOST_BYTES, MOST_ELONGATED = 178_956_970, 2**30, 100
 
 COLOURS = ("YCbCr", "RGB", "Gray")  # of JPEG files; others (CMYK) Pillow alone brings to RGB
 
@@ -55,8 +62,16 @@ class ImageFiles:
         """
         number, start, length = (row, 0, -1) if self.spans is None else self.spans[row].tolist()
         try:
-            with open(self.folder / self.paths[number], "rb") as file:
-                unchanged = self.is_as_prepared(number, os.fstat(file.fileno()))
+            with open(self.folder / self.paths[number], "rb", opener=_without_waiting) as file:
+                status = os.fstat(file.fileno())
+                if not stat.S_ISREG(status.st_mode):
+                    raise InputError(f"{self.name(row)} is no regular file, expected an image")
+                if self.spans is None and status.st_size > MOST_BYTES:
+                    raise InputError(
+                        f"{self.name(row)} has {status.st_size:,} bytes, expected an image of at most "
+                        f"{MOST_BYTES:,}"
+                    )
+                unchanged = self.is_as_prepared(number, status)
                 file.seek(start)
                 content = file.read(length)
         except OSError as error:
@@ -119,13 +134,20 @@ class ImageFiles:
         content = self.content(row)
         with suppress(ValueError):  # an undamaged JPEG file: the pixels that Pillow gives, in half the time
             height, width, colours, _ = decode_jpeg_header(content)
+            self.check_size(row, width, height)
             if out is not None and (height, width, 3) == out.shape and colours in COLOURS:
                 decode_jpeg(content, buffer=out)
                 return out
             if colours in COLOURS:
                 return decode_jpeg(content, min_height=at_least or 0, min_width=at_least or 0)
         try:
-            return np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))
+            image = Image.open(io.BytesIO(content))
+            self.check_size(row, *image.size)
+            if image.mode not in MODES:
+                raise InputError(
+                    f"{self.name(row)} has pixels of mode {image.mode}, expected 8 bits a channel"
+                )
+            return np.asarray(image.convert("RGB"))
         except (
             OSError,
             ValueError,
@@ -133,6 +155,20 @@ class ImageFiles:
             Image.DecompressionBombError,
         ) as error:  # what Pillow raises for damaged files
             raise InputError(f"{self.name(row)} is not an image: {error}") from None
+
+    def check_size(self, row: int, width: int, height: int) -> None:
+        """InputError for an image that is too large or too long to be decoded, as its header says."""
+        short, long = sorted((width, height))
+        if short * long > MOST_PIXELS or long > MOST_ELONGATED * short:
+            raise InputError(
+                f"{self.name(row)} has {width:,} x {height:,} pixels, expected at most {MOST_PIXELS:,}, and "
+                f"sides of at most {MOST_ELONGATED} to 1"
+            )
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Open a file; a pipe, too, without waiting for somebody to write into it."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def digest(content: bytes) -> bytes:

@@ -14,6 +14,7 @@ from feature_diversity.compute.draws import generator
 from feature_diversity.data import store
 from feature_diversity.data.augment import colour_jitter, random_resized_crop
 from feature_diversity.data.sizes import extraction_batch
+from feature_diversity.evaluation.probes import check_finite
 from feature_diversity.networks import model
 
 POOLED = ("trunk", "head")  # layers of which two augmented views are recorded, for the alignment
@@ -76,13 +77,18 @@ def augmented_views(images: Tensor, start: int) -> list[Tensor]:
 def features_of(
     network: model.Model, images: Tensor, facts: store.Facts, layers: list[str]
 ) -> dict[str, np.ndarray]:
-    """Compute features of images in 0 ... 1, of all layers in one forward: float32, by layer."""
+    """Compute features of images in 0 ... 1, of all layers in one forward: float32, by layer.
+
+    Raises InputError naming the layer whose features are not finite.
+    """
     wanted = [layer for layer in layers if layer != "head"]
     if "head" in layers and "trunk" not in wanted:
         wanted.append("trunk")
     features = network.trunk.forward_layers(store.normalise(images, facts), wanted)
     if "head" in layers:
         features["head"] = network.head(features["trunk"])
+    for layer in layers:
+        check_finite(features[layer], layer)
     return {layer: features[layer].contiguous().cpu().numpy() for layer in layers}
 
 

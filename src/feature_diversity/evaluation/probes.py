@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from feature_diversity.base.errors import InputError
 from feature_diversity.data import store
 from feature_diversity.data.loader import evaluation_batches
 from feature_diversity.measures.readings import VISSL_VALUES, VISSL_WINDOWS
@@ -37,8 +38,27 @@ def pool(maps: Tensor) -> Tensor:
 
 @torch.no_grad()
 def features(network: model.Model, split: store.Split, facts: store.Facts, layer: str = "trunk") -> Tensor:
-    """Compute pooled features of a layer, float32, N x values, in eval mode and without augmentation."""
-    return torch.cat([pool(maps[layer]).flatten(1) for maps, _ in layers_of(network, split, facts, [layer])])
+    """Compute pooled features of a layer, float32, N x values, in eval mode and without augmentation.
+
+    Raises InputError if some are not finite.
+    """
+    pooled = [pool(maps[layer]).flatten(1) for maps, _ in layers_of(network, split, facts, [layer])]
+    x = torch.cat(pooled)
+    check_finite(x, layer)
+    return x
+
+
+def check_finite(features: Tensor, layer: str) -> None:
+    """InputError for features of a layer, a row for each image, that are not all finite numbers.
+
+    The sum of finite numbers is finite unless it overflows; only then each is looked at.
+    """
+    if not torch.isfinite(features.sum()) and not torch.isfinite(features).all():
+        bad = (~torch.isfinite(features.flatten(1))).any(dim=1)
+        raise InputError(
+            f"features of layer {layer} are not finite for {int(bad.sum()):,} of {len(bad):,} images: the "
+            "network has diverged"
+        )
 
 
 @torch.no_grad()

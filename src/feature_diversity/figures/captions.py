@@ -23,6 +23,7 @@ TITLES = {
     "figure4": "Depth and norm",
     "variants": "Variants of the recipe",
     "layers": "Diversity of every layer over training",
+    "parts": "What crowds the features",
     "untrained": "What training changes",
     "measures": "Label-free measures and test error",
     "cosine": "Energy and mean cosine similarity",
@@ -46,6 +47,10 @@ CAPTIONS = {
     "the test error that followed. Points are means over seeds, bars 95 % intervals (Student's t); placebos, "
     "which pull as hard at nothing, are grey (docs/interventions.md).",
     "layers": "Mean diversity by layer and number of epochs, a panel for each width, of figure 1's runs.",
+    "parts": "The excess of the energy over that of uniform directions, divided into its parts: a mean "
+    "direction (a cone), directions that are used more than others (the covariance), and the rest (clusters, "
+    "near-duplicates). Bars are means over all runs of that number of epochs; what lies below 0 counts "
+    "against what lies above (docs/energy.md).",
     "untrained": "Each network beside itself before training, with the same seed: change of test error, and "
     "energy before training divided by energy after it. The line is the untrained control; above it training "
     f"made features more diverse. {SEEDS} {GATES}",

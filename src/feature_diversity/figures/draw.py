@@ -11,6 +11,7 @@ from feature_diversity.figures.captions import TITLES
 from feature_diversity.figures.drawing import Notes, nothing
 from feature_diversity.figures.further import layers_over_epochs, untrained_control, variants
 from feature_diversity.figures.paper import figure1, figure3, figure4
+from feature_diversity.figures.parts import parts_over_epochs
 from feature_diversity.figures.prediction import measures_and_axes
 from feature_diversity.figures.references import untrained_error
 from feature_diversity.figures.relations import energy_and_cosine, measures_and_error
@@ -24,7 +25,7 @@ OF_THE_PAPER: dict[str, Callable[[pd.DataFrame], tuple[Figure, Notes]]] = {
 }  # fmt: skip
 OF_GRIDS = OF_THE_PAPER | {"variants": variants}  # that a study names with their grids
 FURTHER: dict[str, Callable[[pd.DataFrame], tuple[Figure, Notes]]] = {
-    "layers": layers_over_epochs, "untrained": untrained_control,
+    "layers": layers_over_epochs, "parts": parts_over_epochs, "untrained": untrained_control,
     "measures": measures_and_error, "cosine": energy_and_cosine,
 }  # fmt: skip
 OF_ALL_VARIANTS = {"variants", "measures", "cosine"}  # the others show the default one alone

@@ -13,9 +13,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
-from feature_diversity.base.layers import in_order
+from feature_diversity.base.layers import LAYERS, in_order
 from feature_diversity.base.reading import HEADLINE
-from feature_diversity.base.run import CELL
+from feature_diversity.base.run import CELL, OTHERS
 from feature_diversity.figures.references import (
     AT_THE_RIM,
     at_the_rim,
@@ -64,10 +64,12 @@ def prepare(
 ) -> tuple[pd.DataFrame, list[str], Notes]:
     """The points of `layers` that can be drawn, the layers there are, and notes on the rest.
 
-    A table with none of `layers` is drawn with those it has.
+    A table with none of `layers` is drawn with those it has, and one of networks of others with all.
     """
     notes = Notes()
     present = set(table["layer"].dropna())
+    if present - set(LAYERS):
+        layers = in_order(present)
     shown = [layer for layer in layers if layer in present]
     missing = [layer for layer in layers if layer not in present]
     if missing and present:
@@ -275,7 +277,7 @@ def subject(table: pd.DataFrame) -> str:
     }
     for column, text in phrases.items():
         values = table[column].dropna().unique()
-        if len(values) == 1:
+        if len(values) == 1 and values[0] != OTHERS.get(column):
             parts.append(text.format(NAMES.get(values[0], values[0])))
     seeds = table["seed"].nunique()
     return ", ".join([*parts, f"{seeds} seed{'s' if seeds != 1 else ''}"])

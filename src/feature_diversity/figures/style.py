@@ -60,10 +60,16 @@ PAGE = 7.2  # inches: the width of a page's text
 
 
 def look_of(algorithms: list[str]) -> tuple[dict[str, str], dict[str, str]]:
-    """Colour and marker of each algorithm, in the order of NAMES; those of other names follow."""
+    """Colour and marker of each algorithm, in the order of NAMES.
+
+    Those of other names follow: grey beside algorithms of this package, in colours of their own without.
+    """
     known = [name for name in ALGORITHMS if name in algorithms]
     others = sorted(set(algorithms) - set(known))
     free = [marker for marker in MARKERS if marker not in {ALGORITHMS[name][1] for name in known}]
     looks = {name: ALGORITHMS[name] for name in known}
-    looks |= {name: ("#999999", free[place % len(free)]) for place, name in enumerate(others)}
+    colours = ["#999999"] if known else COLOURS
+    looks |= {
+        name: (colours[place % len(colours)], free[place % len(free)]) for place, name in enumerate(others)
+    }
     return {name: look[0] for name, look in looks.items()}, {name: look[1] for name, look in looks.items()}

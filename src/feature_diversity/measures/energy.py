@@ -9,13 +9,14 @@ the paper's sum over ordered pairs is N (N - 1) times that. Diversity is minus t
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from feature_diversity.measures.directions import Directions
+from feature_diversity.measures.parts import Parts, parts_of
 
 NEAR = 1e-2  # r² below which 2 - 2 cos has lost too many digits, so that differences are taken
 SAME = 1e-20  # r² below which two directions may be one
@@ -36,6 +37,7 @@ class Energy:
         dim: length of a row.
         duplicates: pairs (i, j), i < j, of one direction (with half_space: on one line).
         mean_cosine: mean of u_i . u_j over pairs, -1 to 1.
+        parts: {s: parts of the excess over uniform directions}; of arrays, and of plain chordal means alone.
     """
 
     value: dict[float, Any]
@@ -44,6 +46,7 @@ class Energy:
     dim: int
     duplicates: list[tuple[int, int]]
     mean_cosine: float
+    parts: dict[float, Parts] = field(default_factory=dict)
 
 
 def hyperspherical_energy(
@@ -101,8 +104,12 @@ def hyperspherical_energy(
             count = (2 if half_space else 1) * points.n
             value[power] *= count * (count - 1)
             error[power] *= count * (count - 1)
-    mean_cosine = 1 - sums.squared_distances / (2 * points.n * (points.n - 1))
-    return Energy(value, error, points.n, points.dim, sums.duplicates, mean_cosine)
+    mean_cosine = 1 - sums.squares.sum() / (2 * points.n * (points.n - 1))
+    parts = {}
+    if reduction == "mean" and distance == "chordal" and not half_space:
+        moments = sums.squares, sums.fourths, points.dim
+        parts = {power: parts_of(sums.of_row[power], *moments, power) for power in powers}
+    return Energy(value, error, points.n, points.dim, sums.duplicates, mean_cosine, parts)
 
 
 def check_block_size(block_size: int | None) -> None:
@@ -182,14 +189,14 @@ class PairSums:
 
     Attributes:
         of_row: {s: N sums of e_s over the pairs of a row}.
-        squared_distances: sum of r² over ordered pairs.
+        squares, fourths: N sums of r² and of r⁴ over the pairs of a row.
         duplicates: pairs (i, j), i < j, at distance 0.
     """
 
     def __init__(self, points: Any, powers: list[float], *, angular: bool = False, half_space: bool = False):
         self.points, self.angular, self.half_space = points, angular, half_space
         self.of_row = {s: np.zeros(points.n) for s in powers}
-        self.squared_distances = 0.0
+        self.squares, self.fourths = np.zeros(points.n), np.zeros(points.n)
         self.duplicates: list[tuple[int, int]] = []
         self.alike = np.arange(points.n)  # rows found to have one direction share a number
         self.moved: Any = None  # the points around their mean, once they are needed
@@ -253,7 +260,10 @@ class PairSums:
         to_itself = (rows - tile.start, rows)
         beyond = stop - start  # columns from here on stand for the pairs on both sides of the diagonal
         r2[to_itself] = 0
-        self.squared_distances += r2.sum() + r2[:, beyond:].sum()
+        mine = slice(start + tile.start, start + tile.stop)
+        for sums, values in ((self.squares, r2), (self.fourths, r2 * r2)):
+            sums[mine] += values.sum(axis=1)
+            sums[stop:] += values[:, beyond:].sum(axis=0)
         squares = [r2]
         if self.angular:  # 2 arctan(|u - w| / |u + w|): exact near 0 and near pi (Kahan 2006)
             r2[to_itself], opposite[to_itself] = 1, 1
@@ -268,7 +278,7 @@ class PairSums:
                 square[to_itself] = 1
                 energies = pair_energy(square, s)
                 energies[to_itself] = 0
-                of_row[start + tile.start : start + tile.stop] += energies.sum(axis=1)
+                of_row[mine] += energies.sum(axis=1)
                 of_row[stop:] += energies[:, beyond:].sum(axis=0)
 
 

@@ -15,15 +15,16 @@ from feature_diversity.measures import spectra as measures
 from feature_diversity.measures.energy import hyperspherical_energy
 from feature_diversity.measures.readings import READINGS
 from feature_diversity.measures.spectra import Features
-from feature_diversity.measures.uniform_sphere import effective_dimension, excess_energy
+from feature_diversity.measures.uniform_sphere import effective_dimension, excess_energy, excess_z
 
 VECTORS = ("flatten", "gap", "vissl")  # the readings with one vector per image
 MOST_ZERO = 0.01  # share of images without a direction that may be left out; with more nothing is measured
 EXACT_IMAGES = 5000  # with more images a random subset of so many is used: time grows as their square
+PARTS = ("mean", "covariance", "rest", "mean_se", "covariance_se", "rest_se")
 ENERGY_COLUMNS = [
     *("layer", "vector", "centred", "s", "energy", "diversity", "energy_se", "excess"),
-    *("effective_dimension", "mean_cosine", "n_images", "n_zero", "n_dim", "n_duplicates"),
-    *("approximate", "energy_2"),
+    *("excess_z", *(f"excess_{part}" for part in PARTS), "effective_dimension", "mean_cosine"),
+    *("n_images", "n_zero", "n_dim", "n_duplicates", "approximate", "energy_2"),
 ]
 MEASURES = {
     "mean_cosine": measures.mean_cosine,
@@ -207,6 +208,8 @@ def energies_of(
                     "diversity": -result.value[s],
                     "energy_se": result.standard_error[s],
                     "excess": excess_energy(result.value[s], result.dim, s),
+                    "excess_z": excess_z(result.value[s], result.dim, s, result.n),
+                    **{f"excess_{part}": getattr(result.parts[s], part) for part in PARTS},
                     "effective_dimension": effective_dimension(result.value[s], s),
                     "mean_cosine": result.mean_cosine,
                     "n_dim": result.dim,
@@ -251,21 +254,21 @@ def _load(path: Path) -> np.ndarray:
         raise InputError(f"{path} cannot be read as a NumPy array: {error}") from None
 
 
-def write_energies(path: Path, rows: list[dict[str, Any]]) -> None:
-    """Write the rows of energy.csv; InputError where nothing may be written."""
-    _write(path, ENERGY_COLUMNS, rows)
+def write_energies(path: Path, rows: list[dict[str, Any]], model: str = "") -> None:
+    """Write the rows of energy.csv, and which model they are of; InputError where nothing may be written."""
+    _write(path, ENERGY_COLUMNS, rows, model)
 
 
-def write_measures(path: Path, rows: list[dict[str, Any]]) -> None:
-    """Write the rows of measures.csv; InputError where nothing may be written."""
-    _write(path, MEASURE_COLUMNS, rows)
+def write_measures(path: Path, rows: list[dict[str, Any]], model: str = "") -> None:
+    """Write the rows of measures.csv, and which model they are of; InputError as `write_energies`."""
+    _write(path, MEASURE_COLUMNS, rows, model)
 
 
-def _write(path: Path, columns: list[str], rows: list[dict[str, Any]]) -> None:
-    with atomic_write(path) as part, part.open("w", newline="") as file:
+def _write(path: Path, columns: list[str], rows: list[dict[str, Any]], model: str) -> None:
+    with atomic_write(path) as part, part.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows([_cell(row[column]) for column in columns] for row in rows)
+        writer.writerow([*columns, "model"])
+        writer.writerows([*(_cell(row[column]) for column in columns), model] for row in rows)
 
 
 def _cell(value: Any) -> str:

@@ -3,7 +3,7 @@
 For two independent uniform points of the unit sphere in R^d, with a = (d - 1) / 2, (1 - u . w) / 2 has the
 Beta(a, a) distribution and r² = |u - w|² is four times it. Everything below follows from that.
 
-Excess energy and effective dimension are this project's own; no paper defines them.
+The excess energy is an unbiased squared maximum mean discrepancy to the uniform law (`parts`).
 """
 
 import math
@@ -82,7 +82,8 @@ def uniformity(d: int, t: float = 2) -> float:
 def excess_energy(energy: float, d: int, s: float) -> float:
     """Subtract from a mean energy its expectation for uniform points of the same dimension.
 
-    Defined by this project.
+    That is the unbiased estimate of the squared maximum mean discrepancy between the points and the uniform
+    law with the kernel e_s (Gretton et al. 2012, eq. 3).
 
     Args:
         energy: mean over pairs.
@@ -96,10 +97,30 @@ def excess_energy(energy: float, d: int, s: float) -> float:
     return energy - expected if math.isfinite(expected) else math.nan
 
 
+def excess_z(energy: float, d: int, s: float, n: int) -> float:
+    """Divide the excess by the standard deviation of the mean energy of n uniform points.
+
+    Under the uniform law it has mean 0 and variance 1. It is no normal variable: for large n the excess of
+    uniform points is a weighted sum of centred chi-squares (Gretton et al. 2012, theorem 12).
+
+    Args:
+        energy: mean over pairs.
+        d: dimension.
+        s: power.
+        n: points, >= 2.
+
+    Returns:
+        The score; nan where the energy of a uniform pair has no variance (2s >= d - 1).
+    """
+    if 2 * s >= d - 1:
+        return math.nan
+    return excess_energy(energy, d, s) / standard_deviation(d, s, n)
+
+
 def effective_dimension(energy: float, s: float) -> float:
     """Find the dimension, not necessarily whole, in which uniform points have this mean energy e_s.
 
-    Defined by this project.
+    Defined by this project, to have the excess on a scale of dimensions.
 
     Args:
         energy: mean over pairs.

@@ -5,8 +5,17 @@ import torch
 
 from feature_diversity.measuring.jackknife import GROUPS
 
-RANKS = ("rankme", "effective_rank", "vendi_q1")  # entropies: those that fill up with all directions
-NEAR = 0.8  # of the largest possible, a bound of ours
+# Of N vectors drawn from P directions of equal variance, a rank finds less than half of P where it is above
+# this share of N. The participation ratio finds N P / (N + P), since E tr S² = P + P² / N of the covariance
+# S, and so does Vendi's score of order 2; the entropies' shares are of Marchenko and Pastur (1967).
+HALF_FOUND = {
+    "rankme": 0.918,
+    "effective_rank": 0.918,
+    "vendi_q1": 0.699,
+    "vendi_q2": 0.5,
+    "participation_ratio": 0.5,
+}
+NEAR = 0.8  # of the length of a vector, a bound of ours
 SHOWN = 3  # places named in a sentence
 
 
@@ -18,25 +27,29 @@ def cautions(table: pd.DataFrame, dtypes: dict[str, torch.dtype]) -> list[str]:
         dtypes: of what each layer returned, by its name.
 
     Returns:
-        A sentence for each kind of trouble: a rank near min(N, D), which tells N or D and not the features;
-        too few images for standard errors; layers in half precision.
+        A sentence for each kind of trouble: a rank that the number of vectors bounds, or that is near their
+        length, and so tells of these and not of the features; too few images for standard errors; layers in
+        half precision.
     """
     return [*_ranks(table), *_few(table), *_half(dtypes)]
 
 
 def _ranks(table: pd.DataFrame) -> list[str]:
-    ranks = table[table.measure.isin(RANKS)]
-    near = ranks[ranks.value > NEAR * ranks[["n_vectors", "n_dim"]].min(axis=1)]
-    few = near.n_vectors <= near.n_dim
+    ranks = table[table.measure.isin(HALF_FOUND)]
+    few = ranks.value > ranks.measure.map(HALF_FOUND) * ranks.n_vectors
+    full = ~few & (ranks.value > NEAR * ranks.n_dim)
     said = []
     for part, advice in (
-        (near[few], "the number of vectors: take more images"),
-        (near[~few], "the length of a vector: all directions are in use"),
+        (
+            ranks[few],
+            "there may be twice as many directions that so few vectors do not show: take more images",
+        ),
+        (ranks[full], "near the length of a vector: all directions are in use"),
     ):
         rows = part.itertuples()
         places = [f"{row.layer}, {row.reading}: {row.measure} is {row.value:.4g}" for row in rows]
         if places:
-            said.append(f"{_listed(places)}: near the largest possible, {advice}")
+            said.append(f"{_listed(places)}: {advice}")
     return said
 
 

@@ -47,16 +47,21 @@ def choose(model: nn.Module, layers: str | Sequence[str]) -> list[str]:
 def automatic(model: nn.Module) -> list[str]:
     """The blocks at which each fifth of the depth ends, and the last layer: six names, or all of fewer.
 
-    Depth is counted in `blocks`, the last left out: it is most often a classifier.
-
     Raises:
         InputError: a network without layers.
     """
-    *inner, last = [*blocks(model)] or [""]
-    if not last:
+    if not (found := [*blocks(model)]):
         raise InputError("the model has no layers with names, expected a network of several modules")
-    ends = [-(-len(inner) * share // SHARES) - 1 for share in range(1, SHARES + 1)]
-    return [*dict.fromkeys(inner[end] for end in ends if end >= 0), last]
+    return [*dict.fromkeys(fifths(model)), found[-1]]
+
+
+def fifths(model: nn.Module) -> list[str]:
+    """The block at which each fifth of the depth ends: five names, of less than five blocks some twice.
+
+    Depth is counted in `blocks`, the last left out: it is most often a classifier. None if there is no other.
+    """
+    inner = [*blocks(model)][:-1]
+    return [inner[-(-len(inner) * share // SHARES) - 1] for share in range(1, SHARES + 1) if inner]
 
 
 def blocks(model: nn.Module, prefix: str = "") -> Iterator[str]:

@@ -17,7 +17,7 @@ def as_maps(model: nn.Module, layer: str, output: Tensor, tokens: str, prefix_to
         tokens: of N x T x C, "cls" (the first: N x C), "mean" (over all but the prefix: N x C) or "patches"
             (all but the prefix, as maps of a column of positions: N x C x P x 1).
         prefix_tokens: how many tokens that stand for no patch (class, registers) come first; None asks the
-            network, which timm's and torchvision's vision transformers answer.
+            network, which the vision transformers of timm, torchvision and transformers answer.
 
     Raises:
         InputError: another number of axes; no prefix to be "cls", no patches, or a number nobody knows.
@@ -50,8 +50,14 @@ def as_maps(model: nn.Module, layer: str, output: Tensor, tokens: str, prefix_to
 
 
 def _prefix_tokens(model: nn.Module) -> int | None:
-    """The number of prefix tokens, as timm's and torchvision's vision transformers tell it."""
+    """The number of prefix tokens, as vision transformers of timm, torchvision and transformers tell it."""
     number = getattr(model, "num_prefix_tokens", None)
     if isinstance(number, int):
         return number
-    return 1 if isinstance(getattr(model, "class_token", None), Tensor) else None
+    if isinstance(getattr(model, "class_token", None), Tensor):
+        return 1
+    embeddings = getattr(model, "embeddings", None)  # of transformers
+    if not isinstance(getattr(embeddings, "cls_token", None), Tensor):
+        return None
+    teacher = isinstance(getattr(embeddings, "distillation_token", None), Tensor)
+    return 1 + teacher + getattr(getattr(model, "config", None), "num_register_tokens", 0)

@@ -1,6 +1,7 @@
 """A trained network as a file: `model.safetensors` with the trunk, the head, and where they come from."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,22 +40,28 @@ def write(path: str | Path, trunk: nn.Module, head: nn.Module | None, facts: dic
 
     facts: `network`, and for `read` to rebuild the head either its `head` (as `build_head` takes it; None
     where there is none) or, for a network trained here, `recipe`, `train_images` and `classes`.
+    Raises InputError, and writes nothing, for weights that are not finite.
     """
     tensors = {f"trunk.{key}": value for key, value in trunk.state_dict().items()}
     if head is not None:
         tensors |= {f"head.{key}": value for key, value in head.state_dict().items()}
     tensors = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
+    check_finite(tensors, path)
     with atomic_write(path) as temporary:
         # one entry: safetensors writes several in an order that changes from process to process
         temporary.write_bytes(save(tensors, metadata={"facts": json.dumps(facts, sort_keys=True)}))
 
 
 def read(path: str | Path) -> Model:
-    """Read a network in eval mode onto `device()`; InputError if the file is missing, damaged or foreign."""
+    """Read a network in eval mode onto `device()`.
+
+    Raises InputError if the file is missing, damaged or foreign, or has weights that are not finite.
+    """
     try:
         with safe_open(str(path), framework="pt") as file:
             facts = json.loads(file.metadata()["facts"])
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        check_finite(tensors, path)
         network = Network(**facts["network"])
         trunk = resnet(network.depth, network.width, network.norm)
         head = _head(facts, trunk.out_channels)
@@ -64,6 +71,17 @@ def read(path: str | Path) -> Model:
         raise InputError(f"{path} is not a model of this package: {error}") from None
     parts.eval().to(device())
     return Model(trunk, head, facts)
+
+
+def check_finite(tensors: Mapping[str, Tensor], where: str | Path) -> None:
+    """InputError naming the first tensor with numbers that are not finite."""
+    for key, value in tensors.items():
+        if not torch.isfinite(value).all():
+            count = int((~torch.isfinite(value)).sum())
+            raise InputError(
+                f"{where}: {count:,} of {value.numel():,} numbers of {key} are not finite, expected all; a "
+                "training that ends so has diverged: a lower learning_rate may help"
+            )
 
 
 def read_for_features(path: str | Path) -> Model:

@@ -6,7 +6,9 @@ from feature_diversity.base.batches import check_batch_size
 from feature_diversity.base.errors import InputError
 from feature_diversity.base.paths import SOURCES
 from feature_diversity.base.run import DEFAULT
+from feature_diversity.base.stages import TRAINING
 from feature_diversity.networks.released.table import of_run
+from feature_diversity.planning.models import check_models
 from feature_diversity.planning.penalties import check_penalties, penalties_of
 from feature_diversity.planning.variants import check_variants
 from feature_diversity.vissl import config as vissl_config
@@ -21,11 +23,13 @@ def check_study(study: "Study") -> None:
     _check_errors(study)
     if study.engine == "zoo":
         _check_released(study)
+    elif study.engine == "model":
+        check_models(study)
     else:
         _check_recipes(study)
     if study.engine == "vissl":
         _check_vissl(study)
-    if study.seeds == "together" and study.engine != "native":
+    if study.seeds == "together" and study.engine not in ("native", "model"):
         raise InputError(f"seeds is 'together', expected 'apart' with engine {study.engine!r}")
 
 
@@ -34,7 +38,7 @@ def check_machine(study: "Study", config: dict[str, Any]) -> None:
     processes = max(1, config["gpus"])
     if processes % config["nodes"]:
         raise InputError(f"gpus is {config['gpus']}, expected a multiple of nodes, {config['nodes']}")
-    trained = [] if study.engine == "zoo" else study.runs()
+    trained = study.runs() if study.engine in TRAINING else []
     for algorithm, variant in sorted({(run.algorithm, run.variant) for run in trained}):
         batch_size = study.recipe_of(algorithm, variant)["batch_size"]
         if batch_size % processes:
@@ -92,7 +96,7 @@ def _check_recipes(study: "Study") -> None:
 
 def check_batches(study: "Study", images: int) -> None:
     """InputError for a batch above the number of training images."""
-    if study.engine == "zoo":
+    if study.engine not in TRAINING:
         return
     trained = {(run.algorithm, run.variant) for run in study.runs() if run.epochs}
     for algorithm, variant in sorted(trained):

@@ -1,6 +1,8 @@
 """Files of settings, read and checked by their schemas: `config.yaml` and the studies."""
 
+import itertools
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,19 @@ import yaml
 
 from feature_diversity.base.errors import InputError
 from feature_diversity.base.paths import CONFIG, SCHEMAS
+
+MOST_NODES = 100_000  # values in a file of settings; a study of 10,000 runs has a few hundred
+NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+
+
+def _nodes(node: yaml.Node, known: dict[int, float]) -> float:
+    """How many values a node has if each alias is written out; infinite for one that holds itself."""
+    if id(node) not in known:
+        known[id(node)] = math.inf
+        parts = node.value if isinstance(node, yaml.CollectionNode) else []
+        inner = itertools.chain.from_iterable(part if isinstance(part, tuple) else (part,) for part in parts)
+        known[id(node)] = 1 + sum(_nodes(part, known) for part in inner)
+    return known[id(node)]
 
 
 def _is_integer(_: Any, value: Any) -> bool:
@@ -29,7 +44,29 @@ Validator = jsonschema.validators.extend(  # type: ignore[no-untyped-call]
 
 
 class Loader(yaml.SafeLoader):
-    """YAML as ever, but a key given twice is an error and not silently the last one."""
+    """YAML as ever, but a key given twice is an error and not silently the last one.
+
+    So is a number that YAML 1.1 and 1.2 read differently, as 010 and 1:30, and a file of more than MOST_NODES
+    values with its aliases written out.
+    """
+
+    def get_single_node(self) -> yaml.Node | None:
+        """Read the document; ComposerError if it has more than MOST_NODES values, its aliases written out."""
+        node = super().get_single_node()
+        if node is not None and _nodes(node, {}) > MOST_NODES:
+            raise yaml.composer.ComposerError(
+                None, None, f"more than {MOST_NODES:,} values with all aliases written out", node.start_mark
+            )
+        return node
+
+    def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> Any:
+        """Make the value; ConstructorError for a number that YAML 1.1 reads otherwise than people do."""
+        value = str(node.value)
+        if node.tag in NUMBERS and (":" in value or re.fullmatch(r"[-+]?0[0-9_]+", value)):
+            raise yaml.constructor.ConstructorError(
+                None, None, f"{value} is a number in another base to YAML; write it without", node.start_mark
+            )
+        return super().construct_scalar(node)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         """Make the dictionary; ConstructorError for a key given twice."""
@@ -51,7 +88,7 @@ def read_from_checkout(path: Path) -> str:
             f"{path} is not there, expected the checkout of feature-diversity that this command needs: "
             "get one, and install the package from it with `pip install --editable .`"
         )
-    return path.read_text()
+    return path.read_text(encoding="utf-8")
 
 
 def validate(content: Any, schema: str) -> None:
@@ -80,6 +117,9 @@ def _fill_defaults(content: dict[str, Any], rules: dict[str, Any]) -> None:
             content.setdefault(key, rule["default"])
         if rule.get("type") == "object" and key in content:
             _fill_defaults(content[key], rule)
+        if rule.get("items", {}).get("type") == "object":
+            for part in content.get(key, []):
+                _fill_defaults(part, rule["items"])
 
 
 def configuration(**given: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import math
 from shlex import split
 from typing import Any
 
-from feature_diversity.base.run import Network
+from feature_diversity.base.run import OTHERS, Network
 from feature_diversity.base.stages import MAKERS, STAGES
 from feature_diversity.planning import cost
 from feature_diversity.planning.penalties import has_doses
@@ -15,7 +15,7 @@ from feature_diversity.planning.study import Study
 from feature_diversity.records.digest import stage_digest
 
 SPARE = 1.25  # of the memory that is reckoned, a job asks for so much
-# Of a data set whose size is known only once it is loaded
+# Of a data set whose size is known only once it is loaded, and of networks of others
 UNKNOWN_MEMORY, UNKNOWN_MINUTES = 8000, 1440
 
 
@@ -82,6 +82,8 @@ def training_minutes(
 
 def extraction_memory(study: Study, network: Network) -> int:
     """Memory for the features of a network, in MB."""
+    if network.norm == OTHERS["norm"]:
+        return UNKNOWN_MEMORY
     layers = [layer for layer in study.layers if layer != "head"]
     size = study.dataset["image_size"]
     return _megabytes(cost.extraction_memory(network.depth, network.width, size, layers))
@@ -89,7 +91,7 @@ def extraction_memory(study: Study, network: Network) -> int:
 
 def linear_evaluation_memory(study: Study, network: Network) -> int:
     """Memory for the linear evaluation of a network, in MB."""
-    if study.train_images is None:
+    if study.train_images is None or network.norm == OTHERS["norm"]:
         return UNKNOWN_MEMORY
     return _megabytes(
         cost.linear_evaluation_memory(

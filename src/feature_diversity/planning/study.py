@@ -6,6 +6,7 @@ what to change in the recipes. `Study.load` validates all of it before anything 
 
 import itertools
 import json
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,9 +20,13 @@ from feature_diversity.base.paths import SOURCES, STUDIES
 from feature_diversity.base.run import DEFAULT, Run, expand
 from feature_diversity.data.sizes import split_sizes
 from feature_diversity.planning.checks import check_study
+from feature_diversity.planning.models import with_runs
 from feature_diversity.planning.recipe import changed, recipe
 from feature_diversity.planning.schema import Loader, validate
 from feature_diversity.planning.variants import changes_of
+
+MOST_RUNS = 100_000  # of a figure: ten times what Snakemake plans in a few minutes
+OF_MODELS = ("name", "seed", "epochs")  # axes of a grid of models
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,7 @@ class Study:
     recipe: str
     recipes: dict[str, dict[str, Any]]
     variants: dict[str, dict[str, Any]]
+    models: list[dict[str, Any]]
     figures: dict[str, list[dict[str, Any]]]
     layers: list[str]
     energy: dict[str, Any]
@@ -58,11 +64,15 @@ class Study:
             raise InputError(
                 f"no study {path.stem!r}: {path} does not exist; studies in {path.parent}: {known}"
             )
-        if set("{}") & set(path.stem):
-            raise InputError(f"{path}: the name of a study, which names its results, may not hold braces")
+        if set("{}") & set(path.stem) or path.stem.startswith("."):
+            expected = "no braces, and no dot at its beginning"
+            raise InputError(f"{path}: the name of a study names its results, expected {expected}")
         try:
             content = _listed(yaml.load(path.read_text(encoding="utf-8"), Loader))
+            given = set(content) if isinstance(content, dict) else set()
             validate(content, "study")
+            content = with_runs(content, given)
+            check_count(content["figures"])
             study = cls(name=path.stem, **content)
             check_study(study)
         except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -156,8 +166,27 @@ def as_json(value: Any) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
+def check_count(figures: dict[str, list[dict[str, Any]]]) -> None:
+    """InputError for grids of more than MOST_RUNS runs, before they are made."""
+    for figure, grids in figures.items():
+        count = sum(math.prod(len(values) for values in grid.values()) for grid in grids)
+        if count > MOST_RUNS:
+            raise InputError(f"figures: {figure} has {count:,} runs, expected at most {MOST_RUNS:,}")
+
+
 def _listed(content: Any) -> Any:
-    """A figure's single grid and an axis' single value, written as lists of one."""
+    """A figure's single grid and an axis' single value, written as lists of one; likewise of models."""
+    if isinstance(content, dict) and isinstance(content.get("models"), dict | list):
+        grids = content["models"] if isinstance(content["models"], list) else [content["models"]]
+        content["models"] = [
+            {
+                key: [value] if key in OF_MODELS and not isinstance(value, list) else value
+                for key, value in grid.items()
+            }
+            if isinstance(grid, dict)
+            else grid
+            for grid in grids
+        ]
     if isinstance(content, dict) and isinstance(content.get("figures"), dict):
         for figure, grids in content["figures"].items():
             grids = grids if isinstance(grids, list) else [grids]

@@ -7,7 +7,14 @@ error, -1 where less of it is. Signs of correlations do not depend on it; choice
 OUTCOMES = ["test_error", "knn_test_error"]
 
 # What is taken of the energy in the headline reading alone; the diversity itself is taken in every reading
-OF_THE_HEADLINE = {"delta_diversity": +1, "excess": -1, "effective_dimension": +1}
+OF_THE_HEADLINE = {
+    "delta_diversity": +1,
+    "excess": -1,
+    "excess_mean": -1,
+    "excess_covariance": -1,
+    "excess_rest": -1,
+    "effective_dimension": +1,
+}
 
 # Companions, once a vector; directions as their authors state them
 COMPANIONS = {

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from feature_diversity.base.run import DEFAULT, RUN
+from feature_diversity.base.run import DEFAULT, OTHERS, RUN
 from feature_diversity.prediction.agreement import (
     FEWEST,
     Agreement,
@@ -167,8 +167,9 @@ def _environment(runs: Runs, pairs: Pairs, place: int) -> str:
     one, other = runs.table.iloc[pairs.first[place]], runs.table.iloc[pairs.second[place]]
     if pairs.axis == "seed":
         variant = "" if one["variant"] == DEFAULT else f", {one['variant']}"
-        network = f"{one['algorithm']}, ResNet-{one['depth']}, width {one['width']:g}, {one['norm']}{variant}"
-        return f"worst in {network}"
+        others = one["norm"] == OTHERS["norm"]
+        size = "" if others else f", ResNet-{one['depth']}, width {one['width']:g}, {one['norm']}"
+        return f"worst in {one['algorithm']}{size}{variant}"
     low, high = sorted([one[pairs.axis], other[pairs.axis]])
     return f"worst between {pairs.axis} {low} and {high}"
 

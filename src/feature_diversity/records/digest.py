@@ -5,14 +5,17 @@ libraries behind it changed, and not when a comment, a message, a module's place
 """
 
 import hashlib
+import re
 from functools import cache
 from pathlib import Path
 
+from feature_diversity.base.errors import InputError
 from feature_diversity.base.stages import STAGES
 from feature_diversity.records.kept_meanings import KeptMeanings
 from feature_diversity.records.meaning import MARK, Meaning
 
 PACKAGE = Path(__file__).parents[1]
+ROOMS_BY_NAME = ("algorithms", "data.sources")  # whose modules no import statement names
 
 # Modules and rooms that make no numbers: a digest leaves them out, and what they alone import.
 SILENT = (
@@ -71,6 +74,25 @@ def stage_digest(stage: str, *named: str) -> str:
     return code_digest(*modules, *named)
 
 
+def check_code(stage: str, arguments: list[str]) -> None:
+    """InputError if a stage's code, as it is now, has not the digest that its option --code tells.
+
+    So what code makes that was edited after the workflow was started does not pass for the old code's. The
+    modules that a stage imports by name, algorithms and data sets, are those that its arguments name.
+    """
+    if "--code" not in arguments[:-1]:
+        return
+    told = arguments[arguments.index("--code") + 1]
+    words = sorted(set(re.findall(r"\w+", " ".join(arguments))))
+    named = [f"{room}.{word}" for room in ROOMS_BY_NAME for word in words if _source(f"{room}.{word}")]
+    found = [stage_digest(stage), *(stage_digest(stage, name) for name in named)]
+    if told not in ("unknown", *found):
+        raise InputError(
+            f"the code of the stage {stage} has the digest {' or '.join(found)}, expected {told}: it was "
+            "edited after the workflow was started; start the workflow again"
+        )
+
+
 def import_closure(*modules: str, silent: bool = True) -> set[str]:
     """Names of the given modules and of every module of this package they import, transitively.
 
@@ -96,7 +118,7 @@ def import_closure(*modules: str, silent: bool = True) -> set[str]:
 
 def lock_digest(path: str | Path) -> str:
     """Digest of a lock file's packages, versions and hashes; comments and blank lines do not count."""
-    lines = [line.split(" #")[0].strip() for line in Path(path).read_text().splitlines()]
+    lines = [line.split(" #")[0].strip() for line in Path(path).read_text(encoding="utf-8").splitlines()]
     kept = [line for line in lines if line and not line.startswith("#")]
     return _digest("\n".join(kept))
 

@@ -1,10 +1,13 @@
 """What a result owes to where it was computed: the machine, and the versions of packages."""
 
+import hashlib
+import json
 import os
 import platform
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 
 def versions(*packages: str) -> dict[str, str]:
@@ -16,6 +19,11 @@ def versions(*packages: str) -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+def model_digest(facts: dict[str, Any]) -> str:
+    """Which model something is of: digest of its metadata, all that its bits depend on, 16 digits."""
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def now() -> str:
@@ -39,5 +47,5 @@ def machine() -> dict[str, str]:
 
 def _entry(path: Path, name: str) -> str:
     """The first value of that name in one of Linux's files of names and values; empty if there is none."""
-    lines = path.read_text().splitlines() if path.exists() else []
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     return next((line.split(":", 1)[1].strip() for line in lines if line.startswith(name)), "")

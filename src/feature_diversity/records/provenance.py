@@ -18,11 +18,11 @@ from feature_diversity.base import paths
 from feature_diversity.base.files import WRITTEN
 from feature_diversity.base.paths import TRAININGS
 from feature_diversity.base.timing import STARTED
-from feature_diversity.records.digest import stage_digest
+from feature_diversity.records.digest import ROOMS_BY_NAME, stage_digest
 from feature_diversity.records.origin import machine, versions
 
 RECORD, TAKEN = "provenance ", "taken "  # how such lines of a log begin
-BY_NAME = ("algorithms.", "data.sources.")  # modules that no import statement names
+BY_NAME = tuple(f"{room}." for room in ROOMS_BY_NAME)
 PACKAGES = [
     *("altair", "jinja2", "matplotlib", "numpy", "pandas", "pillow", "pyarrow", "safetensors", "scipy"),
     *("scikit-learn", "seaborn", "simplejpeg", "statsmodels", "torch", "torchvision", "vl-convert-python"),

@@ -9,6 +9,7 @@ import vl_convert
 from feature_diversity.base.run import RUN
 from feature_diversity.figures.style import COLOURS
 
+COLOUR_RANGE = [colour for colour in COLOURS if colour != "#000000"]  # black is the page's ink
 SHAPES = [
     "circle",
     "square",
@@ -30,7 +31,7 @@ def scatter() -> dict[str, Any]:
         .encode(
             x=alt.X("x:Q").scale(zero=False, nice=True),
             y=alt.Y("y:Q").scale(zero=False, nice=True),
-            color=alt.Color("colour:N").scale(range=[colour for colour in COLOURS if colour != "#000000"]),
+            color=alt.Color("colour:N").scale(range=COLOUR_RANGE),
             shape=alt.Shape("colour:N").scale(range=SHAPES),
             tooltip=[alt.Tooltip("x:Q", format=".4~g"), alt.Tooltip("y:Q", format=".4~g"), *hover],
         )

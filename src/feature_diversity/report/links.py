@@ -1,5 +1,6 @@
 """Which files of each run lie beside the page, to be linked to."""
 
+import re
 from base64 import b64encode
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from feature_diversity.base.paths import ENERGY, HISTORY, LINEAR, LOGS, MEASURES
 from feature_diversity.base.run import RUN, Run
 from feature_diversity.base.stages import STAGES
 
+# A run's folder as the workflow names it; what is none could be any address, such as one that runs a script
+FOLDER = re.compile(r"[a-z0-9_]+/resnet\d+_w[0-9.e+-]+_[a-z]+(_[a-z][a-z0-9]*)?_ep\d+_seed\d+")
 FILES = [HISTORY, LINEAR, ENERGY, MEASURES]
 
 # What a job's log may be called after -> whose it then is
@@ -57,9 +60,11 @@ def names_of(run: str, training: str) -> dict[str, str]:
 
 
 def folder_of(values: dict[str, Any]) -> tuple[str, str]:
-    """Folder of a run and of its training; empty for a run whose name has holes."""
+    """Folder of a run and of its training; empty where its name has holes or is no folder's."""
     if pd.isna(list(values.values())).any():
         return "", ""
     whole = {axis: int(values[axis]) for axis in ("depth", "epochs", "seed")}
     run = Run(**values | whole).folder
+    if not FOLDER.fullmatch(run):
+        return "", ""
     return run, run.replace(f"_ep{whole['epochs']}_", "_")

@@ -46,8 +46,8 @@ def render(**content: Any) -> str:
         verdicts=VERDICTS,
         by_chance=by_chance(tests) if (tests := of_tests(content["claims"])) else "",
         chart=scatter(),
-        style=Markup((HERE / "page.css").read_text()),
-        script=Markup((HERE / "page.js").read_text()),
+        style=Markup((HERE / "page.css").read_text(encoding="utf-8")),
+        script=Markup((HERE / "page.js").read_text(encoding="utf-8")),
         library=Markup(library()),
     )
 
@@ -68,7 +68,7 @@ def about(runs: pd.DataFrame, study: dict[str, Any]) -> dict[str, Any]:
         "algorithms": algorithms,
         "seeds": int(runs["seed"].nunique()),
         "epochs": [f"{value:g}" for value in sorted(runs["epochs"].dropna().unique())],
-        "networks": [f"ResNet-{value:g}" for value in sorted(runs["depth"].dropna().unique())],
+        "networks": [f"ResNet-{value:g}" for value in sorted(runs["depth"].dropna().unique()) if value],
         "published": int(runs["error_source"].eq("published").sum()) if "error_source" in runs else 0,
     }
 
@@ -76,7 +76,7 @@ def about(runs: pd.DataFrame, study: dict[str, Any]) -> dict[str, Any]:
 def figures_in(folder: Path, claims: pd.DataFrame) -> list[dict[str, Any]]:
     """Every figure: title, caption, picture as a data address, remarks, the claims that speak of it."""
     path = folder / paths.NOTES
-    notes = json.loads(path.read_text()) if path.exists() else {}
+    notes = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     headline = claims[claims["headline"].eq(True)]
     families = {figure[0]: family for family, figure in FIGURES.items() if len(figure) == 1}
     figures = []

@@ -14,9 +14,17 @@ from feature_diversity.base import paths
 from feature_diversity.base.errors import InputError
 from feature_diversity.base.history import DEAD_UNITS
 from feature_diversity.base.run import Network, Run, expand
+from feature_diversity.base.stages import TRAINING
 from feature_diversity.results.early_stopping import stop_early
 from feature_diversity.results.gates import gates_of, loss_noise
 from feature_diversity.results.initial import since_initialisation
+from feature_diversity.results.origins import (
+    AGAIN,
+    check_same_model,
+    differences,
+    facts_of,
+    read_whole_csv,
+)
 from feature_diversity.statistics.proportions import standard_error
 
 LINEAR = (
@@ -36,6 +44,7 @@ def collect(
     early_stopping: dict[str, Any],
     schedule: str,
     pixels: Path | None,
+    expected: dict[str, Any] | None = None,
 ) -> tuple[pd.DataFrame, int]:
     """Collect the runs of a study.
 
@@ -48,12 +57,15 @@ def collect(
         schedule: "trajectory", where runs are snapshots of one training, or "budget", where each is a
             training of its own.
         pixels: pixels.json of the data set; None where nothing is measured on it.
+        expected: What the study says of its networks, as `planning.expected.expected_of` makes it; None where
+            they are not compared with it.
 
     Returns:
         The table, a row for each run x layer x vector x centred x power, and the number of runs.
 
     Raises:
-        InputError: A file that is missing, damaged or incomplete; the message names it.
+        InputError: A file that is missing, damaged or incomplete, or made from another model or by other
+            settings than the study's; the message names it.
     """
     of_data = {"schedule": schedule} | pixel_errors(pixels)
     shown: dict[Run, list[str]] = {}
@@ -61,7 +73,7 @@ def collect(
         for run in sorted({run for grid in of_figure for run in expand(grid)}):
             shown.setdefault(run, []).append(figure)
     runs = sorted({run for grid in grids for run in expand(grid)})
-    parts = [read_run(results, run, shown.get(run, []), error_source, of_data) for run in runs]
+    parts = [read_run(results, run, shown.get(run, []), error_source, of_data, expected) for run in runs]
     table = joined(parts)
     of_runs = pd.DataFrame({"early_stopped": stop_early(table, **early_stopping)})
     of_runs["stopping_rule"] = rule_text(**early_stopping)
@@ -112,13 +124,21 @@ def measures_in(table: pd.DataFrame, parts: list[Part]) -> list[str]:
     return [column for column in dict.fromkeys(measured) if column in table and column not in keys]
 
 
-def read_run(results: Path, run: Run, figures: list[str], error_source: str, of_data: dict[str, Any]) -> Part:
+def read_run(
+    results: Path,
+    run: Run,
+    figures: list[str],
+    error_source: str,
+    of_data: dict[str, Any],
+    expected: dict[str, Any] | None,
+) -> Part:
     """The files of one run of a study. figures: those that show it. of_data: columns that all runs share.
 
     error_source: "measured", by the stage `linear_eval`, or "published" with a released checkpoint.
     Raises InputError naming the file that is missing, damaged or incomplete.
     """
     folder = results / run.folder
+    metadata = facts_of(folder / paths.MODEL)
     facts = model_facts(folder / paths.MODEL)
     found = Network(**facts["network"]).after(facts["epochs"]).folder
     if found != run.folder:
@@ -126,14 +146,20 @@ def read_run(results: Path, run: Run, figures: list[str], error_source: str, of_
     if error_source == "published":
         linear = published(facts)
     else:
-        linear = read_part(folder / paths.LINEAR, lambda path: json.loads(path.read_text()))
-    if missing := [name for name in LINEAR if name not in linear]:
+        linear = read_part(folder / paths.LINEAR, lambda path: json.loads(path.read_text(encoding="utf-8")))
+        if missing := [name for name in LINEAR if name not in linear]:
+            raise InputError(f"{folder / 'linear.json'} has no {', '.join(missing)}; {AGAIN}")
+        check_same_model(metadata, {folder / paths.LINEAR: [linear.get("model")]})
+    of_linear = linear if error_source == "measured" else None
+    if expected and (other := differences(run, metadata, expected, of_linear)):
         raise InputError(
-            f"{folder / 'linear.json'} has no {', '.join(missing)}; delete it, and the workflow makes it anew"
+            f"{folder} is not of this study: {'; '.join(other)}. Delete it, or give the study another name"
         )
-    energy = read_part(folder / paths.ENERGY, pd.read_csv)
-    measures = read_part(folder / paths.MEASURES, pd.read_csv)
+    energy = read_part(folder / paths.ENERGY, read_whole_csv)
+    measures = read_part(folder / paths.MEASURES, read_whole_csv)
     check_complete(folder, energy, measures)
+    said = {paths.ENERGY: energy.pop("model"), paths.MEASURES: measures.pop("model")}
+    check_same_model(metadata, {folder / name: values for name, values in said.items()})
     about = {"dataset": facts["dataset"]["name"]} | asdict(run)
     about |= {"engine": facts["engine"], "n_params": facts["n_params"], "figures": " ".join(figures)}
     about |= {"error_source": error_source} | {name: linear[name] for name in LINEAR}
@@ -158,9 +184,9 @@ def pixel_errors(path: Path | None) -> dict[str, float]:
     """Errors on the data set without any network, as columns; NaN where there is no file to read."""
     if path is None:
         return dict.fromkeys(OF_PIXELS, math.nan)
-    found = read_part(path, lambda path: json.loads(path.read_text()))
+    found = read_part(path, lambda path: json.loads(path.read_text(encoding="utf-8")))
     if missing := [name for name in OF_PIXELS.values() if name not in found]:
-        raise InputError(f"{path} has no {', '.join(missing)}; delete it, and the workflow makes it anew")
+        raise InputError(f"{path} has no {', '.join(missing)}; {AGAIN}")
     return {column: found[name] for column, name in OF_PIXELS.items()}
 
 
@@ -169,13 +195,13 @@ def losses(path: Path, engine: str, epochs: int) -> dict[str, float]:
 
     Of a training with a penalty also the share of dead units in the last epoch.
     """
-    if engine == "zoo" or epochs == 0:  # released networks come without their history
+    if engine not in TRAINING or epochs == 0:  # what was trained elsewhere comes without its history
         return dict.fromkeys(LOSSES, math.nan)
-    history = read_part(path, pd.read_csv)
+    history = read_part(path, read_whole_csv)
     if "loss" not in history or len(history) != epochs:
         found = f"{len(history)} rows" if "loss" in history else "no column loss"
         expected = f"expected the losses of {epochs} epochs"
-        raise InputError(f"{path} has {found}, {expected}; delete it, and the workflow makes it anew")
+        raise InputError(f"{path} has {found}, {expected}; {AGAIN}")
     values = history["loss"].to_numpy(dtype=float)
     found = dict(zip(LOSSES, (values[0], values[-1], loss_noise(values)), strict=True))
     dead = {DEAD_UNITS: float(history[DEAD_UNITS].iloc[-1])} if DEAD_UNITS in history else {}
@@ -184,22 +210,22 @@ def losses(path: Path, engine: str, epochs: int) -> dict[str, float]:
 
 def check_complete(folder: Path, energy: pd.DataFrame, measures: pd.DataFrame) -> None:
     """InputError naming the file if energy.csv or measures.csv lacks columns or rows, as when cut off."""
-    again = "delete it, and the workflow makes it anew"
-    needed = ["layer", "vector", "centred", "s", "energy"]
-    for name, table, columns in ((paths.ENERGY, energy, needed), (paths.MEASURES, measures, needed[:2])):
+    of_measures = ["layer", "vector", "model"]
+    of_energy = [*of_measures, "centred", "s", "energy"]
+    for name, table, columns in ((paths.ENERGY, energy, of_energy), (paths.MEASURES, measures, of_measures)):
         if missing := [column for column in columns if column not in table]:
-            raise InputError(f"{folder / name} has no column {', '.join(missing)}; {again}")
-    of_energy, of_measures = (
+            raise InputError(f"{folder / name} has no column {', '.join(missing)}; {AGAIN}")
+    in_energy, in_measures = (
         set(zip(part["layer"], part["vector"], strict=True)) for part in (energy, measures)
     )
     each = energy["centred"].nunique() * energy["s"].nunique()
-    readings = max(len(of_energy | of_measures), 1)
+    readings = max(len(in_energy | in_measures), 1)
     for name, table, expected in (
         (paths.ENERGY, energy, readings * max(each, 1)),
         (paths.MEASURES, measures, readings),
     ):
         if len(table) != expected:
-            raise InputError(f"{folder / name} has {len(table)} rows, expected {expected}; {again}")
+            raise InputError(f"{folder / name} has {len(table)} rows, expected {expected}; {AGAIN}")
 
 
 def rule_text(rule: str, patience: int) -> str:
@@ -212,13 +238,11 @@ def read_part(path: Path, reader: Callable[[Path], Any]) -> Any:
     try:
         return reader(path)
     except (OSError, ValueError, KeyError) as error:  # JSON and CSV errors are ValueErrors
-        raise InputError(
-            f"{path} cannot be read ({error}); delete it, and the workflow makes it anew"
-        ) from None
+        raise InputError(f"{path} cannot be read ({error}); {AGAIN}") from None
 
 
 def model_facts(path: Path) -> dict[str, Any]:
-    """The metadata of a model file and `n_params`, the number of its trunk's parameters."""
+    """The metadata of a model file and `n_params`, the number of its trunk's parameters, if they lack it."""
     try:
         with safe_open(str(path), framework="numpy") as file:
             facts = json.loads(file.metadata()["facts"])
@@ -230,4 +254,4 @@ def model_facts(path: Path) -> dict[str, Any]:
     needed = {"dataset", "engine", "epochs", "network"}
     if missing := sorted(needed - set(facts)):
         raise InputError(f"{path} is not a model of this package: its metadata have no {', '.join(missing)}")
-    return facts | {"n_params": sum(math.prod(shape) for shape in sizes)}
+    return {"n_params": sum(math.prod(shape) for shape in sizes)} | facts

@@ -3,18 +3,24 @@
 from pathlib import Path
 
 import pandas as pd
+from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from feature_diversity.base.errors import InputError
-from feature_diversity.base.reading import HEADLINE
-from feature_diversity.base.run import DEFAULT, NETWORK, RUN
+from feature_diversity.base.reading import HEADLINE, READING
+from feature_diversity.base.run import DEFAULT, NETWORK, OTHERS, RUN
 
+# Columns that are shares, 0 ... 1; the other columns of numbers may be anything, infinite, or empty
+SHARES = ["test_error", "val_error", "knn_test_error", "pixel_error", "chance_error"]
+SHARES += ["layer_test_error", "layer_val_error"]
+NUMBERS = ["depth", "width", "epochs", "seed", "s", "energy", "diversity", "n_dim", *SHARES]
 NEEDED = ["dataset", *RUN, "layer", *HEADLINE, "diversity", "test_error"]
 
 
 def read_results(path: Path) -> pd.DataFrame:
     """The table of results, .csv or .parquet; InputError for a file that is none, naming what it lacks.
 
-    All runs of a table without the column `variant`, as older ones are, are of the default one.
+    InputError also as `check_rows`. All runs of a table without the column `variant`, as older ones are, are
+    of the default one.
     """
     try:
         table = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, low_memory=False)
@@ -24,7 +30,32 @@ def read_results(path: Path) -> pd.DataFrame:
     missing = [column for column in NEEDED if column not in table]
     if missing:
         raise InputError(f"{path}: no column {', '.join(missing)}; expected a table of the stage `tabulate`")
+    check_rows(table, path)
     return table
+
+
+def check_rows(table: pd.DataFrame, path: Path) -> None:
+    """InputError for text in a column of numbers, a share beyond 0 ... 1, and two rows of one reading.
+
+    Rows that do not say what they are of are not compared.
+    """
+    for column in table.columns.intersection(NUMBERS):
+        if not is_numeric_dtype(table[column]) or is_bool_dtype(table[column]):
+            text = table[column][pd.to_numeric(table[column], errors="coerce").isna() & table[column].notna()]
+            found = repr(text.iloc[0]) if len(text) else table[column].dtype
+            raise InputError(f"{path}: column {column} has {found}, expected numbers")
+    for column in table.columns.intersection(SHARES):
+        beyond = table[column][(table[column] < 0) | (table[column] > 1)]
+        if len(beyond):
+            raise InputError(
+                f"{path}: {column} is {beyond.iloc[0]:g} in row {beyond.index[0] + 1}, expected 0 to 1"
+            )
+    key = [column for column in (*RUN, "layer", *READING) if column in table]
+    named = table[key].dropna()
+    twice = named[named.duplicated()]
+    if len(twice):
+        found = f"{len(twice):,} rows of a run and reading twice, such as {twice.iloc[0].to_dict()}"
+        raise InputError(f"{path} has {found}")
 
 
 def with_variant(table: pd.DataFrame) -> pd.DataFrame:
@@ -38,9 +69,12 @@ def of_default(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def told(table: pd.DataFrame, axes: list[str]) -> list[str]:
-    """The axes that say something of the table's runs: the variant only where one is not the default."""
-    plain = table["variant"].eq(DEFAULT).all()
-    return [axis for axis in axes if axis != "variant" or not plain]
+    """The axes that say something of the table's runs.
+
+    That is not the variant where all have the default one, nor what networks of others have not.
+    """
+    silent = {"variant": DEFAULT} | OTHERS
+    return [axis for axis in axes if axis not in silent or not table[axis].eq(silent[axis]).all()]
 
 
 def reading(table: pd.DataFrame, **changes: object) -> pd.DataFrame:

@@ -48,8 +48,15 @@ def main(argv: list[str]) -> None:
             centred=[value == "true" for value in arguments.centred],
             second=arguments.second,
         )
-        write_energies(energy, energies)
-        write_measures(measures, companions)
+        origin = origin_of(folder)
+        write_energies(energy, energies, origin)
+        write_measures(measures, companions, origin)
+
+
+def origin_of(folder: Path) -> str:
+    """The digest of the model that features in a folder are of, as `extract` left it; empty if nobody did."""
+    path = folder / paths.ORIGIN
+    return path.read_text(encoding="utf-8").strip() if path.exists() else ""
 
 
 def power(text: str) -> int | float:

@@ -5,11 +5,13 @@ import torch
 from feature_diversity.base import paths
 from feature_diversity.base.command_line import add_data, add_layers, add_models, add_threads, command_line
 from feature_diversity.base.errors import InputError
+from feature_diversity.base.files import atomic_write
 from feature_diversity.base.timing import announce_ready
 from feature_diversity.data import store
 from feature_diversity.data.loader import evaluation_images
 from feature_diversity.evaluation.features import extract
-from feature_diversity.networks import model
+from feature_diversity.measuring.imported import read_for_features
+from feature_diversity.records.origin import model_digest
 
 
 def main(argv: list[str]) -> None:
@@ -26,7 +28,7 @@ def main(argv: list[str]) -> None:
     images = evaluation_images(held_out, facts.image_size)
     announce_ready()
     for path in arguments.models:
-        network = model.read_for_features(path)
+        network = read_for_features(path, facts)
         if network.head is None and "head" in arguments.layers:
             raise InputError(f"{path} was released without its head; leave head out of the study's layers")
         folder = path.parent / paths.FEATURES
@@ -34,4 +36,6 @@ def main(argv: list[str]) -> None:
         if len(second.labels):
             others = evaluation_images(second, facts.image_size)
             extract(network, others, facts, arguments.layers, folder / paths.SECOND)
+        with atomic_write(folder / paths.ORIGIN) as origin:
+            origin.write_text(f"{model_digest(network.facts)}\n", encoding="utf-8")
         print(f"{path.parent.name}: {len(images)} images, layers {', '.join(arguments.layers)}")

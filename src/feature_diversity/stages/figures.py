@@ -44,5 +44,6 @@ def main(argv: list[str]) -> None:
             print(f"{name}: {notes[name].points:,} points. {notes[name].text()}")
     with atomic_write(arguments.folder / paths.NOTES) as path:
         path.write_text(
-            json.dumps({name: asdict(note) | {"text": note.text()} for name, note in notes.items()})
+            json.dumps({name: asdict(note) | {"text": note.text()} for name, note in notes.items()}),
+            encoding="utf-8",
         )

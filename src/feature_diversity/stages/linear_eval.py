@@ -12,7 +12,8 @@ from feature_diversity.base.files import atomic_write
 from feature_diversity.base.timing import announce_ready
 from feature_diversity.data import store
 from feature_diversity.evaluation.linear import SPLITS, evaluate
-from feature_diversity.networks import model
+from feature_diversity.measuring.imported import read_for_features
+from feature_diversity.records.origin import model_digest
 
 
 def main(argv: list[str]) -> None:
@@ -38,9 +39,11 @@ def main(argv: list[str]) -> None:
             raise InputError(f"{arguments.data} has no {name} images, which linear evaluation needs")
     announce_ready()
     for path, output in zip(arguments.models, arguments.outputs, strict=True):
-        result = evaluate(model.read_for_features(path), facts, splits, **arguments.options)
+        network = read_for_features(path, facts)
+        result = evaluate(network, facts, splits, **arguments.options)
+        result |= {"options": arguments.options, "model": model_digest(network.facts)}
         with atomic_write(output) as temporary:
-            temporary.write_text(json.dumps(result, indent=2) + "\n")
+            temporary.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
         print(
             f"{path.parent.name}: test error {result['test_error']:.4f}, "
             f"validation error {result['val_error']:.4f}"

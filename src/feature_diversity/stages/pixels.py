@@ -34,7 +34,7 @@ def main(argv: list[str]) -> None:
     announce_ready()
     result = pixel_errors(facts, splits, arguments.penalties, model.device())
     with atomic_write(arguments.output) as path:
-        path.write_text(json.dumps(result, indent=2) + "\n")
+        path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     print(
         f"test error {result['test_error']:.4f}, chance {result['chance_error']:.4f}; "
         f"{result['n_train']:,} training images of {result['values']:,} values"

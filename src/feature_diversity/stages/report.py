@@ -32,7 +32,7 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--intervention", type=Path, help=f"{paths.INTERVENTION} of the study, if it has one")
     parser.add_argument("--figures", type=Path, required=True, help="folder of its figures")
     parser.add_argument("--study", type=from_json, default={}, help="what the study says of itself (JSON)")
-    parser.add_argument("--code", type=from_json, default={}, help="stage: digest of its code (JSON)")
+    parser.add_argument("--stages", type=from_json, default={}, help="stage: digest of its code (JSON)")
     parser.add_argument(
         "--output", type=Path, required=True, help=f"{paths.REPORT}, in the study's results folder"
     )
@@ -48,7 +48,7 @@ def main(argv: list[str]) -> None:
     with atomic_write(arguments.output) as path, atomic_write(arguments.provenance) as facts:
         own = record("report", argv)
         own["outputs"] = [str(arguments.output), str(arguments.provenance)]
-        provenance = provenance_of(folder, own, arguments.study, arguments.code)
+        provenance = provenance_of(folder, own, arguments.study, arguments.stages)
         facts.write_text(json.dumps(provenance, indent=1), encoding="utf-8")
         page = render(
             **content,

@@ -23,6 +23,11 @@ def main(argv: list[str]) -> None:
     parser.add_argument(
         "--pixels", type=Path, help=f"{paths.PIXELS} of the data set, where errors are measured"
     )
+    parser.add_argument(
+        "--expected",
+        type=from_json,
+        help="what the study says of its networks, which are compared with it (JSON)",
+    )
     parser.add_argument("--csv", type=Path, required=True)
     parser.add_argument("--parquet", type=Path, required=True)
     arguments = parser.parse_args(argv)
@@ -36,6 +41,7 @@ def main(argv: list[str]) -> None:
         early_stopping=arguments.early_stopping,
         schedule=arguments.schedule,
         pixels=arguments.pixels,
+        expected=arguments.expected,
     )
     with atomic_write(arguments.csv) as path:
         table.to_csv(path, index=False)

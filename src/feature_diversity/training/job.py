@@ -105,7 +105,7 @@ def train(
 def write_snapshot(training: state.Training, metadata: dict[str, Any], folder: Path) -> None:
     """Write the network as it is now, and the history so far."""
     model.write(folder / MODEL, training.trunk, training.algorithm.head, metadata)
-    with atomic_write(folder / HISTORY) as path, open(path, "w", newline="") as file:
+    with atomic_write(folder / HISTORY) as path, open(path, "w", encoding="utf-8", newline="") as file:
         columns = [*COLUMNS, *(PENALTY_COLUMNS if training.penalty else ())]
         writer = csv.DictWriter(file, columns, lineterminator="\n")
         writer.writeheader()

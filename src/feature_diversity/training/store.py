@@ -111,7 +111,7 @@ def known_files(folder: Path) -> dict[str, str]:
 
 def read_note(folder: Path) -> dict[str, Any]:
     """What finished a training: machine, processes, time, and its files' checksums."""
-    return json.loads((folder / NOTE).read_text())
+    return json.loads((folder / NOTE).read_text(encoding="utf-8"))
 
 
 def is_whole(folder: Path, epochs: int, known: dict[str, str]) -> bool:
@@ -159,7 +159,7 @@ def begin(folder: Path, settings: Settings, wanted: list[int]) -> None:
             shutil.rmtree(folder / snapshot_folder(epochs), ignore_errors=True)
     if not (folder / SETTINGS).exists():
         with atomic_write(folder / SETTINGS) as path:
-            path.write_text(json.dumps(settings.metadata(), indent=2))
+            path.write_text(json.dumps(settings.metadata(), indent=2), encoding="utf-8")
 
 
 def finish(folder: Path, epochs: list[int], *, shared: bool) -> None:
@@ -168,8 +168,8 @@ def finish(folder: Path, epochs: list[int], *, shared: bool) -> None:
         names = [f"{snapshot_folder(number)}/{name}" for number in epochs for name in FILES]
         files = known_files(folder) | {name: sha256(folder / name) for name in names}
         note = {"machine": machine(), "processes": world_size(), "finished": now(), "files": files}
-        with atomic_write(folder / NOTE) as path:
-            path.write_text(json.dumps(note, indent=2))
+        with atomic_write(folder / NOTE, locked=True) as path:
+            path.write_text(json.dumps(note, indent=2), encoding="utf-8")
     except (InputError, OSError) as error:
         if not shared:
             raise

@@ -69,7 +69,7 @@ class History(ClassyHook):
         epoch = task.train_phase_idx + 1
         rows = []
         if path.exists():
-            with open(path, newline="") as file:
+            with open(path, encoding="utf-8", newline="") as file:
                 rows = [row for row in csv.DictReader(file) if int(row["epoch"]) < epoch]
         images = len(self.losses) * task.get_global_batchsize()
         rows.append(
@@ -81,7 +81,7 @@ class History(ClassyHook):
             }
         )
         part = path.with_suffix(".part")
-        with open(part, "w", newline="") as file:
+        with open(part, "w", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, list(rows[-1]), lineterminator="\n")
             writer.writeheader()
             writer.writerows(rows)
@@ -129,7 +129,7 @@ def main(path: str) -> None:
     """Train to the end, from VISSL's newest checkpoint if there is one."""
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: end with the stage that started this
     defaults = OmegaConf.load(Path(vissl_config.__file__).with_name("defaults.yaml"))
-    ours = {"config": json.loads(Path(path).read_text())}
+    ours = {"config": json.loads(Path(path).read_text(encoding="utf-8"))}
     _, config = convert_to_attrdict(OmegaConf.merge(defaults, OmegaConf.create(ours)))
     remove_damaged(Path(config.CHECKPOINT.DIR))
     launch_distributed(cfg=config, node_id=0, engine_name="train", hook_generator=hooks)

@@ -105,10 +105,10 @@ def begin(folder: Path, settings: dict[str, Any]) -> None:
     """Write VISSL's configuration; what a training with another one has left in the folder is removed."""
     text = json.dumps(settings, indent=2)
     file = folder / CONFIGURATION
-    if not file.exists() or file.read_text() != text:
+    if not file.exists() or file.read_text(encoding="utf-8") != text:
         clear(folder)
         with atomic_write(file) as path:
-            path.write_text(text)
+            path.write_text(text, encoding="utf-8")
 
 
 def write_inputs(folder: Path, data: store.Split, recipe: dict[str, Any]) -> None:
@@ -185,9 +185,9 @@ def convert(source: Path, output: Path, settings: Settings, epochs: int) -> None
 
 def write_history(source: Path, output: Path, epochs: int) -> None:
     """Copy the first rows of the history, one an epoch; an untrained network has none."""
-    rows = source.read_text().splitlines(keepends=True)[1:] if source.exists() else []
+    rows = source.read_text(encoding="utf-8").splitlines(keepends=True)[1:] if source.exists() else []
     with atomic_write(output) as temporary:
-        temporary.write_text("".join([",".join(COLUMNS) + "\n", *rows[:epochs]]))
+        temporary.write_text("".join([",".join(COLUMNS) + "\n", *rows[:epochs]]), encoding="utf-8")
 
 
 def keep_records(folder: Path, last: Path) -> None:

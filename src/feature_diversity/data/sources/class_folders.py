@@ -1,6 +1,8 @@
 """Any images in one folder a class, such as ImageNet's training images as they are unpacked."""
 
 import os
+import sys
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -60,25 +62,44 @@ def list_classes(root: Path, part: str) -> tuple[list[str], list[str], list[int]
     Returns:
         Names of the classes, the images' paths below root, and the labels of those.
 
+    Files of other endings are counted on standard error.
+
     Raises:
-        InputError: fewer than two classes, or a class without images.
+        InputError: fewer than two classes, a class without images, or one whose name is not UTF-8.
     """
     folder = root / part
-    names = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir() and entry.name[0] != ".")
+    names = sorted(entry.name for entry in os.scandir(folder) if _is_class(entry))
     if len(names) < 2:
         raise InputError(f"{folder} has {len(names)} folders of classes, expected at least 2")
     files, labels = [], []
+    others: Counter[str] = Counter()  # by their endings
     for label, name in enumerate(names):
-        inside = sorted(
+        seen = [
             os.path.relpath(os.path.join(place, file), root)
             for place, _, found in os.walk(folder / name)
             for file in found
-            if file.lower().endswith(ENDINGS) and file[0] != "."
-        )
+            if file[0] != "."
+        ]
+        inside = sorted(file for file in seen if file.lower().endswith(ENDINGS))
+        others.update(Path(file).suffix for file in set(seen) - set(inside))
         if not inside:
             raise InputError(
                 f"{folder / name} holds no images, expected files ending in {', '.join(ENDINGS)}"
             )
         files += inside
         labels += [label] * len(inside)
+    if others:
+        listed = ", ".join(f"{count:,} {ending or 'without'}" for ending, count in sorted(others.items()))
+        print(f"left out of {folder}: files of other endings ({listed})", file=sys.stderr)
     return names, files, labels
+
+
+def _is_class(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a folder of a class; InputError for a name that is not UTF-8."""
+    try:
+        is_class = entry.is_dir() and entry.name[0] != "."
+    except OSError as error:  # links in a circle
+        raise InputError(f"{entry.path} cannot be read: {error.strerror}") from None
+    if is_class and not entry.name.isprintable():
+        raise InputError(f"{os.fsencode(entry.path)!r}: the name of the class is not printable UTF-8")
+    return is_class

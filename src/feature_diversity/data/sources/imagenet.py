@@ -65,7 +65,7 @@ def _ground_truth(devkit: Path, count: int) -> tuple[list[str], list[int]]:
 
     try:
         synsets = loadmat(devkit / "meta.mat", squeeze_me=True)["synsets"]
-        numbers = [int(line) for line in (devkit / TRUTH).read_text().split()]
+        numbers = [int(line) for line in (devkit / TRUTH).read_text(encoding="utf-8").split()]
     except (OSError, ValueError, KeyError) as error:
         raise InputError(
             f"{devkit} is not ImageNet's devkit ({error}); unpack ILSVRC2012_devkit_t12.tar.gz there, or "

@@ -1,5 +1,6 @@
 """Images in tar shards, as webdataset writes them: beside each KEY.jpg a KEY.cls with the label's number."""
 
+import posixpath
 import tarfile
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from feature_diversity.data.sources import Source
 from feature_diversity.data.sources.class_folders import ENDINGS, TEST
 
 IN_FILES = True
+
+DIGITS = 20  # of a label, at most
 
 
 def load(folder: Path, path: str = "") -> Source:
@@ -23,7 +26,8 @@ def load(folder: Path, path: str = "") -> Source:
         path: below `folder`, or absolute; shards may lie in folders below it, `train/0000.tar`.
 
     Raises:
-        InputError: shards that are missing or compressed, or images without label.
+        InputError: shards that are missing, compressed or cut off, images without label or with the key of
+            another, or labels that are no small numbers.
     """
     root = folder / Path(path).expanduser()
     shards = sorted(root.rglob("*.tar")) if path and root.is_dir() else []
@@ -42,7 +46,15 @@ def load(folder: Path, path: str = "") -> Source:
             f"dataset.path is {path!r}, expected a folder with *.tar, absolute or below {folder}"
         )
     listed = root / "classes.txt"
-    classes = listed.read_text().split("\n") if listed.exists() else [str(i) for i in range(max(labels) + 1)]
+    if listed.exists():
+        classes = listed.read_text(encoding="utf-8").split("\n")
+    elif max(labels) >= len(labels):
+        raise InputError(
+            f"{root}: a label is {max(labels):,}, expected less than {len(labels):,}, the number of images, "
+            "or names of all classes in classes.txt"
+        )
+    else:
+        classes = [str(label) for label in range(max(labels) + 1)]
     names = [str(Path(path).expanduser() / shard.relative_to(root)) for shard in shards]
     return Source(
         names,
@@ -54,16 +66,28 @@ def load(folder: Path, path: str = "") -> Source:
 
 
 def _members(shard: Path) -> list[tuple[int, int, int]]:
-    """Label, first byte and number of bytes of every image of a shard, in the order of their keys."""
+    """Label, first byte and number of bytes of every image of a shard, in the order of their keys.
+
+    A key is a member's path to the first dot of its name, as webdataset has it.
+    """
     images, labels = {}, {}
     try:
         with tarfile.open(shard, "r:") as tar:  # "r:": not compressed, so that images can be read in place
             for member in tar:
-                key, _, ending = member.name.partition(".")
+                place, _, name = posixpath.normpath(member.name).rpartition("/")
+                stem, _, ending = name.partition(".")
+                key = posixpath.join(place, stem)
+                if not member.isfile():
+                    continue
                 if f".{ending.lower()}" in ENDINGS:
+                    if key in images:
+                        raise InputError(f"{shard} has two images of the key {key}, expected one")
                     images[key] = (member.offset_data, member.size)
                 elif ending == "cls":
-                    labels[key] = int(tar.extractfile(member).read())
+                    labels[key] = int(tar.extractfile(member).read(DIGITS))
+            tar.fileobj.seek(tar.offset)
+            if tar.fileobj.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+                raise InputError(f"{shard} is cut off: it does not end as tar ends its files")
     except (tarfile.TarError, OSError, ValueError) as error:
         raise InputError(f"{shard} is not a tar shard of images with labels, uncompressed: {error}") from None
     if missing := sorted(set(images) - set(labels)):

@@ -3,6 +3,7 @@
 import hashlib
 import http.client
 import os
+import re
 import shutil
 import sys
 import time
@@ -14,7 +15,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from feature_diversity.base.errors import InputError
-from feature_diversity.base.files import atomic_write
+from feature_diversity.base.files import atomic_write, without_links
 from feature_diversity.base.lock import locked
 
 CHUNK = 2**20  # bytes
@@ -57,7 +58,7 @@ def cached(
     record = path.with_name(f"{path.name}.sha256")
     with locked(path.with_name(f".{path.name}.lock"), wait=True):
         if path.exists():
-            recorded = record.read_text().split()[0] if record.exists() else sha256
+            recorded = recorded_sum(record) if record.exists() else sha256
             found = sha256_of(path)
             if not found.startswith(recorded):
                 raise InputError(
@@ -78,8 +79,18 @@ def cached(
             part.replace(path)
         if not record.exists():
             with atomic_write(record) as temporary:  # as the command sha256sum writes and checks them
-                temporary.write_text(f"{found}  {path.name}\n")
+                temporary.write_text(f"{found}  {path.name}\n", encoding="utf-8")
     return found
+
+
+def recorded_sum(record: Path) -> str:
+    """The sum in a file as the command sha256sum writes it; InputError if there is none."""
+    words = record.read_text(encoding="utf-8", errors="replace").split()
+    if not words or not re.fullmatch("[0-9a-f]{64}", words[0]):
+        raise InputError(
+            f"{record} has no SHA-256, expected 64 hexadecimal digits; delete it if it is damaged"
+        )
+    return words[0]
 
 
 def sha256_of(path: Path) -> str:
@@ -92,7 +103,8 @@ def _obtain(source: str, part: Path, path: Path, offline: bool) -> None:
     """Copy or download `source` to `part`."""
     if "://" not in source:
         try:
-            shutil.copyfile(source, part)
+            with open(source, "rb") as old, open(part, "wb", opener=without_links) as new:
+                shutil.copyfileobj(old, new)
         except OSError as error:
             part.unlink(missing_ok=True)
             raise InputError(f"{source} in the mirror cannot be copied: {error}") from None
@@ -131,21 +143,25 @@ def _receive(url: str, part: Path) -> None:
     headers = {"User-Agent": "feature-diversity"}
     done = part.stat().st_size if part.exists() and tag_file.exists() else 0
     if done:
-        headers |= {"Range": f"bytes={done}-", "If-Range": tag_file.read_text()}
+        headers |= {"Range": f"bytes={done}-", "If-Range": tag_file.read_text(encoding="utf-8")}
     with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=TIMEOUT) as response:
         if response.headers.get_content_type() == "text/html":
             raise InputError(f"{url} answers with a web page instead of a file")
         done = done if response.status == 206 else 0
-        length = response.headers["Content-Length"]
-        total = done + int(length) if length else None
+        begins = response.headers["Content-Range"] or ""
+        if done and not begins.startswith(f"bytes {done}-"):
+            part.unlink()
+            raise ConnectionError(f"the server sent the range {begins!r}, expected bytes from {done} on")
+        length = response.headers["Content-Length"] or ""
+        total = done + int(length) if length.isdecimal() else None
         tag_file.unlink(missing_ok=True)
         if tag := response.headers["ETag"] or response.headers["Last-Modified"]:
-            tag_file.write_text(tag)
+            tag_file.write_text(tag, encoding="utf-8")
         bar = tqdm(
             total=total, initial=done, unit="B", unit_scale=True, desc=url.rsplit("/", 1)[-1],
             disable=None, file=sys.stderr,
         )  # fmt: skip
-        with open(part, "ab" if done else "wb") as file, bar:
+        with open(part, "ab" if done else "wb", opener=without_links) as file, bar:
             while chunk := response.read(CHUNK):
                 done += file.write(chunk)
                 bar.update(len(chunk))

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from feature_diversity.base.errors import InputError
 from feature_diversity.networks.depths import BLOCKS
-from feature_diversity.networks.model import build_head
+from feature_diversity.networks.model import build_head, check_finite
 from feature_diversity.networks.resnet import ResNet, resnet
 
 SHOWN = 20  # keys named in a message
@@ -81,11 +81,11 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     content = read_tensors(Path(path))
     try:
         layout, trunk, heads = _sniff(content)
-        if plain := [key for key, value in (trunk | heads).items() if not isinstance(value, Tensor)]:
-            raise InputError(f"no tensors: {_listed(plain)}")
+        _check_tensors(trunk | heads)
         depth, width, norm = _trunk_shape(trunk)
         trunk = _checked_trunk(trunk, depth, width, norm)
         layers, head, unused = _head(heads)
+        check_finite(trunk | head, "its weights")
         if layers and layers[0][1] != 2048 * width:
             raise InputError(f"the head takes {layers[0][1]} values, the trunk gives {2048 * width:g}")
     except InputError as error:
@@ -124,6 +124,8 @@ def read_tensors(path: Path) -> Any:
                 f"{path} holds more than tensors and plain values: it asks for {found[1]}. Such a file is "
                 "refused, and nothing of it was executed"
             ) from None
+        if "weights_only" in reason:  # PyTorch's message advises to execute what is in the file
+            reason = "it holds what is neither a tensor nor a plain value, or ends early"
         raise InputError(f"{path} is damaged or not a checkpoint: {reason.splitlines()[0][:200]}") from None
 
 
@@ -152,6 +154,21 @@ def _sniff(content: Any) -> tuple[str, dict[str, Tensor], dict[str, Tensor]]:
     heads = {key: tensors.pop(key) for key in keys if key.startswith(("fc.", "projection_head.", "proto"))}
     wrapped = all(str(key).startswith("module.") for key in content)
     return "SwAV repository" if wrapped else "torchvision", tensors, heads
+
+
+def _check_tensors(values: Mapping[str, Any]) -> None:
+    """InputError listing what is no tensor of real numbers in memory: sparse, without storage, complex."""
+    if plain := [key for key, value in values.items() if not isinstance(value, Tensor)]:
+        raise InputError(f"no tensors: {_listed(plain)}")
+    odd = [
+        f"{key} ({value.layout}, {value.dtype}, {value.device.type})"
+        for key, value in values.items()
+        if value.layout != torch.strided
+        or value.device.type != "cpu"
+        or not (value.is_floating_point() or key.endswith(COUNTER))
+    ]
+    if odd:
+        raise InputError(f"no dense tensors of floating-point numbers: {_listed(odd)}")
 
 
 def _stripped(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

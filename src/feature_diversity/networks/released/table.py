@@ -66,7 +66,7 @@ class Released:
 @cache
 def released() -> tuple[Released, ...]:
     """All rows of the table."""
-    with open(TABLE, newline="") as file:
+    with open(TABLE, encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     return tuple(
         Released(

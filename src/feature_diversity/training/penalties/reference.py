@@ -51,7 +51,7 @@ def read(path: Path | None, penalty: dict[str, Any], epochs: int, steps: int) ->
         return NOTHING
     column = excess_column(penalty["layer"]) if whose == "untreated" else GRADIENT_NORMS
     try:
-        with open(path, newline="") as file:
+        with open(path, encoding="utf-8", newline="") as file:
             cells = [row[column] for row in csv.DictReader(file)][:epochs]
         values = [[float(number) for number in cell.split()] for cell in cells]
     except FileNotFoundError:

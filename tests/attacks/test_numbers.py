@@ -1,0 +1,157 @@
+"""Numbers that are not numbers: none becomes a result, and each is named."""
+
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+from support.report_study import study_table
+
+from feature_diversity.base.errors import InputError
+from feature_diversity.claims.judge import read_table
+from feature_diversity.data import store
+from feature_diversity.data.image_files import ImageFiles
+from feature_diversity.evaluation import probes
+from feature_diversity.evaluation.features import features_of
+from feature_diversity.networks import model
+from feature_diversity.networks.released.layouts import read_checkpoint
+from feature_diversity.networks.resnet import resnet
+from feature_diversity.results.table import read_results
+
+BAD = [float("nan"), float("inf"), -float("inf")]
+
+
+# --- weights ---
+
+
+@pytest.mark.parametrize("value", BAD)
+@pytest.mark.parametrize("key", ["conv1.weight", "layer4.0.bn3.running_var"])
+def test_weights_that_are_not_finite_are_not_written(tmp_path, key, value):
+    trunk = resnet(14, 1 / 64, "batchnorm")
+    trunk.state_dict()[key].view(-1)[-1] = value
+    with pytest.raises(InputError, match=rf"model\.safetensors: 1 of .* numbers of trunk\.{key}"):
+        model.write(tmp_path / "model.safetensors", trunk, None, {})
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_training_whose_last_step_overflows_leaves_no_network(train, tmp_path):
+    with pytest.raises(InputError, match="not finite"):
+        train(tmp_path, 1, learning_rate=1e39, batch_size=64)  # one step, so its loss is finite
+    assert not list(tmp_path.rglob("model.safetensors"))
+
+
+def test_weights_that_are_not_finite_are_not_read(trained, tmp_path):
+    content = bytearray(trained.read_bytes())
+    content[-4:] = np.float32("nan").tobytes()
+    (tmp_path / "model.safetensors").write_bytes(content)
+    with pytest.raises(InputError, match=r"1 of .* are not finite"):
+        model.read(tmp_path / "model.safetensors")
+
+
+# --- checkpoints ---
+
+
+def checkpoint(tmp_path, key, change):
+    """A checkpoint as torchvision's, one tensor of it changed."""
+    state = resnet(14, 1 / 64, "batchnorm").state_dict()
+    torch.save(state | {key: change(state[key])}, tmp_path / "a.pth")
+    return tmp_path / "a.pth"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda x: x * float("nan"), "are not finite"),
+        (lambda x: x.to_sparse(), "sparse"),
+        (lambda x: x.to("meta"), "meta"),
+        (lambda x: x.to(torch.complex64), "complex64"),
+        (lambda x: x.to(torch.int32), "int32"),
+        (lambda x: x.repeat(2, 1, 1, 1), "misshapen"),
+        (lambda _: 3, "no tensors"),
+    ],
+)
+def test_odd_tensors_of_a_checkpoint_are_named(tmp_path, change, said):
+    with pytest.raises(InputError, match=rf"a\.pth: .*{said}|{said}.*layer1"):
+        read_checkpoint(checkpoint(tmp_path, "layer1.0.conv1.weight", change))
+
+
+# --- features ---
+
+
+@pytest.mark.parametrize("value", BAD[:2])  # a ReLU makes zero of the third
+def test_features_that_are_not_finite_are_refused(trained, digits, value):
+    facts, (split,) = store.read(digits, "held_out")
+    network = model.read(trained)
+    with torch.no_grad():
+        network.trunk.layer4[-1].bn3.bias[0] = value
+    with pytest.raises(InputError, match="features of layer res5 are not finite for 3 of 3 images"):
+        features_of(network, store.to_unit(split.images[:3]), facts, ["conv1", "res5"])
+    with pytest.raises(InputError, match="features of layer trunk are not finite"):
+        probes.features(network, split, facts)
+
+
+def test_one_row_that_is_not_finite_among_many_is_found():
+    x = torch.ones(1000, 4)
+    probes.check_finite(x, "trunk")
+    probes.check_finite(torch.full((2, 2), 3e38), "trunk")  # only their sum is infinite
+    x[700, 2] = float("nan")
+    with pytest.raises(InputError, match="1 of 1,000 images"):
+        probes.check_finite(x, "trunk")
+
+
+# --- images ---
+
+
+@pytest.mark.parametrize(
+    ("pixels", "name"),
+    [
+        (np.full((8, 8), 40000, np.uint16), "a.png"),
+        (np.full((8, 8), 40000, np.int32), "a.tiff"),
+        (np.full((8, 8), 0.5, np.float32), "a.tiff"),
+    ],
+    ids=lambda value: str(getattr(value, "dtype", value)),
+)
+def test_images_of_more_than_eight_bits_are_not_clipped(tmp_path, pixels, name):
+    Image.fromarray(pixels).save(tmp_path / name)
+    with pytest.raises(InputError, match=f"{name} has pixels of mode .*, expected 8 bits a channel"):
+        ImageFiles(tmp_path, [name], None, 28, 32).pixels(0)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA"])
+def test_images_of_eight_bits_have_pillows_pixels(tmp_path, mode):
+    smooth = Image.fromarray(np.arange(192, dtype=np.uint8).reshape(8, 8, 3)).convert(mode)
+    buffer = io.BytesIO()
+    smooth.save(buffer, "PNG")
+    (tmp_path / "a.png").write_bytes(buffer.getvalue())
+    expected = np.asarray(Image.open(tmp_path / "a.png").convert("RGB"))
+    assert np.array_equal(ImageFiles(tmp_path, ["a.png"], None, 28, 32).pixels(0), expected)
+
+
+# --- tables ---
+
+
+def with_error(table: pd.DataFrame, value) -> pd.DataFrame:
+    errors = table["test_error"].astype(object if isinstance(value, str) else float)
+    return table.assign(test_error=errors.where(table.index != 5, value))
+
+
+@pytest.mark.parametrize("read", [read_results, read_table])
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda table: with_error(table, 7.5), "test_error is 7.5 in row 6, expected 0 to 1"),
+        (lambda table: with_error(table, -0.1), "test_error is -0.1 in row 6"),
+        (lambda table: with_error(table, "low"), "column test_error has 'low', expected numbers"),
+        (lambda table: pd.concat([table, table]), "rows of a run and reading twice"),
+        (
+            lambda table: pd.concat([table, table.iloc[:1].assign(diversity=0.5)]),
+            "1 rows of a run and reading twice",
+        ),
+    ],
+)
+def test_tables_with_impossible_rows_are_refused(tmp_path, read, change, said):
+    change(study_table()).to_csv(tmp_path / "results.csv", index=False)
+    with pytest.raises(InputError, match=said):
+        read(tmp_path / "results.csv")
