@@ -43,7 +43,8 @@ def _count(study: Study, folder: Path, prepared: Path) -> int | None:
         except (OSError, SafetensorError):
             return None  # its readers say what is wrong with it
     source = importlib.import_module(f"feature_diversity.data.sources.{dataset['name']}")
-    if not hasattr(source, "count"):
+    lies_here = (folder / Path(dataset["path"]).expanduser()).is_dir()
+    if not (hasattr(source, "count") and lies_here):  # data may lie where jobs run, and not here
         return study.train_images
     keys = ("test", "validation", "held_out", "held_out_2", "train")
     sizes = split_sizes(*source.count(folder, dataset["path"]), **{key: dataset[key] for key in keys})
