@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 from support.report_study import make_report, study_table
 
+from feature_diversity.base.reading import READING
+from feature_diversity.base.run import RUN
+
 STRANGE = "A study </script><script>window.strange = true</script> of <b>digits</b> & more"
 
 
@@ -282,6 +285,9 @@ def test_runs_are_sorted_by_a_click_on_a_column(page):
     ids=str,
 )
 def test_a_page_of_a_table_with_holes_works(open_page, tmp_path, change):
-    page = open_page(make_report(study_table().assign(**change), tmp_path))
+    table = study_table().assign(**change)
+    if "seed" not in change:  # rows of one run and reading are refused
+        table = table.drop_duplicates([*RUN, "layer", *READING])
+    page = open_page(make_report(table, tmp_path))
     chart(page)
     assert len(shown(page)) == 36
