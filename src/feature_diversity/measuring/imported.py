@@ -125,7 +125,7 @@ def read_for_features(path: Path, data: store.Facts) -> model.Model:
     try:
         with safe_open(str(path), framework="pt") as file:
             facts = json.loads(file.metadata()["facts"])
-            if facts["engine"] != "model":
+            if facts.get("engine") != "model":
                 return model.read_for_features(path)
             tensors = {key.removeprefix("trunk."): file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
         said = facts["imported"]
