@@ -140,8 +140,10 @@ def test_a_training_that_is_cancelled_and_then_runs_out_of_time_ends_with_the_sa
             process = accidents.stopped(f"simclr.{place}", lambda: study.done() and study.result())
             job = jobs(cluster).query("state == 'RUNNING'")["id"].item()
             # "now" is past where a second ends between scontrol and the controller, which then refuses it
-            while "Invalid time" in cluster.run("exec", *disturb.format(job=job).split(), check=False):
+            command = ["exec", *disturb.format(job=job).split()]
+            while "Invalid time" in (said := cluster.run(*command, check=False)):
                 time.sleep(0.1)
+            assert "error" not in said
             while alive(process):
                 time.sleep(0.1)
         study.result()
