@@ -104,8 +104,9 @@ def test_a_classifier_of_torchvision_is_taken_off(written, data):
 
 def model_facts(path: Path) -> dict:
     from feature_diversity.results.collect import model_facts
+    from feature_diversity.results.origins import facts_of
 
-    return model_facts(path)
+    return model_facts(path, facts_of(path))
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,7 @@ from feature_diversity.networks.resnet import resnet
 from feature_diversity.planning.recipe import recipe
 from feature_diversity.records.origin import model_digest
 from feature_diversity.results import collect as tabulate
+from feature_diversity.results.origins import facts_of
 from feature_diversity.stages import tabulate as stage
 
 GRID = {
@@ -168,7 +169,8 @@ def test_layernorm_parameters_are_counted(results):
     run = Run("supervised", 26, 1 / 32, "layernorm", 1, 1)
     (results / run.folder).mkdir(parents=True)
     trunk = write_run(results / run.folder, run)
-    facts = tabulate.model_facts(results / run.folder / "model.safetensors")
+    path = results / run.folder / "model.safetensors"
+    facts = tabulate.model_facts(path, facts_of(path))
     assert facts["n_params"] == sum(parameter.numel() for parameter in trunk.parameters())
 
 

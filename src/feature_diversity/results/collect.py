@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 
 from feature_diversity.base import paths
 from feature_diversity.base.errors import InputError
@@ -139,7 +139,7 @@ def read_run(
     """
     folder = results / run.folder
     metadata = facts_of(folder / paths.MODEL)
-    facts = model_facts(folder / paths.MODEL)
+    facts = model_facts(folder / paths.MODEL, metadata)
     found = Network(**facts["network"]).after(facts["epochs"]).folder
     if found != run.folder:
         raise InputError(f"{folder / 'model.safetensors'} is a model of {found}, expected {run.folder}")
@@ -241,17 +241,15 @@ def read_part(path: Path, reader: Callable[[Path], Any]) -> Any:
         raise InputError(f"{path} cannot be read ({error}); {AGAIN}") from None
 
 
-def model_facts(path: Path) -> dict[str, Any]:
+def model_facts(path: Path, metadata: dict[str, Any]) -> dict[str, Any]:
     """The metadata of a model file and `n_params`, the number of its trunk's parameters, if they lack it."""
-    try:
-        with safe_open(str(path), framework="numpy") as file:
-            facts = json.loads(file.metadata()["facts"])
-            trunk = [key for key in file.keys() if key.startswith("trunk.")]  # noqa: SIM118
-            statistics = ("running_mean", "running_var", "num_batches_tracked")
-            sizes = [file.get_slice(key).get_shape() for key in trunk if not key.endswith(statistics)]
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{path} is not a model of this package: {error}") from None
     needed = {"dataset", "engine", "epochs", "network"}
-    if missing := sorted(needed - set(facts)):
+    if missing := sorted(needed - set(metadata)):
         raise InputError(f"{path} is not a model of this package: its metadata have no {', '.join(missing)}")
-    return {"n_params": sum(math.prod(shape) for shape in sizes)} | facts
+    if "n_params" in metadata:
+        return metadata
+    with safe_open(str(path), framework="numpy") as file:
+        trunk = [key for key in file.keys() if key.startswith("trunk.")]  # noqa: SIM118
+        statistics = ("running_mean", "running_var", "num_batches_tracked")
+        sizes = [file.get_slice(key).get_shape() for key in trunk if not key.endswith(statistics)]
+    return metadata | {"n_params": sum(math.prod(shape) for shape in sizes)}
