@@ -164,6 +164,7 @@ def test_the_table_has_the_published_errors_marked_as_such(table: pd.DataFrame):
     run = table[(table["algorithm"] == "simclr") & (table["width"] == 4 / NARROW)]
     assert set(run["test_error"]) == {0.2839}
     assert set(table["n_images"]) == {IMAGES}
+    assert table["knn_test_error"].isna().all()  # a column of numbers nevertheless: `finished` read it back
 
 
 def test_every_run_has_all_layers_and_readings(table: pd.DataFrame):
@@ -184,7 +185,7 @@ def test_large_maps_are_gone_and_what_is_pooled_stays(finished: Checkout):
     assert len(folders) == 7
     for folder in folders:
         files = {path.name for path in folder.iterdir()}
-        assert files == {"trunk.npy", "head.npy", "views_trunk.npy", "views_head.npy"}
+        assert files == {"model.txt", "trunk.npy", "head.npy", "views_trunk.npy", "views_head.npy"}
 
 
 def test_offline_a_lost_model_is_made_from_the_cache(site: FileServer, finished: Checkout):

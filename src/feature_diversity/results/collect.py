@@ -164,7 +164,7 @@ def read_run(
     about |= {"engine": facts["engine"], "n_params": facts["n_params"], "figures": " ".join(figures)}
     about |= {"error_source": error_source} | {name: linear[name] for name in LINEAR}
     about["test_error_se"] = float(standard_error(linear["test_error"], linear["n_test"]))
-    about |= {"knn_test_error": linear.get("knn_test_error")} | of_data
+    about |= {"knn_test_error": linear.get("knn_test_error", math.nan)} | of_data
     about |= losses(folder / paths.HISTORY, facts["engine"], run.epochs)
     layers = [
         {"layer": layer, "layer_test_error": found["test_error"], "layer_val_error": found["val_error"]}
