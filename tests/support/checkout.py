@@ -39,10 +39,20 @@ def server() -> str:
         process.wait()
         shutil.rmtree(folder)
 
-    while not os.path.exists(path):
+    while not listens(path):
         assert process.poll() is None
         time.sleep(0.01)
     return path
+
+
+def listens(path: str) -> bool:
+    """Whether somebody takes connections there: a socket is in the folder before it does."""
+    try:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(path)
+    except (FileNotFoundError, ConnectionRefusedError):
+        return False
+    return True
 
 
 @dataclass(frozen=True)
@@ -88,10 +98,14 @@ class Checkout:
         """Results of the tiny study."""
         return self.folder / "results" / "tiny"
 
-    def start(self, *arguments: str, study: str = "tiny") -> subprocess.Popen:
-        """Start Snakemake on a study, as a user does; output and errors together in `stdout`."""
+    def start(self, *arguments: str, study: str = "tiny", session: bool = False) -> subprocess.Popen:
+        """Start Snakemake on a study, as a user does; output and errors together in `stdout`.
+
+        session: with a process group of its own, that a terminal's Ctrl-C would reach as a whole.
+        """
         command = [sys.executable, "-m", "snakemake", *self.options(arguments, study)]
         output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+        output["start_new_session"] = session
         return subprocess.Popen(command, cwd=self.folder, env=environment(), **output)
 
     def snakemake(self, *arguments: str, study: str = "tiny") -> subprocess.CompletedProcess:
