@@ -58,6 +58,8 @@ class LogHandler(RichHandler):
             files = of_job["log"] or []
             self.logs[of_job["jobid"]] = of_job["rule_name"], Path(files[0]) if files else None
             self.estimate.start(of_job["jobid"], of_job["rule_name"], now)
+            if self.common_settings.printshellcmds and of_job["shellcmd"]:
+                self.say(of_job["shellcmd"])
         elif event == LogEvent.JOB_FINISHED:
             self.done += 1
             self.estimate.finish(vars(record)["job_id"], now)

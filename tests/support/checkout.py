@@ -17,7 +17,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 SERVER = Path(__file__).with_name("snakemake_server.py")
-PARTS = ("Snakefile", "config.yaml", "workflow", "envs", "src")
+PARTS = ("Snakefile", "config.yaml", "profiles", "workflow", "envs", "src")
 PRINTED = "printed.txt"
 
 
@@ -118,8 +118,9 @@ class Checkout:
         return subprocess.CompletedProcess(options, int(code), output.decode())
 
     def options(self, arguments: tuple[str, ...], study: str) -> list[str]:
-        """Snakemake's, with those that every run has."""
-        return ["--cores", "2", *arguments, "--config", f"study={study}"]
+        """Snakemake's, with those that every run has: of its own output, unless a profile is among them."""
+        profile = [] if "--workflow-profile" in arguments else ["--workflow-profile", "none"]
+        return ["--cores", "2", *profile, *arguments, "--config", f"study={study}"]
 
     def planned(self, *arguments: str) -> dict[str, int]:
         """Jobs of a dry run: rule -> how many. Empty if there is nothing to do."""

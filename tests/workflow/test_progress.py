@@ -2,11 +2,13 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
-from support.checkout import Checkout
+from support.checkout import Checkout, environment
 
 from snakemake_logger_plugin_progress.estimate import Estimate, told
 from snakemake_logger_plugin_progress.joblog import Position, position, reason, saved
@@ -74,7 +76,7 @@ def test_times_are_told_as_people_do(seconds: float | None, text: str):
 
 def test_an_error_of_several_jobs_is_told_once_in_its_sentence(tmp_path: Path):
     checkout = Checkout.make(tmp_path)
-    options = ["--logger", "progress", "--keep-going"]
+    options = ["--workflow-profile", "profiles/default"]
     checkout.snakemake(*options, "results/tiny/data.safetensors")
     data = checkout.results / "data.safetensors"
     times = data.stat()
@@ -93,11 +95,19 @@ def test_an_error_of_several_jobs_is_told_once_in_its_sentence(tmp_path: Path):
     assert "python -m feature_diversity" in checkout.snakemake(*options, "--printshellcmds").stdout
 
 
+def test_snakemake_finds_the_default_profile_by_itself(tmp_path: Path):
+    folder = Checkout.make(tmp_path).folder
+    command = [sys.executable, "-m", "snakemake", "--dry-run", "--config", "study=tiny"]
+    result = subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True)
+    assert "Using workflow specific profile profiles/default" in result.stderr
+    assert "pretrain" in result.stderr + result.stdout
+
+
 def test_ctrl_c_ends_with_what_was_saved(tmp_path: Path):
     checkout = Checkout.make(tmp_path)
     checkout.edit("workflow/studies/tiny.yaml", "epochs: [0, 2]", "epochs: [0, 5000]")
     checkout.edit("workflow/studies/tiny.yaml", "epochs: 2\n", "epochs: 5000\n")
-    process = checkout.start("--logger", "progress", "--until", "pretrain", session=True)
+    process = checkout.start("--workflow-profile", "profiles/default", "--until", "pretrain", session=True)
     logs = checkout.results / "logs" / "pretrain"
     while len([log for log in logs.rglob("*.log") if "epoch 1/" in log.read_text()]) < 2:
         assert process.poll() is None, process.stdout.read()
