@@ -44,7 +44,7 @@ class Directions:
         self.squares = np.ones(self.n)  # squared lengths of the points, here all on the sphere
 
     def _power(self, gram: np.ndarray | None) -> float:
-        """The power of two that all values are multiplied by: from a pass over them, or from the Gram matrix."""
+        """The power of two that values are multiplied by: from a pass over them, or the Gram matrix."""
         if gram is not None:
             return _power_of_two(np.sqrt(gram.diagonal().max()))
         peak = max(max(block.max(), -block.min()) for _, block in self._columns())
@@ -54,7 +54,7 @@ class Directions:
 
     @cached_property
     def mean_row(self) -> np.ndarray:
-        """Mean of the rows times `power`, computed when first asked for: a known Gram matrix spares the pass."""
+        """Mean of the rows times `power`; computed when first asked for, which takes a pass."""
         mean = np.zeros(self.dim)
         for columns, block in self._columns():
             block *= self.power

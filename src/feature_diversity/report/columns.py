@@ -68,8 +68,8 @@ def columns_of(table: pd.DataFrame, runs: pd.DataFrame) -> tuple[dict[str, Any],
     sentences = []
     if absent:
         sentences.append(
-            f"{absent:,} combinations of layer and measure or reading are not in the chart, to keep the page small; "
-            f"{RESULTS_CSV} has them."
+            f"{absent:,} combinations of layer and measure or reading are not in the chart, to keep the page "
+            f"small; {RESULTS_CSV} has them."
         )
     order = in_order(set(diversity))
     return {

@@ -13,9 +13,9 @@ MOST_STEPS = 100  # of k-means
 def cluster_learnability(features: Features) -> float:
     """Learning speed of a nearest neighbour on labels that k-means gives (Lu et al. 2023, half of CLID).
 
-    The u_i are divided into the whole part of sqrt(N) clusters. Images come one after the other, and each is
-    given the label of the nearest that came before; the value is the share that is right, as the mean over all
-    orders of the images: the k-th nearest is the nearest before with probability 1 / (k (k + 1)).
+    The u_i are divided into as many clusters as the whole part of sqrt(N). Images come one after another,
+    and each is given the label of the nearest that came before. The value is the share that is right over
+    all orders of the images: the k-th nearest is the nearest before with probability 1 / (k (k + 1)).
 
     CLID adds to this the intrinsic dimension (`two_nn`), each scaled over the networks compared: it is no
     property of one network.

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.polynomial.chebyshev import chebinterpolate, chebval
@@ -18,8 +19,8 @@ def sigreg(features: Features) -> float:
 
     In direction a it is N times the integral over t of |phi(t) - exp(-t²/2)|² exp(-t²/2), with phi the
     characteristic function of the a . x_i. The paper draws directions and integrates from -3 to 3 by the
-    trapezoidal rule; here are all directions and all t. With M(y) the mean of exp(-y (a . e)²) over a, for any
-    direction e, that is
+    trapezoidal rule; here are all directions and all t. With M(y) the mean of exp(-y (a . e)²) over a, e any
+    direction, that is
 
         N (sqrt(2 pi) mean M(|x_i - x_j|² / 2) - 2 sqrt(pi) mean M(|x_i|² / 4) + sqrt(2 pi / 3))
 
@@ -55,7 +56,7 @@ def mean_decay(dim: int, highest: float) -> Callable[[np.ndarray], np.ndarray]:
         return lambda y: np.exp(-y)
     last = max(math.log1p(2 * highest / dim), 1e-3)
 
-    def at(places: np.ndarray) -> np.ndarray:
+    def at(places: Any) -> Any:
         y = np.expm1((places + 1) * last / 2) * dim / 2
         return _integral(y, dim) / _integral(np.zeros(1), dim)
 

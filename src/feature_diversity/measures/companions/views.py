@@ -26,10 +26,10 @@ def alignment(first: np.ndarray, second: np.ndarray, alpha: float = 2) -> float:
 def lidar(first: np.ndarray, second: np.ndarray) -> float:
     """Effective rank of what tells images apart, against what tells views apart (Thilak et al. 2023, LiDAR).
 
-    B is the covariance of the images' means, divisor N - 1, W that of views around their image's mean, divisor
-    N (q - 1), plus 1e-4 I. The value is exp of the entropy of the eigenvalues of W^(-1/2) B W^(-1/2), each plus
-    1e-8, as shares. The paper takes q = 50 views of an image, here q = 2; with the 1e-4 it depends on the
-    features' scale.
+    B is the covariance of the images' means, divisor N - 1; W that of views around their image's mean,
+    divisor N (q - 1), plus 1e-4 I. The value is exp of the entropy of the eigenvalues of W^(-1/2) B W^(-1/2),
+    each plus 1e-8, as shares. The paper takes many views of an image, here q = 2; because of the 1e-4 it
+    depends on the features' scale.
 
     Args:
         first: N x D, of one view of each image, N >= 2.
@@ -41,9 +41,10 @@ def lidar(first: np.ndarray, second: np.ndarray) -> float:
     first, second = first.astype(np.float64), second.astype(np.float64)
     n, dim = first.shape
     means = (first + second) / 2
-    between = (means - means.mean(axis=0)) / np.sqrt(n - 1)
-    if not between.any():
+    between = means - means.mean(axis=0)
+    if np.abs(between).max() <= n * np.finfo(float).eps * np.abs(means).max():
         return np.nan
+    between /= np.sqrt(n - 1)
     apart = (first - second) / np.sqrt(2 * n)  # two views lie half their difference from their mean, twice
     within = apart.T @ apart + WITHIN * np.eye(dim)
     whitened = np.linalg.solve(np.linalg.cholesky(within), between.T)
