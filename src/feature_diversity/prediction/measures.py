@@ -18,7 +18,7 @@ OF_THE_HEADLINE = {
     "effective_dimension": +1,
 }
 
-# Once a vector
+# Once a vector, with the directions of that table
 COMPANIONS = {name: companion.better for name, companion in table.COMPANIONS.items()}
 
 RANDOM = "random"  # the same for all runs: choosing by it is choosing at random
