@@ -69,3 +69,11 @@ def test_the_more_clusters_overlap_the_less_is_learnt():
 
 def test_equal_points_have_no_clusters():
     assert np.isnan(cluster_learnability(Features(np.full((20, 3), 0.1))))
+
+
+def test_images_that_stand_twice_share_their_ranks():
+    x = np.repeat(np.eye(4) + 0.1 * np.arange(4), 2, axis=0)
+    rng = np.random.default_rng(0)
+    found = [cluster_learnability(Features(x[rng.permutation(8)])) for _ in range(5)]
+    assert found == pytest.approx([found[0]] * 5, rel=1e-9)
+    assert 0 < found[0] < 1

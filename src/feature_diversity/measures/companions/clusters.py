@@ -29,10 +29,17 @@ def cluster_learnability(features: Features) -> float:
     if labels.max() == 0:
         return np.nan
     np.fill_diagonal(cosines, -np.inf)
-    nearest = np.argsort(-cosines, axis=1, kind="stable")[:, :-1]
-    rank = np.arange(1, n)
-    weights = 1 / (rank * (rank + 1))
-    return float(((labels[nearest] == labels[:, None]) @ weights).mean() / weights.sum())
+    nearer = np.sort(-cosines, axis=1)
+    right = 0.0
+    for row, (label, distances) in enumerate(zip(labels, -cosines, strict=True)):
+        alike = distances[np.flatnonzero(labels == label)]
+        alike = alike[alike < np.inf]
+        before = nearer[row].searchsorted(alike)
+        until = nearer[row].searchsorted(
+            alike, side="right"
+        )  # equal distances share their ranks' probability
+        right += ((1 / (before + 1) - 1 / (until + 1)) / (until - before)).sum()
+    return float(right / (n - 1))  # the first image of all has none before it
 
 
 def k_means(products: np.ndarray, k: int, generator: np.random.Generator) -> np.ndarray:
@@ -57,15 +64,18 @@ def k_means(products: np.ndarray, k: int, generator: np.random.Generator) -> np.
             break
         centres.append(int(generator.choice(len(products), p=nearest / nearest.sum())))
     labels = (squares[centres] - 2 * products[:, centres]).argmin(axis=1)
+    sums = np.zeros((len(centres), len(products)))  # of each cluster's points' products with all
+    changed, former = np.arange(len(products)), np.full(len(products), -1)
     for _ in range(MOST_STEPS):
-        sizes = np.bincount(labels)
-        there = np.flatnonzero(sizes)
-        starts = np.concatenate([[0], np.cumsum(sizes[there])[:-1]])
-        by_cluster = np.argsort(labels, kind="stable")
-        with_mean = np.add.reduceat(products[by_cluster], starts, axis=0) / sizes[there, None]
-        of_mean = np.add.reduceat(with_mean[:, by_cluster], starts, axis=1).diagonal() / sizes[there]
-        new = (of_mean[:, None] - 2 * with_mean).argmin(axis=0)
-        if (new == labels).all():
+        clusters = np.arange(len(centres))[:, None]
+        moves = (labels[changed] == clusters).astype(float) - (former[changed] == clusters)
+        sums += moves @ products[changed]
+        sizes = np.bincount(labels, minlength=len(centres))
+        own = np.bincount(labels, weights=sums[labels, np.arange(len(labels))], minlength=len(centres))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            away = (own / sizes**2)[:, None] - 2 * sums / sizes[:, None]
+        former, labels = labels, np.where(sizes[:, None] > 0, away, np.inf).argmin(axis=0)
+        changed = np.flatnonzero(labels != former)
+        if not len(changed):
             break
-        labels = new
     return labels
