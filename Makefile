@@ -8,9 +8,9 @@ VISSL_VENV ?= .venv-vissl
 ENVIRONMENTS = workflow train analysis test
 
 export PATH := $(abspath $(VENV))/bin:$(PATH)
-SNAKEMAKE = snakemake --workflow-profile workflow/profiles/default $(if $(STUDY),--config study=$(STUDY))
+SNAKEMAKE = snakemake $(if $(STUDY),--config study=$(STUDY))
 
-.PHONY: study install vissl-env plan stale clean-resume report check test coverage lint format lock clean
+.PHONY: study install vissl-env plan reproduce-published stale clean-resume report check test coverage lint format lock clean
 
 study: install
 	$(SNAKEMAKE)
@@ -36,6 +36,10 @@ $(VISSL_VENV)/installed: $(VENV)/installed envs/vissl.lock
 # What the study takes, what of it is done, what would be run, and why.
 plan: install
 	python -m feature_diversity plan $(if $(STUDY),--study $(STUDY))
+
+# Make what docs/studies/STUDY has of a study anew and compare: its verdicts and one network; ALL=1: every network.
+reproduce-published: install
+	python -m feature_diversity reproduce docs/studies/$(or $(STUDY),fashion_small) $(if $(ALL),--all)
 
 # Results of runs that are in no study any more, and trainings that no run uses. Nothing is deleted.
 stale: install

@@ -51,6 +51,8 @@ COMMANDS = {
     "layers": "the layers of any network, with the shapes of what they return",
     "measure": "the diversity of the layers of trained networks on a folder of images",
     "export": "write a trunk for torchvision, timm or VISSL",
+    "publish": "what others need of a finished study, in one folder that can be committed",
+    "reproduce": "make what was published anew, and compare",
     "stale": "results of runs in no study any more, trainings that no run uses, and their sizes",
     "clean_resume": "remove the states of trainings that nothing will go on from",
 }

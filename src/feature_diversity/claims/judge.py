@@ -31,7 +31,7 @@ from feature_diversity.claims.paper import FIGURES, claims, needs_diversity, pap
 from feature_diversity.claims.readings import order_of, robustness, same_as
 from feature_diversity.claims.runs import FACTS, KEY, Runs, belongs_to, diversities, runs_of
 from feature_diversity.results.gates import GATES
-from feature_diversity.results.table import check_rows, of_default, with_variant
+from feature_diversity.results.table import check_rows, of_default, read_columns
 
 JUDGES = epochs.CLAIMS | parameters.CLAIMS | algorithms.CLAIMS | small_scale.CLAIMS | overall.CLAIMS
 NEEDED = [*KEY, "test_error"]
@@ -40,15 +40,11 @@ ANSWERS = {SUPPORTED: YES, CONTRADICTED: NO, UNDECIDED: OPEN}  # to the paper's 
 
 
 def read_table(path: Path) -> pd.DataFrame:
-    """The columns of results.csv that verdicts need; InputError naming what is missing.
+    """The columns of a table of results that verdicts need; InputError naming what is missing.
 
     The paper's claims are about the recipe as it is, so runs of other variants are left out.
     """
-    try:
-        table = pd.read_csv(path, usecols=lambda name: name in {*NEEDED, *OPTIONAL})
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read as a table of results: {error}") from None
-    table = with_variant(table)
+    table = read_columns(path, {*NEEDED, *OPTIONAL})
     if missing := [name for name in NEEDED if name not in table]:
         raise InputError(f"{path} has no column {', '.join(missing)}")
     if table.empty:

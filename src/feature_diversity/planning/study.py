@@ -83,20 +83,8 @@ class Study:
 
     @classmethod
     def find(cls, named: str) -> "Study":
-        """The study that config.yaml names: a name in `workflow/studies`, or the path of a study file.
-
-        Raises InputError also for a file elsewhere with the name of one in `workflow/studies`: a study's
-        name is its results' folder.
-        """
-        given = Path(named)
-        ours = STUDIES / f"{given.stem}.yaml"
-        if given.suffix not in (".yaml", ".yml"):
-            return cls.load(ours)
-        if given.resolve() != ours and ours.with_suffix(given.suffix).exists():
-            raise InputError(
-                f"{given}: {ours.stem} is a study of the workflow already; give yours another name"
-            )
-        return cls.load(given)
+        """The study that config.yaml names; InputError as `study_file` and `load`."""
+        return cls.load(study_file(named))
 
     @cached_property
     def epochs(self) -> list[int]:
@@ -159,6 +147,21 @@ class Study:
         return changed(
             values, algorithm, changes_of(self.variants[variant], algorithm), f"variants: {variant}"
         )
+
+
+def study_file(named: str) -> Path:
+    """The file of the study that config.yaml names: a name in `workflow/studies`, or the path of a file.
+
+    Raises InputError for a file elsewhere with the name of one in `workflow/studies`: a study's name is its
+    results' folder.
+    """
+    given = Path(named)
+    ours = STUDIES / f"{given.stem}.yaml"
+    if given.suffix not in (".yaml", ".yml"):
+        return ours
+    if given.resolve() != ours and ours.with_suffix(given.suffix).exists():
+        raise InputError(f"{given}: {ours.stem} is a study of the workflow already; give yours another name")
+    return given
 
 
 def as_json(value: Any) -> str:

@@ -1,9 +1,11 @@
 """The table of results as its readers need it: loaded, checked, one reading of the energy chosen."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 import pandas as pd
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
+from pyarrow import parquet
 
 from feature_diversity.base.errors import InputError
 from feature_diversity.base.reading import HEADLINE, READING
@@ -22,16 +24,28 @@ def read_results(path: Path) -> pd.DataFrame:
     InputError also as `check_rows`. All runs of a table without the column `variant`, as older ones are, are
     of the default one.
     """
-    try:
-        table = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, low_memory=False)
-    except (OSError, ValueError) as error:  # pandas' and pyarrow's errors are ValueErrors
-        raise InputError(f"{path} cannot be read as a table of results: {error}") from None
-    table = with_variant(table)
+    table = read_columns(path)
     missing = [column for column in NEEDED if column not in table]
     if missing:
         raise InputError(f"{path}: no column {', '.join(missing)}; expected a table of the stage `tabulate`")
     check_rows(table, path)
     return table
+
+
+def read_columns(path: Path, wanted: Collection[str] | None = None) -> pd.DataFrame:
+    """A table of results, .csv or .parquet, with the column `variant`; InputError where it is none.
+
+    wanted: the columns to read, of those that there are; None: all.
+    """
+    try:
+        if path.suffix == ".parquet":
+            names = parquet.read_schema(path).names
+            table = pd.read_parquet(path, columns=[name for name in names if not wanted or name in wanted])
+        else:
+            table = pd.read_csv(path, low_memory=False, usecols=lambda name: not wanted or name in wanted)
+    except (OSError, ValueError) as error:  # pandas' and pyarrow's errors are ValueErrors
+        raise InputError(f"{path} cannot be read as a table of results: {error}") from None
+    return with_variant(table)
 
 
 def check_rows(table: pd.DataFrame, path: Path) -> None:

@@ -1,0 +1,181 @@
+"""The command `reproduce`: make what was published of a study anew, and compare.
+
+    python -m feature_diversity reproduce docs/studies/fashion_small
+
+The verdicts and predictions are made from the published table of results, in seconds. Then the smallest
+network of the study is trained and measured anew, with one seed, in minutes; with --all every one is. On the
+machine that made the table every number has the same bits; processors of another kind may round otherwise.
+"""
+
+import argparse
+import io
+import os
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from feature_diversity.base import paths
+from feature_diversity.base.errors import InputError
+from feature_diversity.base.reading import READING
+from feature_diversity.base.run import RUN, Network
+from feature_diversity.base.stages import TRAINING
+from feature_diversity.claims.gated import judge_with_and_without
+from feature_diversity.claims.judge import read_table
+from feature_diversity.commands.publish import STUDY_FILE
+from feature_diversity.interventions.analysis import analysed, read_interventions
+from feature_diversity.interventions.table import SETTING
+from feature_diversity.planning import cost
+from feature_diversity.planning.penalties import penalties_of
+from feature_diversity.planning.schema import configuration
+from feature_diversity.planning.study import Study
+from feature_diversity.prediction.predict import prediction_of
+from feature_diversity.results.table import read_results
+
+KEYS = {
+    paths.CLAIMS: ["claim", "vector", "centred", "s"],
+    paths.PREDICTION: ["measure", "layer", "reading", "outcome", "statistic", "axis"],
+    paths.INTERVENTION: [*SETTING, "layer", "statistic", "outcome", "lever", "variant", "delta"],
+    paths.RESULTS_PARQUET: [*RUN, "layer", *READING],
+}
+OF_STUDY = ("figures",)  # columns that say which figures show a run
+ROUNDING = 1e-9  # relative: verdicts of equal tables may differ so between versions of libraries
+
+
+def main(argv: list[str]) -> None:
+    """Command line; see --help."""
+    parser = argparse.ArgumentParser(
+        prog="feature_diversity reproduce", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("folder", type=Path, help="what `publish` wrote of a study")
+    parser.add_argument("--all", action="store_true", help="train and measure every network anew")
+    parser.add_argument(
+        "--tables", action="store_true", help="train nothing: only what follows from the table"
+    )
+    parser.add_argument(
+        "--work", type=Path, default=Path("build/reproduce"), help="where it is made anew (%(default)s)"
+    )
+    parser.add_argument("--cores", type=int, default=len(os.sched_getaffinity(0)), help="(%(default)s)")
+    arguments = parser.parse_args(argv)
+    study = Study.load(arguments.folder / STUDY_FILE)
+    different = compare_verdicts(study, arguments.folder)
+    if not arguments.tables:
+        different |= compare_numbers(study, arguments)
+    if different:
+        raise InputError(f"{arguments.folder} was not reproduced; see above")
+
+
+def compare_verdicts(study: Study, folder: Path) -> bool:
+    """Make the verdicts from the published table, say how they compare; whether any differs."""
+    table = folder / paths.RESULTS_PARQUET
+    again, interventions = {}, None
+    if (folder / paths.INTERVENTION).exists():
+        interventions = read_interventions(folder / paths.INTERVENTION)
+        penalties = dict.fromkeys(study.variants) | penalties_of(study)
+        again[paths.INTERVENTION] = analysed(read_results(table), penalties)
+    again[paths.CLAIMS] = judge_with_and_without(read_table(table), interventions)
+    again[paths.PREDICTION] = prediction_of(read_results(table))
+    different = False
+    for name, made in again.items():
+        there = pd.read_csv(io.StringIO(made.to_csv(index=False)), low_memory=False)
+        published = pd.read_csv(folder / name, low_memory=False)
+        different |= told(name, *differences(published, there, KEYS[name], ROUNDING))
+    return different
+
+
+def compare_numbers(study: Study, arguments: argparse.Namespace) -> bool:
+    """Train and measure one network of the study, or all, say how it compares; whether any number differs."""
+    if study.engine not in TRAINING:
+        raise InputError(
+            f"{arguments.folder}: its networks were not trained here; --tables compares the rest"
+        )
+    work, published = arguments.work.resolve(), pd.read_parquet(arguments.folder / paths.RESULTS_PARQUET)
+    content = yaml.safe_load((arguments.folder / STUDY_FILE).read_text(encoding="utf-8"))
+    if not arguments.all:
+        network = smallest(study)
+        print(f"trains {network.after(max(study.epochs)).folder} anew", flush=True)
+        grid = {axis: value for axis, value in asdict(network).items() if axis != "variant" or study.variants}
+        content["figures"] = {"figure1": grid | {"epochs": study.epochs}}
+    name = f"{arguments.folder.resolve().name}_again"
+    work.mkdir(parents=True, exist_ok=True)
+    file = work / f"{name}.yaml"
+    file.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+    target = work / name / paths.RESULTS_PARQUET
+    run_workflow(file, work, target, arguments.cores)
+    again = pd.read_parquet(target)
+    of_these = published.merge(again[list(RUN)].drop_duplicates(), on=list(RUN))
+    of_these = of_these.drop(columns=list(OF_STUDY), errors="ignore")
+    return told(
+        f"{len(again[list(RUN)].drop_duplicates()):,} runs",
+        *differences(of_these, again, KEYS[target.name], 0),
+    )
+
+
+def smallest(study: Study) -> Network:
+    """The network whose training takes least, with the first of its seeds."""
+
+    def operations(network: Network) -> float:
+        recipe = study.recipe_of(network.algorithm, network.variant)
+        images, size = study.train_images or 1, study.dataset["image_size"]
+        shape = network.algorithm, network.depth, network.width
+        return cost.training_operations(*shape, recipe, images=images, size=size, epochs=max(study.epochs))
+
+    return min(sorted({run.network for run in study.runs()}), key=operations)
+
+
+def run_workflow(study: Path, results: Path, target: Path, cores: int) -> None:
+    """Make one file of a study with Snakemake, in the checkout; InputError if that fails."""
+    data = configuration()["data"]
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(paths.CHECKOUT / "Snakefile")]
+    command += ["--directory", str(paths.CHECKOUT), "--cores", str(cores), str(target)]
+    command += ["--config", f"study={study}", f"results={results}", f"data={data}"]
+    if subprocess.run(command, check=False).returncode:
+        raise InputError(f"snakemake could not make {target}; see above")
+
+
+def differences(
+    published: pd.DataFrame, again: pd.DataFrame, key: list[str], rounding: float
+) -> tuple[int, list[str]]:
+    """Compare two tables by key, in the columns and rows of the published one.
+
+    Args:
+        published: The table that was published.
+        again: The same, made anew.
+        key: Columns that name a row; those that the published table lacks are left out.
+        rounding: Relative difference up to which numbers count as the same; 0: they have the same bits.
+
+    Returns:
+        The number of values compared, and what differs, a line for each column.
+    """
+    key = [column for column in key if column in published and column in again]
+    columns = [column for column in published if column not in key]
+    if missing := [column for column in columns if column not in again]:
+        return 0, [f"no column {', '.join(missing)}"]
+    rows = published[key].merge(again, on=key, how="left", indicator="found", validate="one_to_one")
+    lines = [f"{lost:,} rows are missing"] if (lost := int((rows["found"] != "both").sum())) else []
+    for column in columns:
+        before, after = published[column].reset_index(drop=True), rows[column]
+        both = before.isna() & after.isna()
+        if pd.api.types.is_numeric_dtype(before) and pd.api.types.is_numeric_dtype(after):
+            x, y = before.to_numpy(float), after.to_numpy(float)
+            with np.errstate(invalid="ignore"):  # infinities of one sign are the same
+                apart = np.where(x == y, 0, np.abs(x - y) / np.maximum(np.abs(x), np.abs(y)))
+            other = ~both & ~(apart <= rounding)
+            most = f", by at most {np.nanmax(apart[other]):.1e} of the value" if other.any() else ""
+        else:
+            other, most = ~both & (before.astype(str) != after.astype(str)), ""
+        if other.any():
+            lines.append(f"{column}: {int(other.sum()):,} of {len(rows):,} differ{most}")
+    return len(rows) * len(columns), lines
+
+
+def told(what: str, count: int, lines: list[str]) -> bool:
+    """Print how a comparison ended; whether anything differs."""
+    print(f"{what}: {count:,} values, " + ("DIFFERENT" if lines else "the same"))
+    for line in lines:
+        print(f"  {line}")
+    return bool(lines)
