@@ -34,10 +34,8 @@ def cluster_learnability(features: Features) -> float:
     for row, (label, distances) in enumerate(zip(labels, -cosines, strict=True)):
         alike = distances[np.flatnonzero(labels == label)]
         alike = alike[alike < np.inf]
-        before = nearer[row].searchsorted(alike)
-        until = nearer[row].searchsorted(
-            alike, side="right"
-        )  # equal distances share their ranks' probability
+        # equal distances share the probability of their ranks
+        before, until = nearer[row].searchsorted(alike), nearer[row].searchsorted(alike, side="right")
         right += ((1 / (before + 1) - 1 / (until + 1)) / (until - before)).sum()
     return float(right / (n - 1))  # the first image of all has none before it
 
