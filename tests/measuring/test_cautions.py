@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from feature_diversity import measure
-from feature_diversity.measures.of_layers import MEASURES
+from feature_diversity.measures.companions.table import COMPANIONS
 from feature_diversity.measures.spectra import Features
 from feature_diversity.measuring.cautions import HALF_FOUND
 
@@ -53,14 +53,14 @@ def test_isotropic_vectors_fewer_than_their_length_measure_their_number():
 def test_a_rank_is_doubted_where_it_finds_less_than_half_of_the_planted_directions(rank, more):
     bound = HALF_FOUND[rank] * 400
     directions = round(2 * bound * (1.05 if more else 0.95))
-    found = MEASURES[rank](Features(vectors(400, directions).double().numpy()))
+    found = COMPANIONS[rank](Features(vectors(400, directions).double().numpy()))
     assert (found > bound) == (found < directions / 2) == more
 
 
 @pytest.mark.parametrize("directions", [20, 100, 800])
 def test_the_participation_ratio_of_draws_is_that_of_the_formula(directions):
     draws = torch.randn(20, 100, directions, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
-    found = [MEASURES["participation_ratio"](Features(x.numpy())) for x in draws]
+    found = [COMPANIONS["participation_ratio"](Features(x.numpy())) for x in draws]
     assert sum(found) / 20 == pytest.approx(100 * directions / (100 + directions), rel=0.02)
 
 

@@ -12,7 +12,9 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from feature_diversity import hyperspherical_energy, measure
 from feature_diversity.measures import spectra
-from feature_diversity.measures.of_layers import MEASURES
+from feature_diversity.measures.companions.table import COMPANIONS, FEATURES
+
+OF_FEATURES = {name: companion for name, companion in COMPANIONS.items() if companion.of == FEATURES}
 
 LAYERS = ["layer1.1", "avgpool", "fc"]
 
@@ -55,7 +57,7 @@ def test_values_of_a_resnet_are_those_computed_by_hand(resnet, images):
                     assert found == pytest.approx(energy.value[s], rel=1e-5)
                     error = value(table, layer, reading, name, "standard_error")
                     assert error == pytest.approx(energy.standard_error[s], rel=1e-4)
-            for name, function in MEASURES.items():
+            for name, function in OF_FEATURES.items():
                 expected_value = function(spectra.Features(x))
                 assert value(table, layer, reading, name) == pytest.approx(expected_value, rel=1e-4), name
             assert value(table, layer, reading, "diversity") == -value(table, layer, reading, "energy_s1")
@@ -75,7 +77,7 @@ def test_what_a_later_layer_overwrites_in_place_is_measured_as_it_was(resnet, im
 def test_the_table_is_tidy_and_without_holes(resnet, images):
     table = measure(resnet, images)
     assert not table.duplicated(["layer", "reading", "measure"]).any()
-    assert len(table) == 6 * 2 * (1 + 2 * 3 + len(MEASURES))
+    assert len(table) == 6 * 2 * (1 + 2 * 3 + len(OF_FEATURES))
     assert table.value.notna().all()
     assert (table.standard_error > 0).all()
 
@@ -137,7 +139,7 @@ def test_tokens_are_cut_averaged_or_laid_out(transformer, patches):
 
 def test_layers_inside_of_fused_encoder_layers_are_called(transformer, patches):
     table = measure(transformer, patches, "encoder.layers.0.linear1", prefix_tokens=2)
-    assert len(table) == 2 * (7 + len(MEASURES))
+    assert len(table) == 2 * (7 + len(OF_FEATURES))
     assert torch.backends.mha.get_fastpath_enabled()
 
 

@@ -49,7 +49,10 @@ CLOSURES = {
     "evaluation.probes measures measures.readings measuring measuring.imported "
     "measuring.layers measuring.recording measuring.sources measuring.tokens "
     "networks.released networks.released.layouts stages.extract ",
-    "stages.energy": "base measures measures.directions measures.energy measures.gram "
+    "stages.energy": "base measures measures.companions measures.companions.clusters "
+    "measures.companions.collapse measures.companions.gaussianity "
+    "measures.companions.intrinsic_dimension measures.companions.table "
+    "measures.companions.views measures.directions measures.energy measures.gram "
     "measures.of_layers measures.parts measures.readings measures.special_functions "
     "measures.spectra measures.uniform_sphere stages.energy ",
     "stages.linear_eval": f"{LOADING} "
@@ -75,24 +78,36 @@ CLOSURES = {
     "interventions.trend results results.gates results.table stages.claims statistics "
     "statistics.contrasts statistics.groups statistics.multiplicity statistics.noise "
     "statistics.proportions statistics.rank_correlation ",
-    "stages.predict": "base base.reading base.run prediction prediction.agreement "
-    "prediction.answer prediction.information prediction.measures prediction.pairs "
-    "prediction.pooled prediction.predict prediction.regression prediction.resampling "
-    "prediction.result prediction.runs prediction.selection prediction.study results "
-    "results.gates results.table stages.predict statistics statistics.groups "
-    "statistics.intraclass statistics.proportions ",
+    "stages.predict": "base base.reading base.run measures measures.companions "
+    "measures.companions.clusters measures.companions.collapse "
+    "measures.companions.gaussianity measures.companions.intrinsic_dimension "
+    "measures.companions.table measures.companions.views measures.gram measures.spectra "
+    "prediction prediction.agreement prediction.answer prediction.information "
+    "prediction.measures prediction.pairs prediction.pooled prediction.predict "
+    "prediction.regression prediction.resampling prediction.result prediction.runs "
+    "prediction.selection prediction.study results results.gates results.table "
+    "stages.predict statistics statistics.groups statistics.intraclass "
+    "statistics.proportions ",
     "stages.intervention": "base base.layers base.reading base.run figures figures.captions "
     "figures.draw figures.drawing figures.further figures.heat_map figures.intervention "
     "figures.paper figures.parts figures.prediction figures.references figures.relations "
     "figures.seeds figures.size figures.style interventions interventions.analysis "
     "interventions.arms interventions.gates interventions.instruments interventions.judge "
-    "interventions.table interventions.trend results results.gates results.table "
-    "stages.intervention statistics statistics.multiplicity statistics.proportions ",
+    "interventions.table interventions.trend measures measures.companions "
+    "measures.companions.clusters measures.companions.collapse "
+    "measures.companions.gaussianity measures.companions.intrinsic_dimension "
+    "measures.companions.table measures.companions.views measures.gram measures.spectra "
+    "results results.gates results.table stages.intervention statistics "
+    "statistics.multiplicity statistics.proportions ",
     "stages.figures": "base base.layers base.reading base.run figures figures.captions "
     "figures.draw figures.drawing figures.further figures.heat_map figures.paper "
     "figures.parts figures.prediction figures.references figures.relations figures.seeds "
-    "figures.size figures.style prediction prediction.answer prediction.result results "
-    "results.gates results.table stages.figures statistics statistics.proportions ",
+    "figures.size figures.style measures measures.companions measures.companions.clusters "
+    "measures.companions.collapse measures.companions.gaussianity "
+    "measures.companions.intrinsic_dimension measures.companions.table "
+    "measures.companions.views measures.gram measures.spectra prediction "
+    "prediction.answer prediction.result results results.gates results.table "
+    "stages.figures statistics statistics.proportions ",
     "stages.summary": "base base.reading base.run interventions interventions.analysis "
     "interventions.arms interventions.gates interventions.instruments interventions.judge "
     "interventions.table interventions.trend prediction prediction.answer "
@@ -101,11 +116,14 @@ CLOSURES = {
     "stages.report": "base base.layers base.reading base.run claims claims.paper figures "
     "figures.captions figures.style interventions interventions.analysis "
     "interventions.arms interventions.gates interventions.instruments interventions.judge "
-    "interventions.table interventions.trend prediction prediction.answer "
-    "prediction.result report report.behind report.chart report.columns report.content "
-    "report.interventions report.links report.missing report.page report.verdicts results "
-    "results.gates results.table results.text stages.report statistics "
-    "statistics.multiplicity statistics.proportions ",
+    "interventions.table interventions.trend measures measures.companions "
+    "measures.companions.clusters measures.companions.collapse "
+    "measures.companions.gaussianity measures.companions.intrinsic_dimension "
+    "measures.companions.table measures.companions.views measures.gram measures.spectra "
+    "prediction prediction.answer prediction.result report report.behind report.chart "
+    "report.columns report.content report.interventions report.links report.missing "
+    "report.page report.verdicts results results.gates results.table results.text "
+    "stages.report statistics statistics.multiplicity statistics.proportions ",
 }
 
 MODULE = '''

@@ -25,24 +25,11 @@ from feature_diversity.figures.drawing import (
 from feature_diversity.figures.heat_map import heat_map
 from feature_diversity.figures.seeds import drawable
 from feature_diversity.figures.style import COLOURS, DIVERGING, MARKERS
+from feature_diversity.measures.companions.table import COMPANIONS
 
 MEASURES = {  # column of the table -> its name; of the flattened vectors
     "diversity": f"diversity (s = {HEADLINE['s']})",
-    "uniformity": "uniformity",
-    "mean_cosine": "mean cosine",
-    "resultant_length": "resultant length",
-    "rankme": "RankMe",
-    "effective_rank": "effective rank",
-    "stable_rank": "stable rank",
-    "participation_ratio": "participation ratio",
-    "nesum": "NESum",
-    "alpha_req": "α-ReQ",
-    "vendi_q1": "Vendi score (q = 1)",
-    "vendi_q2": "Vendi score (q = 2)",
-    "vendi_qinf": "Vendi score (q = ∞)",
-    "wasserstein_uniformity": "Wasserstein uniformity",
-    "alignment": "alignment",
-    "linear_cka_with_head": "CKA with the head",
+    **{name: companion.label for name, companion in COMPANIONS.items()},
     "effective_dimension": "effective dimension",
 }
 FEWEST = 5  # networks from which a correlation is given

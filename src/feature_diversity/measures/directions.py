@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Iterator
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -35,23 +36,30 @@ class Directions:
         self.n, self.dim = self.x.shape
         if gram is not None and gram.shape != (self.n, self.n):
             raise ValueError(f"the Gram matrix of {self.n} rows cannot have shape {gram.shape}")
-        self.power = 1.0
-        self.mean_row: np.ndarray | None = None
+        self.center = center
+        self.power = self._power(gram) if center else 1.0  # the sum of the rows must not overflow
         self.shift: np.ndarray | None = None
         self.scale, self.norm, self.scaled = np.ones(self.n), np.ones(self.n), False
-        if center:
-            self._center()
         self._normalise(gram)
         self.squares = np.ones(self.n)  # squared lengths of the points, here all on the sphere
 
-    def _center(self) -> None:
-        peak = max(max(block.max(), -block.min()) for _, block in self.blocks())
+    def _power(self, gram: np.ndarray | None) -> float:
+        """The power of two that values are multiplied by: from a pass over them, or the Gram matrix."""
+        if gram is not None:
+            return _power_of_two(np.sqrt(gram.diagonal().max()))
+        peak = max(max(block.max(), -block.min()) for _, block in self._columns())
         if not np.isfinite(peak):
             self._raise_not_finite()
-        self.power = _power_of_two(peak)  # the sum of the rows must not overflow
-        self.mean_row = np.zeros(self.dim)
-        for columns, block in self.blocks():
-            self.mean_row[columns] = block.mean(axis=0)
+        return _power_of_two(peak)
+
+    @cached_property
+    def mean_row(self) -> np.ndarray:
+        """Mean of the rows times `power`; computed when first asked for, which takes a pass."""
+        mean = np.zeros(self.dim)
+        for columns, block in self._columns():
+            block *= self.power
+            mean[columns] = block.mean(axis=0)
+        return mean
 
     def _normalise(self, gram: np.ndarray | None) -> None:
         if gram is not None:
@@ -73,12 +81,23 @@ class Directions:
             squares[i] = np.sum((row * self.scale[i]) ** 2)
         self.scaled = bool((self.scale != 1).any())
         self.norm = np.sqrt(squares)
-        rounding = 0.0
-        if self.mean_row is not None:  # what subtracting the mean leaves of a row that equals it
-            rounding = 4 * np.finfo(float).eps * np.linalg.norm(self.mean_row)
-        for i in np.flatnonzero(self.norm <= rounding * self.scale):
-            reason = "is zero" if self.mean_row is None else "equals the mean of all rows"
+        for i in np.flatnonzero(self.norm <= self._rounding() * self.scale):
+            reason = "equals the mean of all rows" if self.center else "is zero"
             raise ValueError(f"row {i} {reason}: it has no direction")
+
+    def _rounding(self) -> float:
+        """What subtracting the mean leaves of a row that equals it.
+
+        The mean is at most as long as a row and that row's distance to it: if all rows are longer than the
+        rounding of so much, it need not be known.
+        """
+        if not self.center:
+            return 0.0
+        first = np.linalg.norm(self.x[0].astype(np.float64) * self.power)
+        most = 4 * np.finfo(float).eps * (first + self.norm[0] / self.scale[0])
+        if (self.norm > most * self.scale).all():
+            return most
+        return float(4 * np.finfo(float).eps * np.linalg.norm(self.mean_row))
 
     def _raise_not_finite(self) -> None:
         for i in range(self.n):
@@ -92,6 +111,12 @@ class Directions:
         Yields:
             The columns, and float64 values, (N - first) x columns, in one buffer that is used again.
         """
+        for columns, block in self._columns(first):
+            self._move(block, slice(first, None), columns)
+            yield columns, block
+
+    def _columns(self, first: int = 0) -> Iterator[tuple[slice, np.ndarray]]:
+        """Yield rows `first` ... N - 1 as they are in `x`, as `blocks` does the points."""
         step = min(max(1, CHUNK // self.n), self.dim)
         buffer = np.empty((self.n - first) * step)
         for start in range(0, self.dim, step):
@@ -99,12 +124,11 @@ class Directions:
             shape = (self.n - first, columns.stop - columns.start)
             block = buffer[: shape[0] * shape[1]].reshape(shape)
             block[...] = self.x[first:, columns]
-            self._move(block, slice(first, None), columns)
             yield columns, block
 
     def _move(self, values: np.ndarray, rows: slice | np.ndarray, columns: slice) -> None:
         """From values of `x` to points, in place. Scaling by powers of two is exact."""
-        if self.mean_row is not None:
+        if self.center:
             values *= self.power
             values -= self.mean_row[columns]
         if self.scaled:  # two steps, for scale / norm can overflow
@@ -116,7 +140,7 @@ class Directions:
     def rows(self, indices: list[int] | np.ndarray) -> np.ndarray:
         """Read rows v_i up to a power of two, centred if asked for: float64, len(indices) x D."""
         values = self.x[indices].astype(np.float64)
-        if self.mean_row is not None:
+        if self.center:
             values = values * self.power - self.mean_row
         if not self.scaled:
             return values

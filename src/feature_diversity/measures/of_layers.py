@@ -11,7 +11,7 @@ import numpy as np
 from feature_diversity.base.errors import InputError
 from feature_diversity.base.files import atomic_write
 from feature_diversity.base.paths import SECOND
-from feature_diversity.measures import spectra as measures
+from feature_diversity.measures.companions.table import COMPANIONS, FEATURES, HEAD, VIEWS
 from feature_diversity.measures.energy import hyperspherical_energy
 from feature_diversity.measures.readings import READINGS
 from feature_diversity.measures.spectra import Features
@@ -26,22 +26,7 @@ ENERGY_COLUMNS = [
     *("excess_z", *(f"excess_{part}" for part in PARTS), "effective_dimension", "mean_cosine"),
     *("n_images", "n_zero", "n_dim", "n_duplicates", "approximate", "energy_2"),
 ]
-MEASURES = {
-    "mean_cosine": measures.mean_cosine,
-    "resultant_length": measures.resultant_length,
-    "uniformity": measures.uniformity,
-    "rankme": measures.rankme,
-    "effective_rank": measures.effective_rank,
-    "alpha_req": measures.alpha_req,
-    "nesum": measures.nesum,
-    "stable_rank": measures.stable_rank,
-    "participation_ratio": measures.participation_ratio,
-    "vendi_q1": lambda features: measures.vendi_score(features, 1),
-    "vendi_q2": lambda features: measures.vendi_score(features, 2),
-    "vendi_qinf": lambda features: measures.vendi_score(features, np.inf),
-    "wasserstein_uniformity": measures.wasserstein_uniformity,
-}
-MEASURE_COLUMNS = ["layer", "vector", *MEASURES, "alignment", "linear_cka_with_head"]
+MEASURE_COLUMNS = ["layer", "vector", *COMPANIONS]
 
 
 def energies_and_measures(
@@ -60,7 +45,7 @@ def energies_and_measures(
 
     Args:
         folder: Holds `{layer}.npy`, floats, N x C x H x W or N x C with N >= 2, and perhaps
-            `views_{layer}.npy`, 2 x N x C: two views of each image, for the alignment.
+            `views_{layer}.npy`, 2 x N x C: two views of each image, for the measures of views.
         layers: Each once.
         powers: The powers s, finite and at least 0, each once.
         vectors: Any of `VECTORS`, each once.
@@ -92,7 +77,7 @@ def energies_and_measures(
         maps = {layer: values[~zero] for layer, values in maps.items()}
     energies, companions, head = {}, {}, None
     for layer in sorted(layers, key=lambda layer: layer != "head"):  # the others are compared with the head
-        extra = {"alignment": _alignment(folder / f"views_{layer}.npy", layer)}
+        views = _views(folder / f"views_{layer}.npy", layer)
         done = {}  # readings of one length are one reading: there was nothing to pool
         for vector in vectors:
             x = READINGS[vector](maps[layer])
@@ -105,7 +90,7 @@ def energies_and_measures(
                 head = features if layer == "head" else head
                 if second:
                     add_second(energy_rows, folder / SECOND / f"{layer}.npy", vector, powers, centred)
-                done[x.shape[1]] = energy_rows, companions_of(features, head) | extra
+                done[x.shape[1]] = energy_rows, companions_of(features, head, views)
             energy_rows, measure_row = done[x.shape[1]]
             name = {"layer": layer, "vector": vector}
             energies[layer, vector] = [name | row | images for row in energy_rows]
@@ -220,21 +205,22 @@ def energies_of(
     return rows
 
 
-def companions_of(features: Features, head: Features | None) -> dict[str, Any]:
-    """Companion measures of one matrix, by name; those with the head's are nan without its features."""
+def companions_of(
+    features: Features, head: Features | None = None, views: tuple[np.ndarray, np.ndarray] | None = None
+) -> dict[str, float]:
+    """Companion measures of one matrix, by name; nan those of what is not given, or of too few images."""
+    given = {FEATURES: (features,), HEAD: (features, head), VIEWS: views or (None,)}
     with np.errstate(divide="ignore", invalid="ignore"):  # nan where all images are alike
-        row = {name: measure(features) for name, measure in MEASURES.items()}
-        row["linear_cka_with_head"] = measures.linear_cka(features, head) if head else math.nan
-    return row
+        return {name: companion(*given[companion.of]) for name, companion in COMPANIONS.items()}
 
 
-def _alignment(path: Path, layer: str) -> float:
-    """Alignment of the two views of each image, where both have a direction; nan without such a file.
+def _views(path: Path, layer: str) -> tuple[np.ndarray, np.ndarray] | None:
+    """The two views of each image, where both have a direction; None without such a file.
 
-    With more than MOST_ZERO of the images without one it is nan, too.
+    With more than MOST_ZERO of the images without one it is None, too.
     """
     if not path.exists():
-        return math.nan
+        return None
     views = _load(path)
     if views.ndim != 3 or len(views) != 2:
         raise InputError(f"{path}: expected 2 x N x C, got {views.shape}")
@@ -242,7 +228,7 @@ def _alignment(path: Path, layer: str) -> float:
         for row in np.flatnonzero(~np.isfinite(view).all(axis=1))[:1]:
             raise InputError(f"{path}: layer {layer}: row {row} is not finite: it has no direction")
     zero = zero_rows(views[0]) | zero_rows(views[1])
-    return measures.alignment(*views[:, ~zero]) if zero.mean() <= MOST_ZERO else math.nan
+    return (views[0][~zero], views[1][~zero]) if zero.mean() <= MOST_ZERO else None
 
 
 def _load(path: Path) -> np.ndarray:

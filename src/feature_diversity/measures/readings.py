@@ -51,10 +51,12 @@ def vissl(maps: np.ndarray) -> np.ndarray:
         if k >= height and k >= width:
             return flatten(maps)
         rows, columns = _adaptive(height, min(k, height)), _adaptive(width, min(k, width))
-    strips = [maps[:, :, start:stop].sum(axis=2, dtype=np.float64) / size for start, stop, size in rows]
-    pooled = np.stack(strips, axis=2)
-    cells = [pooled[:, :, :, start:stop].sum(axis=3) / size for start, stop, size in columns]
-    return np.stack(cells, axis=3).reshape(len(maps), -1)
+    down, across = _averages(rows, height), _averages(columns, width).T
+    pooled = np.empty((len(maps), channels, len(rows), len(columns)))
+    for image, cells in zip(maps, pooled, strict=True):  # one at a time stays in cache
+        strips = image.astype(np.float64).reshape(-1, width) @ across
+        np.matmul(down, strips.reshape(channels, height, -1), out=cells)
+    return pooled.reshape(len(maps), -1)
 
 
 def positions(maps: np.ndarray) -> np.ndarray:
@@ -90,3 +92,11 @@ def _adaptive(size: int, k: int) -> list[tuple[int, int, int]]:
     """(start, stop, divisor) of each of k windows that cover one axis, as torch's adaptive pooling."""
     windows = [(i * size // k, -(-(i + 1) * size // k)) for i in range(k)]
     return [(start, stop, stop - start) for start, stop in windows]
+
+
+def _averages(windows: list[tuple[int, int, int]], size: int) -> np.ndarray:
+    """A matrix, windows x size, that takes values along one axis to their averages."""
+    matrix = np.zeros((len(windows), size))
+    for row, (start, stop, divisor) in zip(matrix, windows, strict=True):
+        row[start:stop] = 1 / divisor
+    return matrix

@@ -10,7 +10,7 @@ from functools import cached_property
 
 import numpy as np
 
-from feature_diversity.measures.gram import centred_gram_matrix, double_centred, gram_matrix
+from feature_diversity.measures.gram import LOSS, centred_gram_matrix, double_centred, gram_matrix
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,22 @@ class Features:
         """U U^T, N x N."""
         norm = np.sqrt(self.gram.diagonal())
         return self.gram / norm / norm[:, None]
+
+    @cached_property
+    def squared_distances(self) -> np.ndarray:
+        """|x_i - x_j|², N x N; what rounding cannot tell from 0 is 0."""
+        squares = self.centred_gram.diagonal()
+        distances = squares + squares[:, None] - 2 * self.centred_gram
+        smallest = (LOSS + max(self.x.shape)) * np.finfo(float).eps * squares.max()
+        return np.where(distances > smallest, distances, 0)
+
+    @cached_property
+    def canonical_order(self) -> np.ndarray:
+        """The rows' numbers (int64, N) in an order that is not that of the file: by mean cosine to all rows.
+
+        So draws of rows in this order are the same whatever the order, axes and scale of the features.
+        """
+        return np.argsort(self.cosines.sum(axis=1))
 
     @cached_property
     def singular_values(self) -> np.ndarray:
@@ -96,23 +112,6 @@ def uniformity(features: Features, t: float = 2) -> float:
     """Take the log of the mean of exp(-t |u_i - u_j|²) over i < j (Wang & Isola 2020); low is uniform."""
     above = features.cosines[np.triu_indices(len(features.x), 1)]
     return float(np.log(np.mean(np.exp(-2 * t * (1 - above)))))
-
-
-def alignment(first: np.ndarray, second: np.ndarray, alpha: float = 2) -> float:
-    """Compute the mean of |u_i - w_i|^alpha over positive pairs, two views of an image (Wang & Isola 2020).
-
-    Args:
-        first: N x D, of one view of each image, of any norm.
-        second: N x D, of another; row i is of the same image.
-        alpha: power of the distance.
-
-    Returns:
-        0 (views agree) to 2^alpha; lower is better aligned.
-    """
-    first, second = first.astype(np.float64), second.astype(np.float64)
-    first /= np.linalg.norm(first, axis=1, keepdims=True)
-    second /= np.linalg.norm(second, axis=1, keepdims=True)
-    return float(np.mean(np.linalg.norm(first - second, axis=1) ** alpha))
 
 
 def rankme(features: Features, epsilon: float = 1e-7) -> float:

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from feature_diversity.base.errors import InputError
+from feature_diversity.measures.companions.table import COMPANIONS, FEATURES
 from feature_diversity.measures.of_layers import (
     EXACT_IMAGES,
-    MEASURES,
     companions_of,
     energies_of,
     random_rows,
@@ -202,5 +202,5 @@ def _by_name(energies: list[dict[str, Any]], column: str) -> dict[str, float]:
 
 
 def _companions(features: Features) -> dict[str, float]:
-    values = companions_of(features, None)
-    return {name: values[name] for name in MEASURES}
+    values = companions_of(features)
+    return {name: value for name, value in values.items() if COMPANIONS[name].of == FEATURES}

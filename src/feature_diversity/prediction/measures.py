@@ -4,6 +4,8 @@ Each has a direction, fixed before any result is seen: +1 where more of it is ex
 error, -1 where less of it is. Signs of correlations do not depend on it; choices by a measure do.
 """
 
+from feature_diversity.measures.companions import table
+
 OUTCOMES = ["test_error", "knn_test_error"]
 
 # What is taken of the energy in the headline reading alone; the diversity itself is taken in every reading
@@ -16,24 +18,8 @@ OF_THE_HEADLINE = {
     "effective_dimension": +1,
 }
 
-# Companions, once a vector; directions as their authors state them
-COMPANIONS = {
-    "uniformity": -1,  # a loss (Wang & Isola 2020)
-    "alignment": -1,  # a loss (Wang & Isola 2020)
-    "mean_cosine": -1,  # less similar is more diverse
-    "resultant_length": -1,  # 0 is balanced
-    "rankme": +1,  # Garrido et al. 2023
-    "effective_rank": +1,  # Roy & Vetterli 2007
-    "alpha_req": -1,  # slower decay is richer (Agrawal et al. 2022)
-    "nesum": +1,  # He & Ozay 2022
-    "stable_rank": +1,
-    "participation_ratio": +1,
-    "vendi_q1": +1,  # Friedman & Dieng 2023
-    "vendi_q2": +1,
-    "vendi_qinf": +1,
-    "wasserstein_uniformity": -1,  # a distance from uniform (Fang et al. 2024)
-    "linear_cka_with_head": -1,  # what the pretext task shaped less
-}
+# Once a vector, with the directions of that table
+COMPANIONS = {name: companion.better for name, companion in table.COMPANIONS.items()}
 
 RANDOM = "random"  # the same for all runs: choosing by it is choosing at random
 

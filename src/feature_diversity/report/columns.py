@@ -15,24 +15,13 @@ from feature_diversity.base.paths import RESULTS_CSV
 from feature_diversity.base.reading import HEADLINE, READING, in_words
 from feature_diversity.base.run import RUN
 from feature_diversity.figures.style import ALGORITHMS, NAMES
+from feature_diversity.measures.companions.table import COMPANIONS
 from feature_diversity.results.gates import GATES
 from feature_diversity.results.table import reading
 
 MOST = 1_600_000  # numbers on a page: 8.5 MB
 OF_RUNS = ["test_error", "val_error", "knn_test_error", "final_loss", "n_params"]
-OF_LAYERS = [
-    *(
-        "energy_se",
-        "excess",
-        "effective_dimension",
-        "mean_cosine",
-        "resultant_length",
-        "uniformity",
-        "rankme",
-    ),
-    *("effective_rank", "alpha_req", "nesum", "stable_rank", "participation_ratio", "vendi_q1", "vendi_q2"),
-    *("vendi_qinf", "wasserstein_uniformity", "alignment", "linear_cka_with_head", "layer_test_error"),
-]
+OF_LAYERS = ["energy_se", "excess", "effective_dimension", *COMPANIONS, "layer_test_error"]
 
 
 def columns_of(table: pd.DataFrame, runs: pd.DataFrame) -> tuple[dict[str, Any], list[str]]:
@@ -51,14 +40,18 @@ def columns_of(table: pd.DataFrame, runs: pd.DataFrame) -> tuple[dict[str, Any],
     left = MOST
     headline = reading(rows)
     layers: dict[str, dict[str, str]] = {}
+    absent = 0
     for layer, mine in headline.groupby("layer"):
         layers[layer] = {}
         for measure in OF_LAYERS:
-            if measure in mine and mine[measure].notna().any() and left >= len(runs):
-                layers[layer][measure] = many(spread(mine, measure, len(runs)))
-                left -= len(runs)
+            if measure not in mine or mine[measure].isna().all():
+                continue
+            if left < len(runs):
+                absent += 1
+                continue
+            layers[layer][measure] = many(spread(mine, measure, len(runs)))
+            left -= len(runs)
     diversity: dict[str, dict[str, str]] = {layer: {} for layer in rows["layer"].dropna().unique()}
-    absent = 0
     # the headline first: it must not fall to the limit
     key = [
         name
@@ -75,8 +68,8 @@ def columns_of(table: pd.DataFrame, runs: pd.DataFrame) -> tuple[dict[str, Any],
     sentences = []
     if absent:
         sentences.append(
-            f"{absent:,} combinations of layer and reading are not in the chart, to keep the page small; "
-            f"{RESULTS_CSV} has them."
+            f"{absent:,} combinations of layer and measure or reading are not in the chart, to keep the page "
+            f"small; {RESULTS_CSV} has them."
         )
     order = in_order(set(diversity))
     return {
