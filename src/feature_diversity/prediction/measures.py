@@ -4,8 +4,6 @@ Each has a direction, fixed before any result is seen: +1 where more of it is ex
 error, -1 where less of it is. Signs of correlations do not depend on it; choices by a measure do.
 """
 
-OUTCOMES = ["test_error", "knn_test_error"]
-
 # What is taken of the energy in the headline reading alone; the diversity itself is taken in every reading
 OF_THE_HEADLINE = {
     "delta_diversity": +1,
