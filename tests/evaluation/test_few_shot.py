@@ -30,6 +30,12 @@ def of_unit_length(*shape):
     return x / x.norm(dim=-1, keepdim=True)
 
 
+def products(support, queries):
+    """What scores are made of: inner products, and the number of shots."""
+    x = support.flatten(1, 2).transpose(1, 2)
+    return x.transpose(1, 2) @ x, queries @ x, support.shape[2]
+
+
 @pytest.mark.parametrize("shots", [1, 3, 20])
 def test_an_episode_has_other_images_of_its_classes(shots):
     episodes = draw_episodes(TRAIN, TEST, CLASSES, shots=shots, episodes=50)
@@ -74,7 +80,7 @@ def test_one_class_is_refused():
 def test_logistic_scores_are_scikit_learns(shots):
     support, queries = of_unit_length(4, 5, shots, 12), of_unit_length(4, 30, 12)
     labels = np.repeat(np.arange(5), shots)
-    ours = logistic_scores(support, queries).softmax(dim=2)
+    ours = logistic_scores(*products(support, queries)).softmax(dim=2)
     for mine, x, y in zip(ours, support.flatten(1, 2), queries, strict=True):
         classifier = LogisticRegression(C=1, tol=1e-10, max_iter=10_000).fit(x.numpy(), labels)
         assert np.allclose(mine, classifier.predict_proba(y.numpy()), atol=2e-3)
@@ -84,7 +90,7 @@ def test_logistic_scores_are_scikit_learns(shots):
 def test_the_nearest_centroid_is_scikit_learns(shots):
     support, queries = of_unit_length(4, 5, shots, 12), of_unit_length(4, 30, 12)
     labels = np.repeat(np.arange(5), shots)
-    ours = centroid_scores(support, queries).argmax(dim=2)
+    ours = centroid_scores(*products(support, queries)).argmax(dim=2)
     for mine, x, y in zip(ours, support.flatten(1, 2), queries, strict=True):
         expected = NearestCentroid().fit(x.numpy(), labels).predict(y.numpy())
         assert np.array_equal(mine, expected)

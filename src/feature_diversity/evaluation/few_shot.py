@@ -91,14 +91,14 @@ def few_shot_errors(train: Tensor, test: Tensor, episodes: Episodes) -> dict[str
     mean = train.mean(dim=0)
     train, test = F.normalize(train - mean, dim=1), F.normalize(test - mean, dim=1)
     errors: dict[str, list[Tensor]] = {"centroid": [], "logistic": []}
+    _, ways, shots = episodes.support.shape
+    truth = torch.arange(ways, device=train.device).repeat_interleave(QUERIES)
     for rows, asked in zip(episodes.support.split(AT_ONCE), episodes.queries.split(AT_ONCE), strict=True):
-        support, queries = train[rows], test[asked].flatten(1, 2)
-        truth = torch.arange(rows.shape[1], device=train.device).repeat_interleave(QUERIES)
-        for name, scores in (
-            ("centroid", centroid_scores(support, queries)),
-            ("logistic", logistic_scores(support, queries)),
-        ):
-            errors[name].append((scores.argmax(dim=2) != truth).double().mean(dim=1))
+        support = train[rows].flatten(1, 2).transpose(1, 2)
+        gram, products = support.transpose(1, 2) @ support, test[asked].flatten(1, 2) @ support
+        for name, scores in (("centroid", centroid_scores), ("logistic", logistic_scores)):
+            wrong = scores(gram, products, shots).argmax(dim=2) != truth
+            errors[name].append(wrong.double().mean(dim=1))
     found = {}
     for name, parts in errors.items():
         each = torch.cat(parts)
@@ -106,21 +106,23 @@ def few_shot_errors(train: Tensor, test: Tensor, episodes: Episodes) -> dict[str
     return found
 
 
-def centroid_scores(support: Tensor, queries: Tensor) -> Tensor:
+def centroid_scores(gram: Tensor, products: Tensor, shots: int) -> Tensor:
     """Score classes by how near the mean of their support is: minus the squared distance, plus a constant.
 
     Args:
-        support: E x W x K x D, by class.
-        queries: E x Q x D.
+        gram: E x N x N, inner products of the N = W x K supports, class by class.
+        products: E x Q x N, of queries and supports.
+        shots: K.
 
     Returns:
         E x Q x W.
     """
-    centroids = support.mean(dim=2)
-    return 2 * queries @ centroids.transpose(1, 2) - centroids.square().sum(dim=2)[:, None]
+    of_classes = gram.unflatten(1, (-1, shots)).mean(dim=2).unflatten(2, (-1, shots)).mean(dim=3)
+    squared = of_classes.diagonal(dim1=1, dim2=2)[:, None]
+    return 2 * products.unflatten(2, (-1, shots)).mean(dim=3) - squared
 
 
-def logistic_scores(support: Tensor, queries: Tensor) -> Tensor:
+def logistic_scores(gram: Tensor, products: Tensor, shots: int) -> Tensor:
     """Fit a multinomial logistic regression to each episode, all at once, and score the queries.
 
     Minimises the sum of cross-entropies + 1/2 x sum of squared weights (biases free), scikit-learn's default
@@ -128,20 +130,20 @@ def logistic_scores(support: Tensor, queries: Tensor) -> Tensor:
     the few supports, and found by Nesterov's accelerated gradient.
 
     Args:
-        support: E x W x K x D, of unit length, by class.
-        queries: E x Q x D.
+        gram: as of `centroid_scores`, of features of unit length.
+        products: likewise.
+        shots: K.
 
     Returns:
         E x Q x W.
     """
-    _, ways, shots, _ = support.shape
-    x, n = support.flatten(1, 2), ways * shots
-    gram = x @ x.transpose(1, 2)
-    onehot = torch.eye(ways, dtype=x.dtype, device=x.device).repeat_interleave(shots, dim=0)
+    episodes, n, _ = gram.shape
+    ways = n // shots
+    onehot = torch.eye(ways, dtype=gram.dtype, device=gram.device).repeat_interleave(shots, dim=0)
     penalty = 1 / n
     rate = 1 / (1 + penalty)  # the loss' Hessian is at most half the mean square of (feature, 1), which is 2
     momentum = (1 - math.sqrt(penalty * rate)) / (1 + math.sqrt(penalty * rate))
-    weights, bias = x.new_zeros(len(x), n, ways), x.new_zeros(len(x), 1, ways)
+    weights, bias = gram.new_zeros(episodes, n, ways), gram.new_zeros(episodes, 1, ways)
     ahead, bias_ahead = weights, bias
     for _ in range(MOST_STEPS):
         residual = ((gram @ ahead + bias_ahead).softmax(dim=2) - onehot) / n
@@ -152,4 +154,4 @@ def logistic_scores(support: Tensor, queries: Tensor) -> Tensor:
         bias_ahead = bias + momentum * (bias - bias_before)
         if max(of_weights.abs().max(), of_bias.abs().max()) < TOLERANCE:
             break
-    return queries @ x.transpose(1, 2) @ weights + bias
+    return products @ weights + bias
