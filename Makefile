@@ -8,7 +8,7 @@ VISSL_VENV ?= .venv-vissl
 ENVIRONMENTS = workflow train analysis test
 
 export PATH := $(abspath $(VENV))/bin:$(PATH)
-SNAKEMAKE = snakemake --workflow-profile workflow/profiles/default $(if $(STUDY),--config study=$(STUDY))
+SNAKEMAKE = snakemake $(if $(STUDY),--config study=$(STUDY))
 
 .PHONY: study install vissl-env plan reproduce-published stale clean-resume report check test coverage lint format lock clean
 

@@ -28,7 +28,8 @@ figures:
     epochs: [1, 2, 3, 4, 5]
     seed: {seeds}
 """
-COMMANDS = {"plan": ["feature_diversity", "plan", "--study"], "snakemake -n": ["snakemake", "-n", "-c1"]}
+BARE = ["-n", "-c1", "--workflow-profile", "none"]  # Snakemake's own output
+COMMANDS = {"plan": ["feature_diversity", "plan", "--study"], "snakemake -n": ["snakemake", *BARE]}
 
 
 def main() -> None:

@@ -1,13 +1,17 @@
 """The report as a reader meets it: a real Chromium, without a network."""
 
 import json
+import re
 
 import numpy as np
+import pandas as pd
 import pytest
+from scipy.stats import spearmanr
 from support.report_study import make_report, study_table
 
 from feature_diversity.base.reading import READING
 from feature_diversity.base.run import RUN
+from feature_diversity.results.table import reading
 
 STRANGE = "A study </script><script>window.strange = true</script> of <b>digits</b> & more"
 
@@ -108,6 +112,7 @@ def test_the_papers_sentences_stand_beside_their_figure(page):
 def test_the_page_never_scrolls_sideways(open_page, folder, width):
     page = open_page(folder / "report.html")
     page.set_viewport_size({"width": width, "height": 800})
+    page.click("#everything")
     page.locator("#C01 .open").click()
     chart(page)
     assert page.evaluate("document.documentElement.scrollWidth") == width
@@ -131,6 +136,35 @@ def test_without_javascript_the_verdicts_can_be_read(browser, folder):
 # --- claims ---
 
 
+DECIDED = ("supported", "contradicted", "yes", "no", "by definition")
+
+
+def test_what_is_decided_is_shown_and_why_the_rest_is_not(page):
+    verdicts = page.locator("#claims .claim:visible .chip").all_inner_texts()
+    assert 0 < len(verdicts) < 36
+    assert all(verdict[2:] in DECIDED for verdict in verdicts)
+    others = page.locator("#reasons li a").all_inner_texts()
+    assert sorted(others + shown(page)) == [f"C{number:02}" for number in range(1, 37)]
+    page.click("#everything")
+    assert len(shown(page)) == 36
+
+
+def test_on_paper_no_claim_is_folded_away(page):
+    page.emulate_media(media="print")
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    assert len(shown(page)) == 36
+
+
+def test_on_a_phone_a_verdict_is_a_line_until_it_is_opened(open_page, folder):
+    page = open_page(folder / "report.html")
+    page.set_viewport_size({"width": 400, "height": 800})
+    page.click("#everything")
+    heights = [row.bounding_box()["height"] for row in page.locator("#claims .claim").all()]
+    assert max(heights) < 50
+    page.locator("#C05 .open").click()
+    assert page.locator("#C05 .claim").bounding_box()["height"] > 60  # the whole sentence
+
+
 def test_claims_are_filtered_by_verdict(page):
     page.select_option("#filters [name=verdict]", "not testable")
     verdicts = page.locator("#claims .claim:visible .chip").all_inner_texts()
@@ -140,6 +174,7 @@ def test_claims_are_filtered_by_verdict(page):
 
 
 def test_claims_are_searched_by_their_words(page):
+    page.click("#everything")
     page.fill("#filters [name=text]", "rotnet error")
     assert shown(page) == ["C22"]
     page.fill("#filters [name=text]", "no such words")
@@ -148,6 +183,7 @@ def test_claims_are_searched_by_their_words(page):
 
 
 def test_filters_are_combined(page):
+    page.click("#everything")
     page.select_option("#filters [name=family]", "algorithms")
     page.select_option("#filters [name=kind]", "implied")
     assert shown(page) == ["C23"]
@@ -167,6 +203,7 @@ def test_claims_are_sorted_by_numbers_both_ways_with_the_missing_last(page):
 
 
 def test_an_opened_row_shows_its_readings_and_the_numbers_behind(page):
+    page.click("#everything")
     row = page.locator("#C01")
     assert not row.locator(".more").is_visible()
     row.locator(".open").click()
@@ -178,6 +215,7 @@ def test_an_opened_row_shows_its_readings_and_the_numbers_behind(page):
 
 
 def test_a_row_opens_from_the_keyboard(page):
+    page.click("#everything")
     page.locator("#C03 .open").focus()
     page.keyboard.press("Enter")
     assert page.locator("#C03 .more").is_visible()
@@ -212,9 +250,55 @@ def test_the_chart_reacts_to_what_is_chosen(page, name, value, text):
 
 def test_points_that_cannot_be_drawn_are_counted(page):
     chart(page)
+    told = "22 of 36 runs shown; not shown: 12 untrained, 1 infinite, 1 without a number."
+    assert page.locator("#shown").inner_text().startswith(told)
+    assert page.locator("#chart .mark-symbol.role-mark path").count() == 22
+    page.evaluate("delete document.querySelector('#chart').dataset.points")
+    page.check("#axes [name=untrained]")
+    chart(page)
     told = "32 of 36 runs shown; not shown: 2 infinite, 2 without a number."
-    assert page.locator("#shown").inner_text() == told
+    assert page.locator("#shown").inner_text().startswith(told)
     assert page.locator("#chart .mark-symbol.role-mark path").count() == 32
+
+
+def test_the_correlation_of_what_is_shown_is_scipys(page, folder):
+    page.fill("#axes [name=only]", "simclr w0.5")
+    chart(page)
+    page.wait_for_function("document.querySelector('#shown').innerText.startsWith('9 of 36')")
+    rows = reading(pd.read_csv(folder / "results.csv"))
+    rows = rows[(rows["layer"] == "head") & (rows["width"] == 0.5) & (rows["epochs"] > 0)]
+    expected = spearmanr(rows["diversity"], rows["test_error"]).statistic
+    text = page.locator("#shown").inner_text().replace("−", "-")
+    assert float(re.search(r"\(Spearman\) is (\S+),", text)[1]) == pytest.approx(expected, abs=0.005)
+
+
+def test_the_wheel_moves_the_page_and_zooms_with_control(page):
+    before = chart(page)
+    box = page.locator("#chart svg").bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 3, box["y"] + box["height"] / 2)
+    place = page.evaluate("window.scrollY")
+    page.mouse.wheel(0, 40)
+    page.wait_for_function(f"window.scrollY > {place}")
+    assert chart(page) == before
+    box = page.locator("#chart svg").bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 3, box["y"] + box["height"] / 2)
+    page.keyboard.down("Control")
+    page.mouse.wheel(0, -400)
+    page.keyboard.up("Control")
+    page.wait_for_function(
+        "(before) => JSON.stringify([...document.querySelectorAll('#chart svg text')].map((text) => "
+        "text.textContent)) !== JSON.stringify(before)",
+        arg=before,
+    )
+
+
+def test_a_click_on_a_point_finds_its_run(page):
+    chart(page)
+    page.locator("#chart .mark-symbol.role-mark path").first.click(force=True)
+    page.wait_for_function("document.querySelector('#found').innerText === '1 to 1 of 1 runs'")
+    assert re.fullmatch(
+        r"\w+/resnet14_w[\d.]+_batchnorm_ep\d+_seed\d", page.locator("#search [name=text]").input_value()
+    )
 
 
 def test_hovering_over_a_point_tells_its_run(page):
@@ -290,4 +374,6 @@ def test_a_page_of_a_table_with_holes_works(open_page, tmp_path, change):
         table = table.drop_duplicates([*RUN, "layer", *READING])
     page = open_page(make_report(table, tmp_path))
     chart(page)
+    if page.locator("#everything").count():
+        page.click("#everything")
     assert len(shown(page)) == 36

@@ -17,7 +17,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 SERVER = Path(__file__).with_name("snakemake_server.py")
-PARTS = ("Snakefile", "config.yaml", "workflow", "envs", "src")
+PARTS = ("Snakefile", "config.yaml", "profiles", "workflow", "envs", "src")
 PRINTED = "printed.txt"
 
 
@@ -39,10 +39,20 @@ def server() -> str:
         process.wait()
         shutil.rmtree(folder)
 
-    while not os.path.exists(path):
+    while not listens(path):
         assert process.poll() is None
         time.sleep(0.01)
     return path
+
+
+def listens(path: str) -> bool:
+    """Whether somebody takes connections there: a socket is in the folder before it does."""
+    try:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(path)
+    except (FileNotFoundError, ConnectionRefusedError):
+        return False
+    return True
 
 
 @dataclass(frozen=True)
@@ -88,10 +98,14 @@ class Checkout:
         """Results of the tiny study."""
         return self.folder / "results" / "tiny"
 
-    def start(self, *arguments: str, study: str = "tiny") -> subprocess.Popen:
-        """Start Snakemake on a study, as a user does; output and errors together in `stdout`."""
+    def start(self, *arguments: str, study: str = "tiny", session: bool = False) -> subprocess.Popen:
+        """Start Snakemake on a study, as a user does; output and errors together in `stdout`.
+
+        session: with a process group of its own, that a terminal's Ctrl-C would reach as a whole.
+        """
         command = [sys.executable, "-m", "snakemake", *self.options(arguments, study)]
         output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+        output["start_new_session"] = session
         return subprocess.Popen(command, cwd=self.folder, env=environment(), **output)
 
     def snakemake(self, *arguments: str, study: str = "tiny") -> subprocess.CompletedProcess:
@@ -104,8 +118,9 @@ class Checkout:
         return subprocess.CompletedProcess(options, int(code), output.decode())
 
     def options(self, arguments: tuple[str, ...], study: str) -> list[str]:
-        """Snakemake's, with those that every run has."""
-        return ["--cores", "2", *arguments, "--config", f"study={study}"]
+        """Snakemake's, with those that every run has: of its own output, unless a profile is among them."""
+        profile = [] if "--workflow-profile" in arguments else ["--workflow-profile", "none"]
+        return ["--cores", "2", *profile, *arguments, "--config", f"study={study}"]
 
     def planned(self, *arguments: str) -> dict[str, int]:
         """Jobs of a dry run: rule -> how many. Empty if there is nothing to do."""

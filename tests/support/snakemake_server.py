@@ -15,7 +15,10 @@ from snakemake.cli import main
 
 class Run(StreamRequestHandler):
     def handle(self) -> None:
-        folder, arguments, environment = json.loads(self.rfile.readline())
+        line = self.rfile.readline()
+        if not line:
+            return  # somebody asked whether there is a server
+        folder, arguments, environment = json.loads(line)
         os.chdir(folder)
         sys.path[0] = folder
         os.environ.clear()

@@ -24,7 +24,7 @@ from support.paths import SUPPORT
 pytestmark = pytest.mark.workflow
 SANDBOX = SUPPORT / "slurm-sandbox.sh"
 EPOCHS = 6  # each time that a training is disturbed, it has one behind it and others to come
-PROFILE = ["--workflow-profile", "workflow/profiles/slurm", "--jobs", "4"]
+PROFILE = ["--workflow-profile", "profiles/slurm", "--jobs", "4"]
 # this cluster keeps no accounts, and nobody waits for it
 HASTE = ["--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "1"]
 HASTE += ["--seconds-between-status-checks", "1", "--max-status-checks-per-second", "10"]

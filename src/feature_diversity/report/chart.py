@@ -35,7 +35,7 @@ def scatter() -> dict[str, Any]:
             shape=alt.Shape("colour:N").scale(range=SHAPES),
             tooltip=[alt.Tooltip("x:Q", format=".4~g"), alt.Tooltip("y:Q", format=".4~g"), *hover],
         )
-        .add_params(alt.selection_interval(bind="scales", name="zoom"))
+        .add_params(alt.selection_interval(bind="scales", name="zoom", zoom="wheel![event.ctrlKey]"))
         .properties(width="container", height=400)
     )
     with alt.data_transformers.enable(max_rows=None):

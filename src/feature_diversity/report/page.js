@@ -33,7 +33,8 @@ function filter() {
   for (const claim of claims) {
     const text = `${claim.dataset.claim} ${claim.dataset.text} ${claim.dataset.verdict}`.toLowerCase();
     const fits = words.every((word) => text.includes(word))
-      && ["verdict", "family", "kind"].every((name) => !wanted[name] || claim.dataset[name] === wanted[name]);
+      && ["family", "kind"].every((name) => !wanted[name] || claim.dataset[name] === wanted[name])
+      && (wanted.verdict === "decided" ? "decided" in claim.dataset : !wanted.verdict || claim.dataset.verdict === wanted.verdict);
     claim.hidden = !fits;
     count += fits;
   }
@@ -60,7 +61,16 @@ function sorting(headers, sort) {
   }
 }
 
+function everything() {
+  by("filters").reset();
+  by("filters").elements.verdict.value = "";
+  filter();
+}
+
 if (claims.length) {
+  filter();
+  window.addEventListener("beforeprint", everything);
+  by("everything")?.addEventListener("click", everything);
   by("filters").addEventListener("input", filter);
   by("filters").addEventListener("submit", (event) => event.preventDefault());
   sorting([...document.querySelectorAll("#claims [data-sort]")], (name, direction) => {
@@ -76,8 +86,7 @@ if (claims.length) {
   const follow = () => {
     const claim = claims.find((one) => `#${one.id}` === location.hash);
     if (!claim) return;
-    by("filters").reset();
-    filter();
+    everything();
     open(claim, true);
     claim.scrollIntoView();
   };
@@ -114,6 +123,10 @@ const shown = (value) => data.words[value] ?? value ?? "–"; // simclr: SimCLR
 const isShare = (name) => name.endsWith("error");
 const plain = (value) => (value === undefined ? "–" : Number.isFinite(value) ? String(+value.toPrecision(4)).replace("-", "−") : value === null || Number.isNaN(value) ? "–" : String(value));
 
+// What a run is found by: its folder and its names, in small letters.
+const textOf = (run) => `${data.links.folders[run]} ${named.map((name) => shown(names[name](run))).join(" ")}`.toLowerCase();
+const wordsOf = (text) => text.toLowerCase().split(/\s+/).filter(Boolean);
+
 // --- the scatter ---
 
 const axes = by("axes").elements;
@@ -140,19 +153,45 @@ function variable(name) {
 function points() {
   const [x, y] = [variable(axes.x.value), variable(axes.y.value)];
   const list = [];
-  const left = { infinite: 0, missing: 0 };
+  const left = { untrained: 0, other: 0, infinite: 0, missing: 0 };
+  const wanted = wordsOf(axes.only.value);
   for (let run = 0; run < data.n; run += 1) {
-    const point = { x: x(run), y: y(run), colour: shown(names[axes.colour.value](run)) };
+    const untrained = names.epochs(run) === 0 && !axes.untrained.checked;
+    if (untrained || !wanted.every((word) => textOf(run).includes(word))) {
+      left[untrained ? "untrained" : "other"] += 1;
+      continue;
+    }
+    const point = { run, x: x(run), y: y(run), colour: shown(names[axes.colour.value](run)) };
     if (Number.isFinite(point.x) && Number.isFinite(point.y)) {
       for (const name of named) point[name] = shown(names[name](run));
       list.push(point);
     } else if ([point.x, point.y].some(Number.isNaN)) left.missing += 1;
     else left.infinite += 1;
   }
-  const reasons = [[left.infinite, "infinite"], [left.missing, "without a number"]].filter(([count]) => count);
+  const reasons = [[left.untrained, "untrained"], [left.other, "without these words"], [left.infinite, "infinite"], [left.missing, "without a number"]]
+    .filter(([count]) => count);
   by("shown").textContent = `${list.length.toLocaleString("en")} of ${data.n.toLocaleString("en")} runs shown`
-    + (reasons.length ? `; not shown: ${reasons.map(([count, why]) => `${count.toLocaleString("en")} ${why}`).join(", ")}.` : ".");
+    + (reasons.length ? `; not shown: ${reasons.map(([count, why]) => `${count.toLocaleString("en")} ${why}`).join(", ")}.` : ".")
+    + (list.length > 2 ? ` Their rank correlation (Spearman) is ${plain(+spearman(list).toFixed(2))}, whatever they differ in.` : "");
   return list;
+}
+
+// Places of values in their order, 0 for the least; those that are equal share the mean of theirs.
+function ranks(values) {
+  const order = values.map((_, place) => place).sort((a, b) => values[a] - values[b]);
+  const found = new Array(values.length);
+  for (let from = 0, to; from < order.length; from = to) {
+    for (to = from + 1; to < order.length && values[order[to]] === values[order[from]];) to += 1;
+    for (let place = from; place < to; place += 1) found[order[place]] = (from + to - 1) / 2;
+  }
+  return found;
+}
+
+function spearman(list) {
+  const centre = (list.length - 1) / 2;
+  const [x, y] = ["x", "y"].map((name) => ranks(list.map((point) => point[name])).map((rank) => rank - centre));
+  const dot = (a, b) => a.reduce((sum, value, place) => sum + value * b[place], 0);
+  return dot(x, y) / Math.sqrt(dot(x, x) * dot(y, y));
 }
 
 function title(name) {
@@ -223,6 +262,12 @@ async function draw() {
   const legend = { labelColor: ink, titleColor: ink, orient: narrow ? "bottom" : "right", columns: narrow ? 3 : 1 };
   const config = { background: null, view: { stroke: line }, axis, legend };
   view = await window.vegaEmbed("#chart", spec, { actions: false, config, renderer: values.length > 2000 ? "canvas" : "svg" });
+  view.view.addEventListener("click", (_, item) => {
+    if (item?.datum?.run === undefined) return;
+    by("search").elements.text.value = data.links.folders[item.datum.run];
+    search();
+    by("runs").scrollIntoView();
+  });
   by("chart").dataset.points = values.length;
 }
 
@@ -237,10 +282,14 @@ function explore() {
   fill(axes.reading, [...new Set(Object.values(data.diversity).flatMap((layer) => Object.keys(layer)))]);
   const varied = Object.keys(data.names).filter((name) => data.names[name].levels.length > 1);
   fill(axes.colour, varied.length ? varied : ["algorithm"], "algorithm");
+  const levels = data.names.epochs.levels; // untrained networks are left out where there are others
+  axes.untrained.checked = levels.every((level) => level === 0);
+  axes.untrained.parentElement.hidden = !levels.includes(0) || levels.length === 1;
   const diversity = points().map(({ x }) => x).sort((a, b) => a - b);
   // else a few collapsed networks hide all others
   axes.xlog.checked = diversity[0] < 10 * diversity[diversity.length >> 1];
   by("axes").addEventListener("input", draw);
+  by("axes").addEventListener("submit", (event) => event.preventDefault());
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
   // drawn when it comes into sight, so that the page opens at once
   const watch = new IntersectionObserver((entries) => {
@@ -257,16 +306,21 @@ const PAGE = 50;
 const templates = Object.entries(data.links.templates);
 const there = new Uint32Array(bytes(data.links.there));
 const last = Object.keys(data.diversity).at(-1);
-const columns = [
-  ...named.map((name) => [name, (run) => shown(names[name](run))]),
-  ...Object.keys(data.numbers).map((name) => {
-    const unit = isShare(name) ? 100 : 1;
-    return [said(name) + (unit > 1 ? " (%)" : ""), (run) => unit * numbers(data.numbers[name])[run]];
-  }),
-  ...Object.keys(data.names).filter((name) => name.startsWith("gate_")).map((name) => [said(name), (run) => names[name](run) ?? "–"]),
-];
 const headline = last && Object.values(data.diversity[last])[0];
-if (headline) columns.push([`diversity of ${last}`, (run) => numbers(headline)[run]]);
+const ofRuns = Object.keys(data.numbers).map((name) => {
+  const unit = isShare(name) ? 100 : 1;
+  return [said(name) + (unit > 1 ? " (%)" : ""), (run) => unit * numbers(data.numbers[name])[run]];
+});
+const columns = [ // what matters most comes first: the error, the diversity, and after them the files
+  ...named.map((name) => [name, (run) => shown(names[name](run))]),
+  ...ofRuns.slice(0, 1),
+  ...(headline ? [[`diversity of ${last}`, (run) => numbers(headline)[run]]] : []),
+];
+const FILES = columns.length;
+columns.push(
+  ...ofRuns.slice(1),
+  ...Object.keys(data.names).filter((name) => name.startsWith("gate_")).map((name) => [said(name), (run) => names[name](run) ?? "–"]),
+);
 let order = Array.from({ length: data.n }, (_, run) => run);
 let found = order;
 let first = 0;
@@ -288,7 +342,7 @@ function list() {
   by("all").tBodies[0].replaceChildren(...found.slice(first, first + PAGE).map((run) => {
     const row = document.createElement("tr");
     for (const [, value] of columns) row.insertCell().textContent = plain(value(run));
-    row.insertCell().append(...linksOf(run));
+    row.insertCell(FILES).append(...linksOf(run));
     return row;
   }));
   const end = Math.min(first + PAGE, found.length);
@@ -298,9 +352,8 @@ function list() {
 }
 
 function search() {
-  const wanted = by("search").elements.text.value.toLowerCase().split(/\s+/).filter(Boolean);
-  const text = (run) => `${data.links.folders[run]} ${columns.slice(0, named.length).map(([, value]) => value(run)).join(" ")}`.toLowerCase();
-  found = wanted.length ? order.filter((run) => wanted.every((word) => text(run).includes(word))) : order;
+  const wanted = wordsOf(by("search").elements.text.value);
+  found = wanted.length ? order.filter((run) => wanted.every((word) => textOf(run).includes(word))) : order;
   first = 0;
   list();
 }
@@ -315,7 +368,7 @@ function table() {
     header.firstChild.dataset.sort = place;
     row.append(header);
   });
-  row.insertCell().textContent = "files";
+  row.insertCell(FILES).textContent = "files";
   sorting([...row.querySelectorAll("button")], (place, direction) => {
     const value = columns[place][1];
     order = [...order].sort((a, b) => compare(value(a), value(b), direction));

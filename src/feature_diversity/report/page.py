@@ -16,7 +16,7 @@ from feature_diversity.figures.captions import CAPTIONS, TITLES
 from feature_diversity.figures.style import NAMES
 from feature_diversity.prediction.answer import QUESTION
 from feature_diversity.report.chart import library, scatter
-from feature_diversity.report.verdicts import VERDICTS
+from feature_diversity.report.verdicts import DECIDED, VERDICTS, why_undecided
 from feature_diversity.statistics.multiplicity import by_chance
 
 HERE = Path(__file__).parent
@@ -44,6 +44,9 @@ def render(**content: Any) -> str:
         about=about(content["runs"], content["study"]),
         counts=Counter(claim["verdict"] for claim in content["claims"]),
         verdicts=VERDICTS,
+        decided=(decided := any(claim["verdict"] in DECIDED for claim in content["claims"])),
+        DECIDED=DECIDED,
+        reasons=why_undecided(content["claims"]) if decided else {},
         by_chance=by_chance(tests) if (tests := of_tests(content["claims"])) else "",
         chart=scatter(),
         style=Markup((HERE / "page.css").read_text(encoding="utf-8")),

@@ -26,6 +26,10 @@ VERDICTS = {  # in the order in which they are counted, basis by basis
     "by definition": "=",
     "not testable": "–",
 }
+DECIDED = ("supported", "contradicted", "as published", "not as published", "yes", "no", "by definition")
+LARGE = (
+    2  # standard deviations between seeds, beyond which an effect that would have been found is a large one
+)
 
 
 def read_claims(path: Path) -> pd.DataFrame:
@@ -68,6 +72,29 @@ def readings_of(rows: pd.DataFrame) -> list[dict[str, Any]]:
         name = in_words(row["vector"], row["centred"] in (True, "True"), row["s"])
         readings.append(plain(row) | {"reading": name, "places": plain(places.loc[index])})
     return readings
+
+
+def why_undecided(entries: list[dict[str, Any]]) -> dict[str, list[str]]:
+    """Why claims are not decided, in the order in which reasons are looked for: reason -> claims."""
+    reasons: dict[str, list[str]] = {}
+    for entry in entries:
+        note = entry["note"] or ""
+        if entry["verdict"] in DECIDED:
+            continue
+        if entry["verdict"] == "not testable":
+            reason = "the study lacks what the test needs, or no observation can decide it"
+        elif note.startswith("Absence"):
+            reason = "to show that there is no relation takes more seeds"
+        elif (entry.get("smallest_sd") or 0) > LARGE:
+            reason = f"these seeds find only effects of more than {LARGE} standard deviations between seeds"
+        elif note.startswith("The sign of the effect flips"):
+            reason = (
+                "the sign of the effect depends on the reading, and it is not significant in the headline one"
+            )
+        else:
+            reason = "what was found may be chance"
+        reasons.setdefault(reason, []).append(entry["claim"])
+    return reasons
 
 
 def plain(row: pd.Series) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from feature_diversity.base.errors import InputError
 from feature_diversity.base.run import Network
 from feature_diversity.compute import launch
 from feature_diversity.compute.machine import machine, prepare
+from feature_diversity.compute.ranks import say
 from feature_diversity.data import store
 from feature_diversity.training import job
 from feature_diversity.training.penalties import options
@@ -43,7 +44,10 @@ def main(argv: list[str]) -> None:
     if max(arguments.gpus, arguments.nodes) > 1 and not launch.is_one_of_several(os.environ):
         launch.start("pretrain", argv, processes=arguments.gpus, nodes=arguments.nodes)
     with launch.joined():
-        for (network, outputs), reference in zip(wanted, references(parser, arguments), strict=True):
+        pairs = zip(wanted, references(parser, arguments), strict=True)
+        for number, ((network, outputs), reference) in enumerate(pairs, start=1):
+            if len(wanted) > 1:
+                say(f"training {number} of {len(wanted)}: seed {network.seed}")
             run(network, arguments, outputs, reference)
 
 
