@@ -30,6 +30,13 @@ include: "workflow/rules/extract.smk"
 include: "workflow/rules/energy.smk"
 include: "workflow/rules/linear_eval.smk"
 include: "workflow/rules/pixels.smk"
+
+
+if OUTCOMES:
+
+    include: "workflow/rules/outcomes.smk"
+
+
 include: "workflow/rules/tabulate.smk"
 include: "workflow/rules/claims.smk"
 include: "workflow/rules/predict.smk"
@@ -58,6 +65,7 @@ rule all:
         of_study(paths.ENERGY),
         of_study(paths.MEASURES),
         LINEAR,
+        OUTCOMES,
         PIXELS,
 
 

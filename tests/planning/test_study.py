@@ -13,7 +13,9 @@ from feature_diversity.base.paths import SCHEMAS
 from feature_diversity.base.run import Run, expand
 from feature_diversity.data.sources import digits, mnist_5k
 from feature_diversity.networks.depths import BLOCKS
+from feature_diversity.planning import settings
 from feature_diversity.planning.checks import check_machine
+from feature_diversity.planning.expected import expected_of
 from feature_diversity.planning.recipe import algorithms, recipe
 from feature_diversity.planning.schema import configuration, read_from_checkout, validate
 from feature_diversity.planning.study import Study, as_json
@@ -318,6 +320,26 @@ def test_what_vissl_cannot_train_is_refused(load, changes, message):
         ({"energy.powers": [-1]}, ["energy.powers", "-1", "at least 0"]),
         ({"energy.vectors": ["max"]}, ["energy.vectors", "'max'", "flatten, gap or vissl"]),
         ({"energy.centred": [1]}, ["energy.centred", "1", "true or false"]),
+        ({"outcomes": {"robustness": {}}}, ["outcomes", "'robustness'", "only corruptions, few_shot"]),
+        (
+            {"outcomes.corruptions": {"names": ["frost"]}},
+            ["corruptions.names", "'frost'", "fog", "a corruption"],
+        ),
+        ({"outcomes.corruptions": {"severities": [6]}}, ["severities", "6", "a severity of 1 to 5"]),
+        ({"outcomes.corruptions": {"severities": []}}, ["severities", "how severe"]),
+        ({"outcomes.corruptions": {"images": 0}}, ["corruptions.images", "0", "test images of each"]),
+        ({"outcomes.few_shot": {"shots": [0]}}, ["few_shot.shots", "0", "at least 1"]),
+        ({"outcomes.few_shot": {"shots": [5, 5]}}, ["few_shot.shots", "numbers of training images"]),
+        ({"outcomes.few_shot": {"episodes": 1}}, ["few_shot.episodes", "1", "draws of classes"]),
+        ({"outcomes.few_shot": {"shots": [5000]}}, ["few_shot.shots has 5000", "at least two classes"]),
+        (
+            {"outcomes.corruptions": {}, "dataset.image_size": 64},
+            ["outcomes.corruptions: dataset.image_size is 64, expected 32"],
+        ),
+        (
+            {"outcomes.corruptions": {}, "linear_evaluation": {"protocol": "vissl"}},
+            ["outcomes.corruptions: linear_evaluation.protocol is 'vissl', expected 'cached'"],
+        ),
         ({"linear_evaluation.penalties": [0]}, ["linear_evaluation.penalties", "0", "above 0"]),
     ],
     ids=lambda value: (
@@ -519,3 +541,25 @@ def test_the_size_of_a_folder_is_not_known(load):
 def test_a_package_without_its_checkout_says_what_it_needs(tmp_path: Path):
     with pytest.raises(InputError, match=r"config\.yaml is not there, expected the checkout .*pip install"):
         read_from_checkout(tmp_path / "config.yaml")
+
+
+def test_a_study_that_asks_for_no_outcomes_has_none(load):
+    study = load()
+    assert study.outcomes == {}
+    assert "outcomes" not in expected_of(study)
+    assert "outcomes" not in settings.stages_of(study)
+
+
+def test_what_is_not_said_of_an_outcome_has_its_default(load):
+    study = load(**{"outcomes.few_shot": {"shots": [2]}})
+    assert study.outcomes == {"few_shot": {"shots": [2], "episodes": 600}}
+    assert expected_of(study)["outcomes"] == study.outcomes
+    assert "outcomes" in settings.stages_of(study)
+
+
+def test_corrupted_images_need_memory(load):
+    plain, asking = load(), load(**{"outcomes.corruptions": {"images": 10_000}})
+    network = plain.runs()[0].network
+    pictures = 14 * 5 * 10_000 * 3 * 32**2 / 1e6
+    more = settings.outcomes_memory(asking, network) - settings.linear_evaluation_memory(plain, network)
+    assert more >= pictures

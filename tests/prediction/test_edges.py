@@ -14,7 +14,7 @@ from feature_diversity.prediction.answer import answer_of
 from feature_diversity.prediction.measures import INITIAL
 from feature_diversity.prediction.predict import prediction_of
 from feature_diversity.prediction.result import COLUMNS
-from feature_diversity.prediction.runs import HEADLINE_NAME
+from feature_diversity.prediction.runs import HEADLINE_NAME, runs_of
 from feature_diversity.statistics.intraclass import intraclass_correlation
 
 ONE = {"algorithm": ["simclr"], "width": [1.0], "epochs": [5]}
@@ -246,3 +246,24 @@ def test_a_table_without_energies_still_tells_about_the_baselines():
     every_row_has_a_number_or_a_reason(found)
     assert set(found["measure"]) == {"", "random", "n_params", "epochs", "val_error"}
     assert answer_of(found).text.startswith("Open: this study cannot decide it (the table has no energies)")
+
+
+def test_every_test_error_of_the_table_is_an_outcome():
+    table = study_table().assign(knn_test_error=0.5)
+    table["corrupted_test_error"], table["layer_test_error"] = table["test_error"][::-1].to_numpy(), 0.1
+    found = prediction_of(table)
+    named = [name for name in found["outcome"].unique() if name]  # some statistics are of no outcome
+    assert named == ["test_error", "knn_test_error", "corrupted_test_error"]
+
+
+def test_an_outcome_with_a_standard_error_has_its_own_resolution():
+    """Two that differ by less than their test images can tell are no pair: 100 images here, 10,000 there."""
+    table = study(0, seed=1.0).assign(n_test=10_000)
+    table["few_shot_test_error"] = table["test_error"]
+    error = table["test_error"]
+    table["few_shot_test_error_se"] = np.sqrt(error * (1 - error) / 100)
+    coarse, fine = (
+        next(outcome for outcome in runs_of(table).outcomes if outcome.name == name)
+        for name in ("few_shot_test_error", "test_error")
+    )
+    assert coarse.apart == pytest.approx(10 * fine.apart)

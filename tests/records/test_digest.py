@@ -61,6 +61,13 @@ CLOSURES = {
     "measuring measuring.imported measuring.layers measuring.recording measuring.sources "
     "measuring.tokens networks.released networks.released.layouts stages.linear_eval training "
     "training.optim ",
+    "stages.outcomes": f"{LOADING} "
+    "base.layers base.run data.corruptions data.corruptions.blur data.corruptions.corrupt "
+    "data.corruptions.digital data.corruptions.noise data.corruptions.sampling "
+    "data.corruptions.weather evaluation evaluation.few_shot evaluation.logistic "
+    "evaluation.outcomes evaluation.probes evaluation.robustness measures measures.readings "
+    "measuring measuring.imported measuring.layers measuring.recording measuring.sources "
+    "measuring.tokens networks.released networks.released.layouts stages.outcomes ",
     "stages.pixels": f"{LOADING} "
     "base.run data.augment data.sizes data.splits evaluation evaluation.knn evaluation.linear "
     "evaluation.logistic evaluation.pixels evaluation.probes evaluation.sgd_protocol measures "

@@ -18,6 +18,7 @@ from feature_diversity.planning.recipe import recipe
 from feature_diversity.records.origin import model_digest
 from feature_diversity.results import collect as tabulate
 from feature_diversity.results.origins import facts_of
+from feature_diversity.results.table import outcomes_in
 from feature_diversity.stages import tabulate as stage
 
 GRID = {
@@ -298,6 +299,62 @@ def test_a_linear_evaluation_without_its_keys_is_named(results):
     (results / RUN.folder / "linear.json").write_text("{}")
     with pytest.raises(InputError, match=r"linear\.json has no test_error, val_error, .*delete it"):
         stage.main(arguments(results))
+
+
+ASKED = {"few_shot": {"shots": [1], "episodes": 9}}
+EXPECTED = {
+    "engine": "zoo",  # of which no recipe is compared
+    "linear_evaluation": None,
+    "outcomes": ASKED,
+}
+
+
+def with_outcomes(results, **changes):
+    """Arguments of the stage of a study that asks for outcomes, which all runs have."""
+    for path in results.rglob("model.safetensors"):
+        facts = facts_of(path) | {"engine": "zoo"}
+        model.write(path, resnet(14, 1 / 64), None, facts)
+        content = {"columns": {"few_shot_1_test_error": 0.3, "few_shot_1_test_error_se": 0.02}}
+        content |= {"options": ASKED, "model": model_digest(facts)} | changes
+        path.with_name("outcomes.json").write_text(json.dumps(content))
+        linear = json.loads(path.with_name("linear.json").read_text()) | {"model": model_digest(facts)}
+        path.with_name("linear.json").write_text(json.dumps(linear))
+        for part in path.parent.glob("*.csv"):
+            part.write_text(re.sub(r"\b[0-9a-f]{16}\b", model_digest(facts), part.read_text()))
+    return [*arguments(results), "--expected", json.dumps(EXPECTED)]
+
+
+def test_outcomes_are_columns_of_the_table(results):
+    stage.main(with_outcomes(results))
+    table = pd.read_csv(results / "results.csv")
+    assert set(table["few_shot_1_test_error"]) == {0.3}
+    assert set(table["few_shot_1_test_error_se"]) == {0.02}
+    assert outcomes_in(table) == ["test_error", "knn_test_error", "few_shot_1_test_error"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"options": {}}, r"outcomes\.json is of the options \{\}, expected .*episodes.*; delete it"),
+        ({"model": "another"}, r"outcomes\.json is of the model another, expected .*; delete it"),
+    ],
+)
+def test_outcomes_of_other_options_or_another_model_are_refused(results, changes, message):
+    with pytest.raises(InputError, match=message):
+        stage.main(with_outcomes(results, **changes))
+
+
+def test_missing_outcomes_are_named(results):
+    given = with_outcomes(results)
+    (results / RUN.folder / "outcomes.json").unlink()
+    with pytest.raises(InputError, match=r"outcomes\.json cannot be read .*; delete it"):
+        stage.main(given)
+
+
+def test_outcomes_that_nobody_asks_for_are_no_columns(results):
+    with_outcomes(results)
+    stage.main(arguments(results))
+    assert "few_shot_1_test_error" not in pd.read_csv(results / "results.csv")
 
 
 def test_a_model_without_its_facts_is_named(results):

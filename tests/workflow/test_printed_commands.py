@@ -94,7 +94,7 @@ OF_STAGE: dict[str, Callable[[Path], bool]] = {
 
 def test_every_stage_of_the_study_is_printed(replay: Replay):
     assert set(replay.commands) == set(OF_STAGE)
-    assert set(STAGES) - set(OF_STAGE) == {"vissl", "zoo", "model", "intervention"}  # of other studies
+    assert set(STAGES) - set(OF_STAGE) == {"vissl", "zoo", "model", "outcomes", "intervention"}  # of others
 
 
 @pytest.mark.parametrize("stage", OF_STAGE)

@@ -91,6 +91,7 @@ INTERVENTION = [f"{RESULTS}/{paths.INTERVENTION}", f"{RESULTS}/{paths.FIGURES}/i
 INTERVENTION = INTERVENTION if has_doses(study) else []
 MEASURED = study.error_source == "measured"
 LINEAR = of_study(paths.LINEAR) if MEASURED else []
+OUTCOMES = of_study(paths.OUTCOMES) if study.outcomes else []
 PIXELS = f"{RESULTS}/{paths.PIXELS}" if MEASURED else []
 
 
@@ -205,6 +206,12 @@ def training_minutes(wildcards, attempt):
 def extraction_memory(wildcards, attempt):
     """Memory for the features of a network, in MB."""
     return settings.extraction_memory(study, networks_of(wildcards)[0]) * attempt
+
+
+@at_hand
+def outcomes_memory(wildcards, attempt):
+    """Memory for the outcomes of a network, in MB."""
+    return settings.outcomes_memory(study, networks_of(wildcards)[0]) * attempt
 
 
 @at_hand

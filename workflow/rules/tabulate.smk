@@ -14,6 +14,7 @@ rule tabulate:
         measures=of_study(paths.MEASURES),
         histories=of_study(paths.HISTORY) if study.engine in TRAINING else [],
         linear=LINEAR,
+        outcomes=OUTCOMES,
         pixels=PIXELS,
     output:
         csv=TABLE,

@@ -33,3 +33,4 @@ ORIGIN = "model.txt"  # in the folder of the features: which model they are of
 SECOND = "second"  # in the folder of the features: those of the second held-out images
 ENERGY, MEASURES = "energy.csv", "measures.csv"
 LINEAR = "linear.json"
+OUTCOMES = "outcomes.json"  # of studies that ask for more than the error on clean images

@@ -13,6 +13,8 @@ from feature_diversity.planning.penalties import check_penalties, penalties_of
 from feature_diversity.planning.variants import check_variants
 from feature_diversity.vissl import config as vissl_config
 
+CORRUPTED_SIDE = 32  # pixels, as `data.corruptions.corrupt`, which loads torch
+
 if TYPE_CHECKING:
     from feature_diversity.planning.study import Study
 
@@ -21,6 +23,7 @@ def check_study(study: "Study") -> None:
     """InputError for whatever of a study can be known to be wrong before its data set is loaded."""
     _check_dataset(study)
     _check_errors(study)
+    _check_outcomes(study)
     if study.engine == "zoo":
         _check_released(study)
     elif study.engine == "model":
@@ -120,6 +123,30 @@ def _check_errors(study: "Study") -> None:
         )
     if study.error_source == "measured" and not study.dataset["validation"]:
         raise InputError("dataset.validation is 0, expected at least 1 image, by which errors are measured")
+
+
+def _check_outcomes(study: "Study") -> None:
+    """InputError for outcomes that cannot be measured, as far as that is known before images are loaded."""
+    corruptions, few_shot = study.outcomes.get("corruptions"), study.outcomes.get("few_shot")
+    if study.outcomes and study.error_source == "published":
+        raise InputError("outcomes: error_source is 'published', expected 'measured', by which they are")
+    size, protocol = study.dataset["image_size"], study.linear_evaluation["protocol"]
+    if corruptions and size != CORRUPTED_SIDE:
+        raise InputError(
+            f"outcomes.corruptions: dataset.image_size is {size}, expected {CORRUPTED_SIDE}, for which their "
+            "constants were published"
+        )
+    if corruptions and protocol != "cached":
+        raise InputError(
+            f"outcomes.corruptions: linear_evaluation.protocol is {protocol!r}, expected 'cached', whose "
+            "classifier is fitted again"
+        )
+    images = study.train_images
+    if few_shot and images is not None and 2 * max(few_shot["shots"]) > images:
+        raise InputError(
+            f"outcomes.few_shot.shots has {max(few_shot['shots'])}, expected as many of the {images:,} "
+            "training images in each of at least two classes"
+        )
 
 
 def _check_released(study: "Study") -> None:

@@ -104,6 +104,16 @@ def linear_evaluation_memory(study: Study, network: Network) -> int:
     )
 
 
+def outcomes_memory(study: Study, network: Network) -> int:
+    """Memory for the outcomes of a network, in MB: a linear evaluation, and the corrupted images."""
+    if study.train_images is None or network.norm == OTHERS["norm"]:
+        return UNKNOWN_MEMORY
+    corruptions = study.outcomes.get("corruptions", {"names": [], "severities": [], "images": 0})
+    images = len(corruptions["names"]) * len(corruptions["severities"]) * corruptions["images"]
+    pictures = _megabytes(3 * images * study.dataset["image_size"] ** 2)
+    return linear_evaluation_memory(study, network) + pictures
+
+
 def stages_of(study: Study) -> list[str]:
     """Names of the study's stages, in their order: of those that make networks, the one of its engine."""
     others = set(MAKERS.values()) - {MAKERS[study.engine]}
@@ -111,6 +121,8 @@ def stages_of(study: Study) -> list[str]:
         others |= {"linear_eval", "pixels"}
     if not has_doses(study):
         others.add("intervention")
+    if not study.outcomes:
+        others.add("outcomes")
     return [stage for stage in STAGES if stage not in others]
 
 

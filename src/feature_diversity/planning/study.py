@@ -53,6 +53,7 @@ class Study:
     layers: list[str]
     energy: dict[str, Any]
     linear_evaluation: dict[str, Any]
+    outcomes: dict[str, Any]
     early_stopping: dict[str, Any]
 
     @classmethod

@@ -6,8 +6,6 @@ error, -1 where less of it is. Signs of correlations do not depend on it; choice
 
 from feature_diversity.measures.companions import table
 
-OUTCOMES = ["test_error", "knn_test_error"]
-
 # What is taken of the energy in the headline reading alone; the diversity itself is taken in every reading
 OF_THE_HEADLINE = {
     "delta_diversity": +1,

@@ -13,9 +13,9 @@ from feature_diversity.prediction.measures import (
     COMPANIONS,
     INITIAL,
     OF_THE_HEADLINE,
-    OUTCOMES,
     RANDOM,
 )
+from feature_diversity.results.table import outcomes_in
 from feature_diversity.statistics.groups import codes
 from feature_diversity.statistics.proportions import angle, apart
 
@@ -98,7 +98,7 @@ def runs_of(table: pd.DataFrame) -> Runs:
         axes=pd.DataFrame({axis: codes(runs, [axis]) for axis in RUN}),
         training=codes(runs, NETWORK),
         network=codes(runs, CONFIGURATION),
-        outcomes=[_outcome(runs, name) for name in OUTCOMES if name in runs and runs[name].notna().any()],
+        outcomes=[_outcome(runs, name) for name in outcomes_in(runs) if runs[name].notna().any()],
         measures=pd.DataFrame([*names, *more], columns=list(more[0])),
         matrix=np.column_stack([values[trained], baselines]),
     )
@@ -107,10 +107,11 @@ def runs_of(table: pd.DataFrame) -> Runs:
 def _outcome(runs: pd.DataFrame, name: str) -> Outcome:
     error = runs[name].to_numpy(dtype=float)
     images = np.nan
-    if "n_test" in runs:
+    of_its_own = f"{name}_se" in runs and name != "test_error"
+    if "n_test" in runs and not of_its_own:
         images = runs["n_test"].median()
-    elif "test_error_se" in runs:
-        variance = runs["test_error_se"].to_numpy(dtype=float) ** 2
+    elif of_its_own or "test_error_se" in runs:
+        variance = runs[f"{name}_se" if of_its_own else "test_error_se"].to_numpy(dtype=float) ** 2
         known = variance > 0
         images = (
             np.median((error * (1 - error) / np.where(known, variance, 1))[known]) if known.any() else np.nan

@@ -17,10 +17,10 @@ from feature_diversity.base.run import RUN
 from feature_diversity.figures.style import ALGORITHMS, NAMES
 from feature_diversity.measures.companions.table import COMPANIONS
 from feature_diversity.results.gates import GATES
-from feature_diversity.results.table import reading
+from feature_diversity.results.table import outcomes_in, reading
 
 MOST = 1_600_000  # numbers on a page: 8.5 MB
-OF_RUNS = ["test_error", "val_error", "knn_test_error", "final_loss", "n_params"]
+OF_RUNS = ["test_error", "val_error", "knn_test_error", "final_loss", "n_params"]  # and all other outcomes
 OF_LAYERS = ["energy_se", "excess", "effective_dimension", *COMPANIONS, "layer_test_error"]
 
 
@@ -33,7 +33,8 @@ def columns_of(table: pd.DataFrame, runs: pd.DataFrame) -> tuple[dict[str, Any],
     """
     of_few = [*RUN, "dataset", "error_source", *GATES]
     names = {column: few(runs[column]) for column in of_few if column in runs}
-    numbers = {column: many(runs[column]) for column in OF_RUNS if column in runs}
+    of_runs = dict.fromkeys([*OF_RUNS, *outcomes_in(runs)])
+    numbers = {column: many(runs[column]) for column in of_runs if column in runs}
     place = pd.Series(range(len(runs)), index=pd.MultiIndex.from_frame(runs[RUN]))
     rows = table.assign(place=place.reindex(pd.MultiIndex.from_frame(table[RUN])).to_numpy())
 

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from feature_diversity.base.paths import ENERGY, HISTORY, LINEAR, LOGS, MEASURES
+from feature_diversity.base.paths import ENERGY, HISTORY, LINEAR, LOGS, MEASURES, OUTCOMES
 from feature_diversity.base.run import RUN, Run
 from feature_diversity.base.stages import STAGES
 
 # A run's folder as the workflow names it; what is none could be any address, such as one that runs a script
 FOLDER = re.compile(r"[a-z0-9_]+/resnet\d+_w[0-9.e+-]+_[a-z]+(_[a-z][a-z0-9]*)?_ep\d+_seed\d+")
-FILES = [HISTORY, LINEAR, ENERGY, MEASURES]
+FILES = [HISTORY, LINEAR, OUTCOMES, ENERGY, MEASURES]
 
 # What a job's log may be called after -> whose it then is
 FORMS = {"run": "", "training": " of the training", "seeds": " of all seeds", "network": " of all seeds"}

@@ -164,13 +164,30 @@ def read_run(
     about |= {"engine": facts["engine"], "n_params": facts["n_params"], "figures": " ".join(figures)}
     about |= {"error_source": error_source} | {name: linear[name] for name in LINEAR}
     about["test_error_se"] = float(standard_error(linear["test_error"], linear["n_test"]))
-    about |= {"knn_test_error": linear.get("knn_test_error", math.nan)} | of_data
+    about |= {"knn_test_error": linear.get("knn_test_error", math.nan)}
+    about |= outcomes(folder / paths.OUTCOMES, metadata, (expected or {}).get("outcomes")) | of_data
     about |= losses(folder / paths.HISTORY, facts["engine"], run.epochs)
     layers = [
         {"layer": layer, "layer_test_error": found["test_error"], "layer_val_error": found["val_error"]}
         for layer, found in linear.get("layers", {}).items()
     ]
     return Part(about, energy, measures, layers)
+
+
+def outcomes(path: Path, metadata: dict[str, Any], expected: dict[str, Any] | None) -> dict[str, float]:
+    """The columns of outcomes.json, where the study asks for any.
+
+    metadata: of the run's model. expected: the study's block `outcomes`. Raises InputError as `read_run`.
+    """
+    if not expected:
+        return {}
+    found = read_part(path, lambda path: json.loads(path.read_text(encoding="utf-8")))
+    if missing := [name for name in ("columns", "options", "model") if name not in found]:
+        raise InputError(f"{path} has no {', '.join(missing)}; {AGAIN}")
+    check_same_model(metadata, {path: [found["model"]]})
+    if found["options"] != expected:
+        raise InputError(f"{path} is of the options {found['options']}, expected {expected}; {AGAIN}")
+    return dict(found["columns"])
 
 
 def published(facts: dict[str, Any]) -> dict[str, Any]:

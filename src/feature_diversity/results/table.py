@@ -1,6 +1,6 @@
 """The table of results as its readers need it: loaded, checked, one reading of the energy chosen."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -16,6 +16,12 @@ SHARES = ["test_error", "val_error", "knn_test_error", "pixel_error", "chance_er
 SHARES += ["layer_test_error", "layer_val_error"]
 NUMBERS = ["depth", "width", "epochs", "seed", "s", "energy", "diversity", "n_dim", *SHARES]
 NEEDED = ["dataset", *RUN, "layer", *HEADLINE, "diversity", "test_error"]
+
+
+def outcomes_in(columns: Iterable[str]) -> list[str]:
+    """The columns that are test errors of runs: the paper's first, then the others as they come."""
+    found = [name for name in columns if name.endswith("test_error") and name != "layer_test_error"]
+    return sorted(found, key=lambda name: name != "test_error")
 
 
 def read_results(path: Path) -> pd.DataFrame:
@@ -53,12 +59,13 @@ def check_rows(table: pd.DataFrame, path: Path) -> None:
 
     Rows that do not say what they are of are not compared.
     """
-    for column in table.columns.intersection(NUMBERS):
+    outcomes = outcomes_in(table.columns)
+    for column in table.columns.intersection([*NUMBERS, *outcomes]):
         if not is_numeric_dtype(table[column]) or is_bool_dtype(table[column]):
             text = table[column][pd.to_numeric(table[column], errors="coerce").isna() & table[column].notna()]
             found = repr(text.iloc[0]) if len(text) else table[column].dtype
             raise InputError(f"{path}: column {column} has {found}, expected numbers")
-    for column in table.columns.intersection(SHARES):
+    for column in table.columns.intersection([*SHARES, *outcomes]):
         beyond = table[column][(table[column] < 0) | (table[column] > 1)]
         if len(beyond):
             raise InputError(

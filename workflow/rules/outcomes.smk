@@ -1,0 +1,29 @@
+# Errors on corrupted images and with few labels, for all runs of a job in one process.
+
+
+rule outcomes:
+    input:
+        data=DATA,
+        models=MODELS,
+        linear=of_job(paths.LINEAR),
+    output:
+        of_job(paths.OUTCOMES),
+    log:
+        f"{LOGS}/outcomes/{JOB}.log",
+    benchmark:
+        f"{BENCHMARKS}/outcomes/{JOB}.tsv"
+    conda:
+        "../../envs/train.yaml"
+    threads: 1
+    resources:
+        mem_mb=outcomes_memory,
+        runtime=120,
+    params:
+        machine=untracked(*FOLDER),
+        options=as_json(study.outcomes),
+        code=code("outcomes"),
+        environment=environment("train"),
+    shell:
+        "python -m feature_diversity outcomes --code {params.code:q} --data {input.data:q} {params.machine} "
+        "--models {input.models:q} --linear {input.linear:q} --options {params.options:q} --outputs {output:q} "
+        "--threads {threads} > {log:q} 2>&1"
