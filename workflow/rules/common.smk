@@ -121,8 +121,8 @@ def untracked(*words):
 FOLDER = ["--folder", config["data"]]
 
 # Where trainings are kept: the study's own store, or one that it shares with others
-STORE = ["--store", config["shared_trainings"] or f"{RESULTS}/{paths.TRAININGS}"]
-STORE += ["--shared"] if config["shared_trainings"] else []
+STORE = ["--store", f"{RESULTS}/{paths.TRAININGS}"]
+STORE += ["--shared", config["shared_trainings"]] if config["shared_trainings"] else []
 
 
 def variant_of(wildcards):

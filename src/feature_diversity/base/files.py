@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from feature_diversity.base.errors import InputError
+from feature_diversity.base.errors import InputError, StorageError
 
 WRITTEN: list[Path] = []  # what this process has written, in that order
 BEGUN: list[float] = []  # when this process began to make results, if it is a stage's
@@ -100,6 +100,6 @@ def without_links(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NOFOLLOW, 0o666)
 
 
-def cannot_write(path: str | os.PathLike[str], error: OSError) -> InputError:
+def cannot_write(path: str | os.PathLike[str], error: OSError) -> StorageError:
     """The error for a file or folder that the system does not let us write."""
-    return InputError(f"{path} cannot be written: {error.strerror}")
+    return StorageError(f"{path} cannot be written: {error.strerror}")
