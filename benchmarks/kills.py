@@ -65,7 +65,7 @@ MOST_OF_A_ROUND = 3  # kills of one stage
 PATIENCE = 10  # times what the undisturbed study takes, after which a round hangs
 # What tells times, memory and packages loaded, in provenance.json and finished.json
 TIMES = ("started", "seconds", "memory", "machine", "finished", "taken")
-HOURS = re.compile(rb"<td>(\d+\.\d\d)</td>")  # of the page's table of jobs: hours and GiB
+TOLD = re.compile(rb"<td>\d+\.\d\d</td>|Made [-\d: ]+ UTC")  # by the page: hours and GiB of jobs, the time
 
 
 class Rounds:
@@ -146,7 +146,6 @@ class Rounds:
             snakemake = self.start()
             killed = target and self.kill(snakemake, target)
             if killed:
-                hits[target] += 1
                 self.kills.append(killed)
                 print(f"round {number}: {json.dumps(killed)}", flush=True)
             while snakemake.poll() is None and not hung:
@@ -168,17 +167,15 @@ class Rounds:
         return {"kills": self.kills, "hung": hung, **came}
 
     def next_target(self, hits: Counter[str], most: int) -> str | None:
-        """The stage to kill next: of those whose outputs are not all there, the one that was hit least."""
-        if len(self.kills) >= most:
-            return None
-        open_ = [
-            stage
-            for stage, files in self.outputs.items()
-            if not all((self.study / f).exists() for f in files)
-        ]
+        """The stage to kill next: the first with outputs to come that was not hit enough already."""
         mine = Counter(kill["stage"] for kill in self.kills)
-        open_ = [stage for stage in open_ if mine[stage] < 2]
-        return min(open_, key=lambda stage: hits[stage]) if open_ else None
+        least = min(hits[stage] + mine[stage] for stage in self.outputs)
+        for stage, files in self.outputs.items():
+            done = all((self.study / file).exists() for file in files)
+            behind = mine[stage] < MOST_OF_A_ROUND and hits[stage] + mine[stage] <= least + 2
+            if not done and behind and len(self.kills) < most:
+                return stage
+        return None
 
     def kill(self, snakemake: subprocess.Popen[bytes], stage: str) -> dict[str, str] | None:
         """Wait for a job of a stage and a moment of it, and kill; None if it did not come to that."""
@@ -265,7 +262,7 @@ def content(path: Path) -> object:
     """What a file holds, but for times: its bytes, unless it tells some.
 
     Of history.csv that is the column with images a second and of what says where results come from (TIMES);
-    of the page the hours and memory of each stage.
+    of the page its time, and the hours and memory of each stage.
     """
     if path.name == "lock":  # the last process that trained
         return None
@@ -275,7 +272,7 @@ def content(path: Path) -> object:
     if path.name in ("provenance.json", "finished.json"):
         return without_times(json.loads(path.read_text()))
     if path.name == "report.html":
-        return HOURS.sub(b"", path.read_bytes())
+        return TOLD.sub(b"", path.read_bytes())
     return path.read_bytes()
 
 
@@ -319,8 +316,7 @@ def main() -> None:
     rounds = [json.loads(line) for line in record.read_text().splitlines()] if record.exists() else []
     work = Rounds(checkout, seed)
     work.undisturbed()
-    hits = Counter(kill["stage"] for done in rounds for kill in done["kills"])
-    while hits.total() < most:
+    while (hits := Counter(kill["stage"] for done in rounds for kill in done["kills"])).total() < most:
         work.draws.seed(f"{seed} {len(rounds)}")
         rounds.append(work.round(len(rounds), hits, most - hits.total()))
         with record.open("a") as file:

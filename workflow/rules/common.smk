@@ -33,8 +33,14 @@ from feature_diversity.records.digest import files_digest, lock_digest
 ROOT = Path(workflow.basedir)
 CONDA = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
 
-# Jobs run this checkout's code, the code whose digest they carry, whatever else is installed.
-os.environ.update(PYTHONPATH=str(ROOT / "src"))
+if set("{}:") & set(str(ROOT)):
+    raise WorkflowError(
+        f"the checkout lies in {ROOT}, expected a path without braces, which Snakemake fills in, and without colons, "
+        "at which Python divides the path of its modules"
+    )
+# Jobs run this checkout's code, the code whose digest they carry, whatever else is installed. They write text as UTF-8
+# in every locale.
+os.environ.update(PYTHONPATH=str(ROOT / "src"), PYTHONUTF8="1")
 
 try:
     validate(config, "config")

@@ -51,9 +51,10 @@ def atomic_write(path: str | os.PathLike[str], *, locked: bool = False) -> Itera
             check_unchanged(path, Path(name))
         os.replace(name, path)
         WRITTEN.append(path)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise cannot_write(path, error) from None
+    except Exception as error:  # safetensors has one of its own, which quotes the system's
+        for number in (errno.ENOSPC, errno.EDQUOT):
+            if os.strerror(number) in str(error):
+                raise cannot_write(path, OSError(number, os.strerror(number))) from None
         raise
     finally:
         os.close(handle)
