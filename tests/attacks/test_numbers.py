@@ -113,7 +113,7 @@ def test_views_of_fewer_images_are_refused(tmp_path):
     rng = np.random.default_rng(0)
     np.save(tmp_path / "trunk.npy", rng.standard_normal((6, 3)).astype(np.float32))
     np.save(tmp_path / "views_trunk.npy", rng.standard_normal((2, 5, 3)).astype(np.float32))
-    with pytest.raises(InputError, match=r"views_trunk\.npy: expected 2 x 6 x C, got \(2, 5, 3\)"):
+    with pytest.raises(InputError, match=r"views_trunk\.npy: expected 2 x N x C with N = 6, got \(2, 5, 3\)"):
         energies_and_measures(tmp_path, layers=["trunk"], powers=[1], vectors=["gap"], centred=[False])
 
 

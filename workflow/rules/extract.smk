@@ -15,10 +15,6 @@ else:
     FEATURES = {f"{paths.FEATURES}/{file}": temp if Path(file).name in MAPS else str for file in LAYERS}
 
 
-# Kept in one way, features are no outputs of the other: they are extracted anew when a study changes its mind.
-KEPT = {} if study.keep_features == "all" else {"kept": study.keep_features}
-
-
 rule extract:
     input:
         data=DATA,
@@ -36,7 +32,6 @@ rule extract:
         mem_mb=extraction_memory,
         runtime=60,
     params:
-        **KEPT,
         machine=untracked(*FOLDER),
         layers=join(study.layers),
         code=code("extract"),

@@ -237,7 +237,7 @@ def _alignment(path: Path, layer: str, n: int) -> float:
         return math.nan
     views = _load(path)
     if views.ndim != 3 or views.shape[:2] != (2, n):
-        raise InputError(f"{path}: expected 2 x {n} x C, got {views.shape}")
+        raise InputError(f"{path}: expected 2 x N x C with N = {n}, got {views.shape}")
     for view in views:
         for row in np.flatnonzero(~np.isfinite(view).all(axis=1))[:1]:
             raise InputError(f"{path}: layer {layer}: row {row} is not finite: it has no direction")
