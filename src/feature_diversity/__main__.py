@@ -35,7 +35,7 @@ def run() -> int:
     if len(sys.argv) < 2 or sys.argv[1] in ("-h", "--help"):
         print(usage())
         return 0 if len(sys.argv) > 1 else 2
-    name, arguments = sys.argv[1], sys.argv[2:]
+    name, arguments = sys.argv[1], [in_full(word) for word in sys.argv[2:]]
     if name not in STAGES and name not in COMMANDS:
         known = ", ".join([*STAGES, *COMMANDS])
         print(f"error: unknown stage {name!r}; choose from {known}", file=sys.stderr)
@@ -53,6 +53,17 @@ def run() -> int:
 
         say_record(name, arguments)
     return 0
+
+
+def in_full(word: str) -> str:
+    """An argument, or what a pipe has that stands for it: the system takes none of more than 128 KiB.
+
+    Of `@<(printf ...)` the shell makes `@/dev/fd/63`.
+    """
+    if not word.startswith("@/dev/fd/"):
+        return word
+    with open(word.removeprefix("@"), encoding="utf-8") as pipe:
+        return pipe.read()
 
 
 def check_code_of(name: str, arguments: list[str]) -> None:

@@ -112,6 +112,19 @@ def test_no_link_of_the_report_runs_a_script(tmp_path):
     assert any(folder.startswith("rotnet/") for folder in links["folders"])
 
 
+@pytest.mark.parametrize("name", ["MoCo", "timm_resnet50.a1_in1k"])
+def test_a_name_with_capitals_or_dots_has_its_links(tmp_path, name):
+    runs = study_table().drop_duplicates(RUN).replace("simclr", name)
+    (tmp_path / "logs").mkdir()
+    assert all(links_of(runs, tmp_path)["folders"])
+
+
+def test_a_network_of_others_has_its_links(tmp_path):
+    runs = study_table().drop_duplicates(RUN).assign(depth=0, width=0.0, norm="own", algorithm="resnet18")
+    (tmp_path / "logs").mkdir()
+    assert all(folder.startswith("resnet18/model_") for folder in links_of(runs, tmp_path)["folders"])
+
+
 def test_a_study_that_is_not_there_is_named(tmp_path):
     with pytest.raises(InputError, match=r"missing\.yaml does not exist"):
         stale.main(["--results", str(tmp_path), "--study", str(tmp_path / "missing.yaml")])

@@ -156,6 +156,14 @@ def test_odd_studies_are_refused_at_once(tmp_path, seed, said):
         Study.load(tmp_path / "odd.yaml")
 
 
+@pytest.mark.parametrize("epochs", ["0", "[0, 2]"])
+def test_a_batch_of_one_image_is_refused_before_any_job(tmp_path, epochs):
+    text = STUDY.replace("SEED", "1").replace("epochs: 0", f"epochs: {epochs}")
+    (tmp_path / "odd.yaml").write_text(text + "recipes: {simclr: {batch_size: 1}}\n")
+    with pytest.raises(InputError, match="batch_size is 1, expected 2"):
+        Study.load(tmp_path / "odd.yaml")
+
+
 @pytest.mark.parametrize("name", ["..yaml", ".hidden.yaml", "a{b}.yaml"])
 def test_odd_names_of_studies_are_refused(tmp_path, name):
     (tmp_path / name).write_text(STUDY.replace("SEED", "1"))

@@ -15,6 +15,7 @@ from feature_diversity.data import store
 from feature_diversity.data.image_files import ImageFiles
 from feature_diversity.evaluation import probes
 from feature_diversity.evaluation.features import features_of
+from feature_diversity.measures.of_layers import energies_and_measures
 from feature_diversity.networks import model
 from feature_diversity.networks.released.layouts import read_checkpoint
 from feature_diversity.networks.resnet import resnet
@@ -99,6 +100,21 @@ def test_one_row_that_is_not_finite_among_many_is_found():
     x[700, 2] = float("nan")
     with pytest.raises(InputError, match="1 of 1,000 images"):
         probes.check_finite(x, "trunk")
+
+
+def test_an_archive_that_is_called_an_array_is_named(tmp_path):
+    with open(tmp_path / "trunk.npy", "wb") as file:
+        np.savez(file, a=np.ones((4, 3), np.float32))
+    with pytest.raises(InputError, match=r"trunk\.npy cannot be read as a NumPy array: it is an archive"):
+        energies_and_measures(tmp_path, layers=["trunk"], powers=[1], vectors=["gap"], centred=[False])
+
+
+def test_views_of_fewer_images_are_refused(tmp_path):
+    rng = np.random.default_rng(0)
+    np.save(tmp_path / "trunk.npy", rng.standard_normal((6, 3)).astype(np.float32))
+    np.save(tmp_path / "views_trunk.npy", rng.standard_normal((2, 5, 3)).astype(np.float32))
+    with pytest.raises(InputError, match=r"views_trunk\.npy: expected 2 x N x C with N = 6, got \(2, 5, 3\)"):
+        energies_and_measures(tmp_path, layers=["trunk"], powers=[1], vectors=["gap"], centred=[False])
 
 
 # --- images ---

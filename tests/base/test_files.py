@@ -1,8 +1,11 @@
 import contextlib
 import os
 import stat
+import subprocess
+import sys
 
 import pytest
+from support.paths import SOURCE
 
 from feature_diversity.base.files import atomic_write
 
@@ -84,3 +87,34 @@ def test_the_umask_stays_as_it_is(tmp_path, umask):
     with atomic_write(tmp_path / "a.txt") as path:
         path.write_text("new")
     assert umask(0o022) == 0o027
+
+
+def test_what_a_killed_process_left_of_a_file_is_removed_by_the_next_that_writes_it(tmp_path):
+    path = tmp_path / "table.csv"
+    program = (
+        "import sys, time\nfrom feature_diversity.base.files import atomic_write\n"
+        "with atomic_write(sys.argv[1]) as part:\n    part.write_text('half')\n"
+        "    print('written', flush=True)\n    time.sleep(600)\n"
+    )
+    environment = os.environ | {"PYTHONPATH": str(SOURCE)}
+    command = [sys.executable, "-c", program, str(path)]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"written\n"
+        with atomic_write(path) as part:
+            part.write_text("whole")
+        [held] = [other.name for other in tmp_path.iterdir() if other != path]  # it is still being written
+        process.kill()
+    with atomic_write(path) as part:
+        part.write_text("again")
+    assert os.listdir(tmp_path) == [path.name]
+    assert held.startswith(".table.csv.")
+    assert path.read_text() == "again"
+
+
+def test_a_part_of_another_file_is_kept(tmp_path):
+    names = {".table.csv.part", ".table.csv.gz.abcdefgh.part", ".other.csv.abcdefgh.part"}
+    for name in names:
+        (tmp_path / name).touch()
+    with atomic_write(tmp_path / "table.csv") as part:
+        part.write_text("new")
+    assert set(os.listdir(tmp_path)) == names | {"table.csv"}

@@ -34,7 +34,7 @@ def train_shared(training, tmp_path, capfd):
 
 def shared(arguments: list[str], folder: Path) -> list[str]:
     """The stage's arguments, with a store that is shared in place of the study's own."""
-    return [*arguments, "--store", str(folder / "shared"), "--shared"]
+    return [*arguments, "--shared", str(folder / "shared")]
 
 
 def times(folder: Path) -> dict[Path, tuple[int, int]]:

@@ -33,8 +33,14 @@ from feature_diversity.records.digest import files_digest, lock_digest
 ROOT = Path(workflow.basedir)
 CONDA = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
 
-# Jobs run this checkout's code, the code whose digest they carry, whatever else is installed.
-os.environ.update(PYTHONPATH=str(ROOT / "src"))
+if set("{}:") & set(str(ROOT)):
+    raise WorkflowError(
+        f"the checkout lies in {ROOT}, expected a path without braces, which Snakemake fills in, and without colons, "
+        "at which Python divides the path of its modules"
+    )
+# Jobs run this checkout's code, the code whose digest they carry, whatever else is installed. They write text as UTF-8
+# in every locale.
+os.environ.update(PYTHONPATH=str(ROOT / "src"), PYTHONUTF8="1")
 
 try:
     validate(config, "config")
@@ -122,8 +128,8 @@ def untracked(*words):
 FOLDER = ["--folder", config["data"]]
 
 # Where trainings are kept: the study's own store, or one that it shares with others
-STORE = ["--store", config["shared_trainings"] or f"{RESULTS}/{paths.TRAININGS}"]
-STORE += ["--shared"] if config["shared_trainings"] else []
+STORE = ["--store", f"{RESULTS}/{paths.TRAININGS}"]
+STORE += ["--shared", config["shared_trainings"]] if config["shared_trainings"] else []
 
 
 def variant_of(wildcards):

@@ -33,5 +33,5 @@ rule intervention:
         code=settings.digest_of(study, "intervention"),
         environment=environment("analysis"),
     shell:
-        "python -m feature_diversity intervention --code {params.code:q} --table {input:q} --penalties {params.penalties:q} "
+        "python -m feature_diversity intervention --code {params.code:q} --table {input:q} --penalties @<(printf %s {params.penalties:q}) "
         "--output {output.table:q} --figure {params.figure:q} > {log:q} 2>&1"

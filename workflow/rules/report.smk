@@ -38,5 +38,5 @@ rule report:
         environment=environment("analysis"),
     shell:
         "python -m feature_diversity report --code {params.code:q} --table {input.table:q} --claims {input.claims:q} "
-        "--prediction {input.prediction:q} --figures {params.figures:q} {params.intervention:q} --study {params.study:q} "
+        "--prediction {input.prediction:q} --figures {params.figures:q} {params.intervention:q} --study @<(printf %s {params.study:q}) "
         "--stages {params.stages:q} --output {output.page:q} --provenance {output.provenance:q} > {log:q} 2>&1"

@@ -40,8 +40,8 @@ rule tabulate:
         code=settings.digest_of(study, "tabulate"),
         environment=environment("analysis"),
     shell:
-        "python -m feature_diversity tabulate --code {params.code:q} --results {params.results:q} --figures {params.figures:q} "
-        "--runs {params.runs:q} --error-source {params.error_source:q} "
+        "python -m feature_diversity tabulate --code {params.code:q} --results {params.results:q} --figures @<(printf %s {params.figures:q}) "
+        "--runs @<(printf %s {params.runs:q}) --error-source {params.error_source:q} "
         "--early-stopping {params.early_stopping:q} --schedule {params.schedule:q} {params.pixels} "
-        "--expected {params.expected:q} "
+        "--expected @<(printf %s {params.expected:q}) "
         "--csv {output.csv:q} --parquet {output.parquet:q} > {log:q} 2>&1"

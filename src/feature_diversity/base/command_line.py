@@ -113,7 +113,7 @@ def add_training(parser: argparse.ArgumentParser) -> None:
         "--store", type=Path, required=True, help="folder of trainings, where finished ones are found again"
     )
     parser.add_argument(
-        "--shared", action="store_true", help="other studies use the store, too: copy from it, needs --code"
+        "--shared", type=Path, help="a store that other studies use, too, instead: copy from it; needs --code"
     )
     add_threads(parser)
 

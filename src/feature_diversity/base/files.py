@@ -1,14 +1,16 @@
 """Writing files so that a reader never sees half of one."""
 
 import errno
+import fcntl
 import os
+import re
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from feature_diversity.base.errors import InputError
+from feature_diversity.base.errors import InputError, StorageError
 
 WRITTEN: list[Path] = []  # what this process has written, in that order
 BEGUN: list[float] = []  # when this process began to make results, if it is a stage's
@@ -24,7 +26,8 @@ def atomic_write(path: str | os.PathLike[str], *, locked: bool = False) -> Itera
     """Yield a temporary path beside `path`; rename it to `path` when the block ends well.
 
     The rename happens after the bytes have reached the disk, so after a crash `path` holds
-    either its old content or all of the new. If the block raises, nothing is left behind.
+    either its old content or all of the new. If the block raises, nothing is left behind, and what a killed
+    process has left of the same file is removed by the next that writes it.
     Raises InputError where nothing may be written, where the disk is full, and, in a process that has said
     `begin`, for a file that another process has written since: a job that outlived its Snakemake must not
     replace what a later one made. locked: the caller holds a lock, which says whose turn it is.
@@ -32,10 +35,10 @@ def atomic_write(path: str | os.PathLike[str], *, locked: bool = False) -> Itera
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        remove_left(path)
+        handle, name = make_part(path)
     except OSError as error:
         raise cannot_write(path, error) from None
-    os.close(handle)
     try:
         yield Path(name)
         # temporary files are private; the umask decides who may read the finished one
@@ -48,12 +51,38 @@ def atomic_write(path: str | os.PathLike[str], *, locked: bool = False) -> Itera
             check_unchanged(path, Path(name))
         os.replace(name, path)
         WRITTEN.append(path)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise cannot_write(path, error) from None
+    except Exception as error:  # safetensors has one of its own, which quotes the system's
+        for number in (errno.ENOSPC, errno.EDQUOT):
+            if os.strerror(number) in str(error):
+                raise cannot_write(path, OSError(number, os.strerror(number))) from None
         raise
     finally:
+        os.close(handle)
         Path(name).unlink(missing_ok=True)
+
+
+def make_part(path: Path) -> tuple[int, str]:
+    """Make a temporary file beside `path`: a descriptor, which holds its lock until we end, and its name."""
+    while True:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        with suppress(OSError):  # a disk without locks
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        if os.fstat(handle).st_nlink:  # else another process took it for one left, before it was locked
+            return handle, name
+        os.close(handle)
+
+
+def remove_left(path: Path) -> None:
+    """Remove the temporary files of `path` that no process holds: those who wrote them were killed."""
+    left = re.compile(re.escape(f".{path.name}.") + r"[a-z0-9_]{8}\.part")  # as mkstemp names them
+    for name in filter(left.fullmatch, os.listdir(path.parent)):
+        with suppress(OSError):  # another process holds it, or has just finished it
+            handle = os.open(path.parent / name, os.O_RDWR | os.O_NOFOLLOW)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                os.unlink(path.parent / name)
+            finally:
+                os.close(handle)
 
 
 def check_unchanged(path: Path, new: Path) -> None:
@@ -72,6 +101,6 @@ def without_links(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NOFOLLOW, 0o666)
 
 
-def cannot_write(path: str | os.PathLike[str], error: OSError) -> InputError:
+def cannot_write(path: str | os.PathLike[str], error: OSError) -> StorageError:
     """The error for a file or folder that the system does not let us write."""
-    return InputError(f"{path} cannot be written: {error.strerror}")
+    return StorageError(f"{path} cannot be written: {error.strerror}")

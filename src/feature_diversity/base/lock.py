@@ -5,7 +5,7 @@ import os
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from feature_diversity.base.errors import InputError
@@ -35,7 +35,7 @@ def locked(path: Path, *, wait: bool = False) -> Iterator[None]:
                 raise InputError(f"another process trains this run: {holder}") from None
             print(f"waiting: {holder}", file=sys.stderr, flush=True)
             fcntl.lockf(file, fcntl.LOCK_EX)
-        file.truncate(0)
-        file.write(f"process {os.getpid()} on {socket.gethostname()}")
-        file.flush()
+        with suppress(OSError):  # on a full disk the lock holds all the same
+            file.truncate(0)
+            os.write(file.fileno(), f"process {os.getpid()} on {socket.gethostname()}".encode())
         yield

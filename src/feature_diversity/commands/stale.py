@@ -9,6 +9,7 @@ import argparse
 import json
 import re
 import stat
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterable
@@ -120,8 +121,12 @@ def why_unused(folder: Path, study: Study | None) -> dict[Path, str]:
 
 def _why_unused(training: Path, study: Study | None, wanted: set[tuple[Network, int]]) -> str:
     """wanted: the trainings of the study's runs, each with its last epoch."""
-    settings = json.loads((training / SETTINGS).read_text(encoding="utf-8"))
-    network = Network(**settings["network"])
+    try:
+        settings = json.loads((training / SETTINGS).read_text(encoding="utf-8"))
+        network = Network(**settings["network"])
+    except (ValueError, KeyError, TypeError) as error:
+        print(f"warning: {training / SETTINGS} is damaged ({error}); the training is kept", file=sys.stderr)
+        return ""
     if study is None or (network, settings["schedule_epochs"]) not in wanted:
         return "in no study"
     if (training / NOTE).exists():

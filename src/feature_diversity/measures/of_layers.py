@@ -77,7 +77,7 @@ def energies_and_measures(
         maps = {layer: values[~zero] for layer, values in maps.items()}
     energies, companions, head = {}, {}, None
     for layer in sorted(layers, key=lambda layer: layer != "head"):  # the others are compared with the head
-        views = _views(folder / f"views_{layer}.npy", layer)
+        views = _views(folder / f"views_{layer}.npy", layer, n)
         done = {}  # readings of one length are one reading: there was nothing to pool
         for vector in vectors:
             x = READINGS[vector](maps[layer])
@@ -214,16 +214,16 @@ def companions_of(
         return {name: companion(*given[companion.of]) for name, companion in COMPANIONS.items()}
 
 
-def _views(path: Path, layer: str) -> tuple[np.ndarray, np.ndarray] | None:
-    """The two views of each image, where both have a direction; None without such a file.
+def _views(path: Path, layer: str, n: int) -> tuple[np.ndarray, np.ndarray] | None:
+    """The two views of each of n images, where both have a direction; None without such a file.
 
     With more than MOST_ZERO of the images without one it is None, too.
     """
     if not path.exists():
         return None
     views = _load(path)
-    if views.ndim != 3 or len(views) != 2:
-        raise InputError(f"{path}: expected 2 x N x C, got {views.shape}")
+    if views.ndim != 3 or views.shape[:2] != (2, n):
+        raise InputError(f"{path}: expected 2 x N x C with N = {n}, got {views.shape}")
     for view in views:
         for row in np.flatnonzero(~np.isfinite(view).all(axis=1))[:1]:
             raise InputError(f"{path}: layer {layer}: row {row} is not finite: it has no direction")
@@ -233,11 +233,14 @@ def _views(path: Path, layer: str) -> tuple[np.ndarray, np.ndarray] | None:
 
 def _load(path: Path) -> np.ndarray:
     try:
-        return np.load(path, mmap_mode="r")
+        values = np.load(path, mmap_mode="r")
     except FileNotFoundError:
         raise InputError(f"{path} does not exist; snakemake --forcerun extract makes features anew") from None
     except (ValueError, EOFError, OSError) as error:
         raise InputError(f"{path} cannot be read as a NumPy array: {error}") from None
+    if not isinstance(values, np.ndarray):  # an archive of several
+        raise InputError(f"{path} cannot be read as a NumPy array: it is an archive, as .npz")
+    return values
 
 
 def write_energies(path: Path, rows: list[dict[str, Any]], model: str = "") -> None:

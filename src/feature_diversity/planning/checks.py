@@ -98,14 +98,14 @@ def _check_recipes(study: "Study") -> None:
 
 
 def check_batches(study: "Study", images: int) -> None:
-    """InputError for a batch above the number of training images."""
+    """InputError for a batch of one image, and for a batch above the images that a training has."""
     if study.engine not in TRAINING:
         return
-    trained = {(run.algorithm, run.variant) for run in study.runs() if run.epochs}
-    for algorithm, variant in sorted(trained):
+    asked = {(run.algorithm, run.variant, run.epochs > 0) for run in study.runs()}
+    for algorithm, variant, trained in sorted(asked):
         batch_size = study.recipe_of(algorithm, variant)["batch_size"]
         where = "recipes" if variant == DEFAULT else f"variants: {variant}"
-        check_batch_size(algorithm, batch_size, images, where=where)
+        check_batch_size(algorithm, batch_size, images, trained=trained, where=where)
 
 
 def _check_vissl(study: "Study") -> None:

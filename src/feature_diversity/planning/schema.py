@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -92,7 +93,7 @@ def read_from_checkout(path: Path) -> str:
 
 
 def validate(content: Any, schema: str) -> None:
-    """Check `content` against `workflow/schemas/{schema}.schema.yaml` and fill in its defaults.
+    """Check `content` against `workflow/schemas/{schema}.schema.yaml`, fill in its defaults and homes (~).
 
     Raises InputError naming the key, the value found, and what the schema says is expected there.
     """
@@ -115,6 +116,8 @@ def _fill_defaults(content: dict[str, Any], rules: dict[str, Any]) -> None:
     for key, rule in rules.get("properties", {}).items():
         if "default" in rule:
             content.setdefault(key, rule["default"])
+        if rule.get("format") == "path":
+            content[key] = os.path.expanduser(content[key])
         if rule.get("type") == "object" and key in content:
             _fill_defaults(content[key], rule)
         if rule.get("items", {}).get("type") == "object":

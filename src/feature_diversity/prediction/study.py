@@ -28,15 +28,13 @@ class Study:
         return np.flatnonzero(~self.runs.measures["measure"].isin([outcome.name, *others]))
 
     def corrected(self, parts: list[tuple[Outcome, np.ndarray]]) -> list[np.ndarray]:
-        """p of the statistics of each outcome's columns (all but RANDOM), max-T over measures and outcomes.
+        """p of the statistics of each outcome's columns (all but RANDOM), max-T over measures.
 
-        Baselines are a family of their own: they are what measures are compared with.
+        Baselines are a family of their own: they are what measures are compared with. So is each outcome:
+        what a study asks besides does not change what it says of the test error.
         """
         baseline = self.runs.measures["baseline"].to_numpy()
-        family = np.concatenate([baseline[self.columns(outcome, RANDOM)] for outcome, _ in parts])
-        p = max_t(np.concatenate([statistic for _, statistic in parts], axis=1), family)
-        ends = np.cumsum([statistic.shape[1] for _, statistic in parts])
-        return np.split(p, ends[:-1])
+        return [max_t(statistic, baseline[self.columns(outcome, RANDOM)]) for outcome, statistic in parts]
 
 
 def ranked(values: np.ndarray) -> np.ndarray:

@@ -79,7 +79,7 @@ def read_records(logs: Path) -> list[dict[str, Any]]:
     records = []
     for path in sorted(logs.rglob("*.log")):
         taken: list[dict[str, Any]] = []
-        for line in path.read_text(errors="replace").splitlines():
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
             if line.startswith(TAKEN):
                 taken.append(json.loads(line.removeprefix(TAKEN)))
             if line.startswith(RECORD):

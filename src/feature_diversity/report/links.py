@@ -13,7 +13,9 @@ from feature_diversity.base.run import RUN, Run
 from feature_diversity.base.stages import STAGES
 
 # A run's folder as the workflow names it; what is none could be any address, such as one that runs a script
-FOLDER = re.compile(r"[a-z0-9_]+/resnet\d+_w[0-9.e+-]+_[a-z]+(_[a-z][a-z0-9]*)?_ep\d+_seed\d+")
+FOLDER = re.compile(
+    r"(?!\.)[A-Za-z0-9_.-]+/(resnet\d+_w[0-9.e+-]+_[a-z]+|model)(_[a-z][a-z0-9]*)?_ep\d+_seed\d+"
+)
 FILES = [HISTORY, LINEAR, OUTCOMES, ENERGY, MEASURES]
 
 # What a job's log may be called after -> whose it then is

@@ -35,7 +35,7 @@ def measured_page(table: pd.DataFrame, images: str, notes: list[str]) -> str:
         name=first["measure"].iloc[0],
         rows=first.to_dict("records"),
         chart=lines(table),
-        style=Markup((HERE / "page.css").read_text()),
+        style=Markup((HERE / "page.css").read_text(encoding="utf-8")),
         library=Markup(library()),
     )
 

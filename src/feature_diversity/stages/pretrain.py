@@ -131,15 +131,13 @@ def run(
         penalty=penalty,
         reference=reference.digest if reference_file else "",
     )
-    folder = arguments.store / settings.key
     train = partial(
         job.train,
         settings=settings,
         data=data,
-        folder=folder,
         machine=how,
         reference=reference,
         save_minutes=arguments.save_minutes,
         tensorboard=arguments.tensorboard and arguments.tensorboard / network.after(max(outputs)).folder,
     )
-    obtain(folder, settings, outputs, train, shared=arguments.shared)
+    obtain(arguments.store, settings, outputs, train, shared=arguments.shared)

@@ -41,6 +41,7 @@ def main(argv: list[str]) -> None:
         code=arguments.code,
         packages=run.PACKAGES,
     )
-    folder = (arguments.store / settings.key).resolve()  # VISSL has a working directory of its own
-    train = partial(run.train, settings=settings, data=data, folder=folder, threads=arguments.threads)
-    obtain(folder, settings, outputs, train, shared=arguments.shared)
+    train = partial(run.train, settings=settings, data=data, threads=arguments.threads)
+    # VISSL has a working directory of its own
+    store_folder, shared = arguments.store.resolve(), arguments.shared and arguments.shared.resolve()
+    obtain(store_folder, settings, outputs, train, shared=shared)

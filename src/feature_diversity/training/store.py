@@ -23,7 +23,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from feature_diversity.base.errors import InputError
+from feature_diversity.base.errors import InputError, StorageError
 from feature_diversity.base.files import atomic_write
 from feature_diversity.base.lock import locked
 from feature_diversity.base.paths import HISTORY, MODEL
@@ -36,6 +36,7 @@ LOCK, SETTINGS, NOTE = "lock", "settings.json", "finished.json"
 FILES = (MODEL, HISTORY)  # of a snapshot
 RECORDS = "records"  # folder of what else a training leaves to be read
 Outputs = dict[int, tuple[Path, Path]]  # number of epochs: model.safetensors, history.csv
+Train = Callable[..., None]
 
 
 def snapshot_folder(epochs: int) -> str:
@@ -44,43 +45,60 @@ def snapshot_folder(epochs: int) -> str:
 
 
 def obtain(
-    folder: Path,
-    settings: Settings,
-    outputs: Outputs,
-    train: Callable[[list[int]], None],
-    *,
-    shared: bool = False,
+    store: Path, settings: Settings, outputs: Outputs, train: Train, *, shared: Path | None = None
 ) -> None:
-    """Put a training's snapshots where they are wanted, and train for those that the store does not have.
+    """Put a training's snapshots where they are wanted, and train for those that no store has.
 
     All ranks call this together; the first takes care of the files.
 
     Args:
-        folder: the training's in the store, named by `settings.key`.
+        store: the study's own.
         settings: what the bits depend on.
         outputs: where the snapshots are wanted.
-        train: given numbers of epochs, ascending, leaves those snapshots in `folder`.
-        shared: whether others use the store. Then the outputs are copies, a process waits for another that
-            trains the same, and a training that cannot be noted as finished is only warned of. Several
-            processes that train together do not wait, which would keep several devices waiting.
+        train: given numbers of epochs, ascending, and `folder`, leaves those snapshots in it.
+        shared: a store that others use, too, in place of the study's own. Then the outputs are copies, and a
+            process waits for another that trains the same. Several processes that train together do not
+            wait, which would keep several devices waiting. A shared store that cannot be read or written is
+            warned of, and the training kept in the study's own.
 
     Raises:
-        InputError: if another process trains the same, and where the store cannot be read or written.
+        InputError: if another process trains the same, and where the study's own store cannot be read or
+            written.
+    """
+    own = store / settings.key
+    if shared is not None and missing(own, outputs):
+        try:
+            provide(shared / settings.key, settings, outputs, train, shared=True)
+            publish(shared / settings.key, outputs, copies=True)
+            return
+        except (StorageError, OSError) as error:
+            if world_size() > 1:  # the others do not know of it
+                raise
+            say(f"warning: the training is not shared, but kept in {store}: {error}")
+    provide(own, settings, outputs, train, shared=False)
+    publish(own, outputs, copies=False)
+
+
+def provide(folder: Path, settings: Settings, outputs: Outputs, train: Train, *, shared: bool) -> None:
+    """Train, unless a store has the snapshots already, which then is said.
+
+    Raises:
+        StorageError, OSError: where the store cannot be read or written.
+        InputError: if another process trains the same and is not waited for.
     """
     if shared and not missing(folder, outputs):  # without the lock: the store may be another's to write
-        take(folder, outputs, shared=shared)
+        say_taken(folder)
         return
     with locked(folder / LOCK, wait=shared and world_size() == 1) if rank() == 0 else nullcontext():
         wanted = missing(folder, outputs)
         if not wanted:
-            take(folder, outputs, shared=shared)
+            say_taken(folder)
         else:
             if rank() == 0:
                 begin(folder, settings, wanted)
-            train(wanted)
+            train(wanted, folder=folder)
             if rank() == 0:
                 finish(folder, wanted, shared=shared)
-                publish(folder, outputs, copies=shared)
         if rank() == 0 and (folder / NOTE).exists():
             clear(folder)
 
@@ -103,7 +121,7 @@ def known_files(folder: Path) -> dict[str, str]:
     except FileNotFoundError:
         return {}
     except OSError as error:
-        raise InputError(f"{folder / NOTE} cannot be read: {error.strerror}") from None
+        raise StorageError(f"{folder / NOTE} cannot be read: {error.strerror}") from None
     except (ValueError, KeyError, TypeError) as error:
         say(f"warning: {folder} is damaged ({NOTE}: {error}); training anew")
         return {}
@@ -128,7 +146,7 @@ def is_whole(folder: Path, epochs: int, known: dict[str, str]) -> bool:
         except FileNotFoundError:
             why = "it is missing"
         except OSError as error:
-            raise InputError(f"{path} cannot be read: {error.strerror}") from None
+            raise StorageError(f"{path} cannot be read: {error.strerror}") from None
         say(f"warning: {path} is damaged ({why}); training anew")
         return False
     return True
@@ -140,11 +158,10 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def take(folder: Path, outputs: Outputs, *, shared: bool) -> None:
-    """Publish a finished training and say when and where it was trained."""
+def say_taken(folder: Path) -> None:
+    """Say when and where a finished training was trained."""
     if rank() == 0:
         announce_ready()
-        publish(folder, outputs, copies=shared)
         origin = {"from": str(folder)} | read_note(folder)
         del origin["files"]  # they are checked; what is left is where the training comes from
         say("taken " + json.dumps(origin))
@@ -181,7 +198,7 @@ def publish(folder: Path, outputs: Outputs, *, copies: bool) -> None:
 
     Each model comes last, so that where it is, all of its snapshot is.
     """
-    for epochs, paths in outputs.items():
+    for epochs, paths in outputs.items() if rank() == 0 else ():
         for name, path in reversed(list(zip(FILES, paths, strict=True))):
             source = folder / snapshot_folder(epochs) / name
             with atomic_write(path) as temporary:
