@@ -31,6 +31,10 @@ def main(argv: list[str]) -> None:
     )
     parser.add_argument("--intervention", type=Path, help=f"{paths.INTERVENTION} of the study, if it has one")
     parser.add_argument("--figures", type=Path, required=True, help="folder of its figures")
+    parser.add_argument("--data", type=Path, help=f"{paths.DATA} of the study, to show its images and splits")
+    parser.add_argument(
+        "--folder", type=Path, default=Path("data"), help="where images lie that are in files"
+    )
     parser.add_argument("--study", type=from_json, default={}, help="what the study says of itself (JSON)")
     parser.add_argument("--stages", type=from_json, default={}, help="stage: digest of its code (JSON)")
     parser.add_argument(
@@ -43,7 +47,8 @@ def main(argv: list[str]) -> None:
     table = read_results(arguments.table)
     folder = arguments.output.parent
     interventions = interventions_of(arguments.intervention) if arguments.intervention else []
-    content = content_of(table, claims, arguments.figures, arguments.study, folder)
+    data = (arguments.data, arguments.folder) if arguments.data else None
+    content = content_of(table, claims, arguments.figures, arguments.study, folder, data)
     answer = answer_of(read_prediction(arguments.prediction)) if arguments.prediction else None
     with atomic_write(arguments.output) as path, atomic_write(arguments.provenance) as facts:
         own = record("report", argv)
