@@ -13,7 +13,7 @@ from feature_diversity.base.errors import InputError
 from feature_diversity.measures import of_layers as diversity
 from feature_diversity.measures import readings
 from feature_diversity.measures import spectra as measures
-from feature_diversity.measures.companions.table import COMPANIONS, FEATURES, VIEWS
+from feature_diversity.measures.companions.table import COMPANIONS, FEATURES, TWO_VIEWS
 from feature_diversity.measures.energy import hyperspherical_energy
 from feature_diversity.measures.uniform_sphere import effective_dimension, excess_energy
 from feature_diversity.stages import energy as stage
@@ -106,7 +106,7 @@ def test_measure_table_holds_the_measures(folder):
         if row["layer"] in ("trunk", "head"):
             views = np.load(folder / f"views_{row['layer']}.npy")
             for name, companion in COMPANIONS.items():
-                if companion.of == VIEWS:
+                if companion.of == TWO_VIEWS:
                     assert float(row[name]) == companion(*views), name
         else:
             assert row["alignment"] == row["lidar"] == ""

@@ -11,7 +11,7 @@ import numpy as np
 from feature_diversity.base.errors import InputError
 from feature_diversity.base.files import atomic_write
 from feature_diversity.base.paths import SECOND
-from feature_diversity.measures.companions.table import COMPANIONS, FEATURES, HEAD, VIEWS
+from feature_diversity.measures.companions.table import COMPANIONS, FEATURES, HEAD, TWO_VIEWS
 from feature_diversity.measures.energy import hyperspherical_energy
 from feature_diversity.measures.readings import READINGS
 from feature_diversity.measures.spectra import Features
@@ -209,7 +209,7 @@ def companions_of(
     features: Features, head: Features | None = None, views: tuple[np.ndarray, np.ndarray] | None = None
 ) -> dict[str, float]:
     """Companion measures of one matrix, by name; nan those of what is not given, or of too few images."""
-    given = {FEATURES: (features,), HEAD: (features, head), VIEWS: views or (None,)}
+    given = {FEATURES: (features,), HEAD: (features, head), TWO_VIEWS: views or (None,)}
     with np.errstate(divide="ignore", invalid="ignore"):  # nan where all images are alike
         return {name: companion(*given[companion.of]) for name, companion in COMPANIONS.items()}
 

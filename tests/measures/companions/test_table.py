@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from feature_diversity.measures.companions.table import COMPANIONS, FEATURES, HEAD, VIEWS
+from feature_diversity.measures.companions.table import COMPANIONS, FEATURES, HEAD, TWO_VIEWS
 from feature_diversity.measures.spectra import Features
 from feature_diversity.prediction.measures import BASELINES, OF_THE_HEADLINE
 
@@ -15,7 +15,7 @@ each = pytest.mark.parametrize("name", COMPANIONS)
 def inputs(companion, x, noise=0.3):
     """What the measure takes, made from a matrix."""
     other = x + noise * np.roll(x, 1, axis=1)
-    if companion.of == VIEWS:
+    if companion.of == TWO_VIEWS:
         return x, other
     return (Features(x), Features(other[:, :3])) if companion.of == HEAD else (Features(x),)
 
@@ -36,7 +36,7 @@ def test_measures_do_not_depend_on_order_axes_and_scale(name, how, shape):
     first = inputs(companion, x)
     if companion.of == FEATURES:
         second = (Features(moved(x, how)),)
-    elif companion.of == VIEWS:
+    elif companion.of == TWO_VIEWS:
         second = tuple(moved(view, how) for view in first)
     else:
         second = tuple(Features(moved(features.x, how)) for features in first)

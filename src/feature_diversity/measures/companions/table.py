@@ -18,7 +18,7 @@ from feature_diversity.measures.companions.intrinsic_dimension import mst_dimens
 from feature_diversity.measures.companions.views import alignment, lidar
 from feature_diversity.measures.spectra import Features
 
-FEATURES, VIEWS, HEAD = "features", "views", "features and the head's"  # what a measure is of
+FEATURES, TWO_VIEWS, HEAD = "features", "views", "features and the head's"  # what a measure is of
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ COMPANIONS = {
     "normalised_std": Companion(normalised_std, +1, "normalised std"),  # 0 is collapse
     "koleo": Companion(koleo, -1, "KoLeo"),  # a loss
     "sigreg": Companion(sigreg, -1, "SIGReg"),  # a loss
-    "alignment": Companion(alignment, -1, "alignment", of=VIEWS),  # a loss
-    "lidar": Companion(lidar, +1, "LiDAR", of=VIEWS),
+    "alignment": Companion(alignment, -1, "alignment", of=TWO_VIEWS),  # a loss
+    "lidar": Companion(lidar, +1, "LiDAR", of=TWO_VIEWS),
     "linear_cka_with_head": Companion(spectra.linear_cka, -1, "CKA with the head", of=HEAD),
 }
