@@ -41,7 +41,7 @@ CLOSURES = {
     "networks.released.layouts networks.resnet training training.settings vissl "
     "vissl.config vissl.methods vissl.run ",
     "vissl.driver": "vissl.driver ",
-    "networks.released.convert":     "algorithms base base.run networks networks.convolution "
+    "networks.released.convert": "algorithms base base.run networks networks.convolution "
     "networks.depths networks.model networks.released networks.released.convert "
     "networks.released.layouts networks.released.table networks.resnet ",
     "stages.extract": f"{LOADING} "
@@ -95,7 +95,7 @@ CLOSURES = {
     "prediction.selection prediction.study results results.gates results.table "
     "stages.predict statistics statistics.groups statistics.intraclass "
     "statistics.proportions ",
-    "stages.intervention":     "base base.layers base.reading base.run figures figures.captions "
+    "stages.intervention": "base base.layers base.reading base.run figures figures.captions "
     "figures.draw figures.drawing figures.further figures.heat_map figures.intervention "
     "figures.paper figures.parts figures.prediction figures.references figures.relations "
     "figures.seeds figures.size figures.style interventions interventions.analysis "
