@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from support.helps import helps
 from support.paths import ROOT, SOURCE
@@ -90,3 +91,33 @@ def test_an_option_that_is_no_json_is_named(command):
     done = command("data", "--dataset", "{", "--output", "data.safetensors")
     assert done.returncode == 2
     assert "argument --dataset: { is not valid JSON: " in done.stderr
+
+
+def test_a_stage_that_is_not_told_of_threads_gives_the_same_bits_with_any_number(tmp_path):
+    draws = np.random.default_rng(0)
+    (tmp_path / "features").mkdir()
+    np.save(tmp_path / "features" / "trunk.npy", draws.standard_normal((300, 400)).astype(np.float32))
+    np.save(
+        tmp_path / "features" / "views_trunk.npy", draws.standard_normal((2, 300, 400)).astype(np.float32)
+    )
+    found = set()
+    for threads in ("1", "2"):
+        made = [tmp_path / f"{name}{threads}.csv" for name in ("energy", "measures")]
+        arguments = ["energy", "--features", tmp_path / "features", "--layers", "trunk", "--powers", "1"]
+        arguments += [
+            "--vectors",
+            "flatten",
+            "--centred",
+            "false",
+            "--energy",
+            made[0],
+            "--measures",
+            made[1],
+        ]
+        subprocess.run(
+            [sys.executable, "-m", "feature_diversity", *map(str, arguments)],
+            env=os.environ | {"OMP_NUM_THREADS": threads, "PYTHONPATH": str(SOURCE)},
+            check=True,
+        )
+        found.add(tuple(path.read_bytes() for path in made))
+    assert len(found) == 1

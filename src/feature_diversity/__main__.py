@@ -30,7 +30,8 @@ def main() -> int:
 def run() -> int:
     """The same, but for the output.
 
-    The stage is imported only then, so that the energy stage starts without loading torch.
+    The stage is imported only then, so that the energy stage starts without loading torch. One that is not
+    told how many threads to use has one: sums and eigenvalues of several have other bits.
     """
     if len(sys.argv) < 2 or sys.argv[1] in ("-h", "--help"):
         print(usage())
@@ -41,6 +42,9 @@ def run() -> int:
         print(f"error: unknown stage {name!r}; choose from {known}", file=sys.stderr)
         return 2
     begin()
+    if name in STAGES and "--threads" not in arguments:
+        for library in ("OMP", "OPENBLAS", "MKL"):  # they read it when they are loaded
+            os.environ[f"{library}_NUM_THREADS"] = "1"
     try:
         module = imported(name)
         check_code_of(name, arguments)
