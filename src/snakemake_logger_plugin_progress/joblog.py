@@ -9,7 +9,6 @@ TRAINING = re.compile(r"^training (\d+) of (\d+)", re.MULTILINE)
 EPOCH = re.compile(r"^epoch (\d+)/(\d+): ", re.MULTILINE)
 SAVED = re.compile(r"^asked to stop: epoch (\d+),", re.MULTILINE)
 ERROR = re.compile(r"^error: (.+)", re.MULTILINE | re.DOTALL)
-RECORD = "provenance "  # begins the line in which a stage says what it has done
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,4 @@ def saved(text: str) -> int | None:
 def reason(text: str) -> str | None:
     """The one message with which a stage ended; None if it ended in another way."""
     found = list(ERROR.finditer(text))
-    if not found:
-        return None
-    lines = found[-1].group(1).strip().splitlines()
-    return "\n".join(line for line in lines if not line.startswith(RECORD))
+    return found[-1].group(1).strip() if found else None

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from support.checkout import Checkout
+from support.disk import small_disk
 from support.paths import SOURCE, TESTS
 
 from feature_diversity.base.errors import InputError
@@ -65,12 +66,8 @@ def test_no_locale_changes_what_is_read_or_written(program):
 @pytest.fixture
 def disk(tmp_path):
     """A file system of 64 kB in memory."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder], check=False).returncode:
-        pytest.skip("needs the right to mount a file system")
-    yield folder
-    subprocess.run(["umount", folder], check=True)
+    with small_disk(tmp_path / "disk", "64k") as folder:
+        yield folder
 
 
 def test_a_data_set_that_does_not_fit_on_the_disk_leaves_nothing(disk):

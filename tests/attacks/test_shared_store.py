@@ -3,6 +3,7 @@
 import subprocess
 
 import pytest
+from support.disk import small_disk
 
 from feature_diversity.base.errors import InputError
 from feature_diversity.stages import pretrain
@@ -15,12 +16,8 @@ WARNING = "warning: the training is not shared, but kept in"
 @pytest.fixture
 def disk(tmp_path):
     """A file system of 64 kB in memory: too small for a network."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder], check=False).returncode:
-        pytest.skip("needs the right to mount a file system")
-    yield folder
-    subprocess.run(["umount", folder], check=True)
+    with small_disk(tmp_path / "disk", "64k") as folder:
+        yield folder
 
 
 @pytest.fixture

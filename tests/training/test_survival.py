@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from support.disk import small_disk
 
 import feature_diversity
 from feature_diversity.base.errors import InputError
@@ -156,12 +157,8 @@ def test_of_two_copies_started_at_once_one_trains(train, training, start, tmp_pa
 @pytest.fixture
 def disk(tmp_path) -> Iterator[Path]:
     """A file system of 4 MB in memory."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", folder], check=False).returncode:
-        pytest.skip("needs the right to mount a file system")
-    yield folder
-    subprocess.run(["umount", folder], check=True)
+    with small_disk(tmp_path / "disk", "4m") as folder:
+        yield folder
 
 
 def test_a_full_disk_costs_nothing_that_was_saved(train, training, start, disk, tmp_path):

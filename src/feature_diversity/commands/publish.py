@@ -18,6 +18,7 @@ import pandas as pd
 from feature_diversity.base import paths
 from feature_diversity.base.errors import InputError
 from feature_diversity.base.files import atomic_write
+from feature_diversity.planning.penalties import has_doses
 from feature_diversity.planning.schema import configuration
 from feature_diversity.planning.study import Study, study_file
 
@@ -51,7 +52,7 @@ def publish(study: Study, file: Path, results: Path, folder: Path) -> list[Path]
     """
     source = results / study.name
     wanted = [source / name for name in (*TABLES, *PAGES)]
-    if study.variants and (source / paths.INTERVENTION).exists():
+    if has_doses(study):
         wanted.append(source / paths.INTERVENTION)
     if missing := [path for path in wanted if not path.exists()]:
         raise InputError(f"{missing[0]} does not exist: the study {study.name} is not finished")

@@ -72,13 +72,14 @@ def main(argv: list[str]) -> None:
 def compare_verdicts(study: Study, folder: Path) -> bool:
     """Make the verdicts from the published table, say how they compare; whether any differs."""
     table = folder / paths.RESULTS_PARQUET
+    results = read_results(table)
     again, interventions = {}, None
     if (folder / paths.INTERVENTION).exists():
         interventions = read_interventions(folder / paths.INTERVENTION)
         penalties = dict.fromkeys(study.variants) | penalties_of(study)
-        again[paths.INTERVENTION] = analysed(read_results(table), penalties)
+        again[paths.INTERVENTION] = analysed(results, penalties)
     again[paths.CLAIMS] = judge_with_and_without(read_table(table), interventions)
-    again[paths.PREDICTION] = prediction_of(read_results(table))
+    again[paths.PREDICTION] = prediction_of(results)
     different = False
     for name, made in again.items():
         there = pd.read_csv(io.StringIO(made.to_csv(index=False)), low_memory=False)

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pandas as pd
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
-from pyarrow import parquet
 
 from feature_diversity.base.errors import InputError
 from feature_diversity.base.reading import HEADLINE, READING
@@ -45,8 +44,8 @@ def read_columns(path: Path, wanted: Collection[str] | None = None) -> pd.DataFr
     """
     try:
         if path.suffix == ".parquet":
-            names = parquet.read_schema(path).names
-            table = pd.read_parquet(path, columns=[name for name in names if not wanted or name in wanted])
+            table = pd.read_parquet(path)
+            table = table[[name for name in table if not wanted or name in wanted]]
         else:
             table = pd.read_csv(path, low_memory=False, usecols=lambda name: not wanted or name in wanted)
     except (OSError, ValueError) as error:  # pandas' and pyarrow's errors are ValueErrors
