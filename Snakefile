@@ -69,6 +69,14 @@ rule all:
         PIXELS,
 
 
+onstart:
+    if sys.stdin.isatty():
+        try:
+            ask_to_replace(study, Path(RESULTS))
+        except InputError as error:
+            raise WorkflowError(str(error)) from None
+
+
 onsuccess:
     summary = Path(rules.summary.output[0])
     if summary.exists() and summary.stat().st_mtime > STARTED:

@@ -1,9 +1,9 @@
 """Does every algorithm learn? Its test error before, halfway and at the end of training, in each seed.
 
-    python benchmarks/learning.py docs/studies/fashion_small/results.parquet
+    python benchmarks/learning.py docs/studies/objectives_small/results.parquet
 
-prints the table of benchmarks/learning.md, from the results of a study that has all algorithms with one network at 0,
-half of and all epochs. The recipes are the package's own for small images, unchanged.
+prints the table of benchmarks/learning.md, from the results of a study that has all algorithms with one
+network, untrained, halfway and at the end. The recipes are the package's own for small images, unchanged.
 """
 
 import argparse
@@ -24,11 +24,11 @@ def main() -> None:
 
 
 def errors(results: pd.DataFrame) -> pd.DataFrame:
-    """Test errors of the networks, in percent: a row for each algorithm and seed, a column for each of EPOCHS."""
+    """Test errors in percent: a row for each algorithm and seed, a column for each of EPOCHS."""
     of_network = (results[list(NETWORK)] == pd.Series(NETWORK)).all(axis=1)
     runs = results[of_network & results["epochs"].isin(EPOCHS)]
-    runs = runs.drop_duplicates(["algorithm", "seed", "epochs"])
-    return 100 * runs.pivot(index=["algorithm", "seed"], columns="epochs", values="test_error")[EPOCHS]
+    axes = ["algorithm", "seed"]  # a run has a row for each layer and reading, with the same error
+    return 100 * runs.pivot_table("test_error", axes, "epochs", aggfunc="first")[EPOCHS]
 
 
 def report(results: pd.DataFrame) -> str:
@@ -37,7 +37,8 @@ def report(results: pd.DataFrame) -> str:
     pixels = 100 * results["pixel_error"].iloc[0]
     start, half, end = EPOCHS
     lines = [
-        f"| algorithm | untrained | {half} epochs | {end} epochs | below untrained | below half | below pixels |",
+        f"| algorithm | untrained | {half} epochs | {end} epochs "
+        "| below untrained | below half | below pixels |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     by_algorithm = table.groupby(level="algorithm")

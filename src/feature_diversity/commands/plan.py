@@ -15,14 +15,13 @@ from pathlib import Path
 from feature_diversity.base.errors import InputError
 from feature_diversity.base.paths import CHECKOUT, DATA, ENERGY, LINEAR, MODEL
 from feature_diversity.base.run import Run
-from feature_diversity.base.stages import MAKERS, TRAINING
+from feature_diversity.base.stages import TRAINING
 from feature_diversity.planning import cost
-from feature_diversity.planning.expected import expected_of
 from feature_diversity.planning.images import count_images
+from feature_diversity.planning.remaining import remaining
+from feature_diversity.planning.replaced import not_of_study, replaced_line, told
 from feature_diversity.planning.schema import configuration
-from feature_diversity.planning.settings import digest_of
 from feature_diversity.planning.study import Study
-from feature_diversity.results.origins import differences, facts_of
 
 PARTS = {  # files of a run that tell which stages are done
     MODEL: "trained",
@@ -44,9 +43,15 @@ def main(argv: list[str]) -> None:
     study = Study.find(config["study"])
     folder = Path(config["results"]) / study.name
     images = count_images(study, Path(config["data"]), folder / DATA)
-    print(costs(study, config["device_tflops"], images), progress(study, folder), sep="\n")
     others = not_of_study(study, folder)
-    print(*told(others), jobs(dry_run(given), current=not others), sep="\n")
+    rest = remaining(study, folder, others, config["device_tflops"], images) if folder.exists() else []
+    print(costs(study, config["device_tflops"], images), progress(study, folder), *rest, sep="\n")
+    print(
+        *told(others),
+        *replaced_line(study, folder, others),
+        jobs(dry_run(given), current=not others),
+        sep="\n",
+    )
 
 
 def costs(study: Study, device_tflops: float, images: int | None) -> str:
@@ -109,42 +114,6 @@ def progress(study: Study, folder: Path) -> str:
     return f"done        of {len(runs):,} runs: " + ", ".join(
         f"{count:,} {word}" for word, count in found.items()
     )
-
-
-def not_of_study(study: Study, folder: Path) -> dict[Run, list[str]]:
-    """The runs whose models are there and not of the study as it is now, and what is other about each.
-
-    That is what models and linear evaluations say of themselves, wherever their folder was moved from;
-    Snakemake compares only with what it remembers.
-    """
-    expected, found = expected_of(study), {}
-    for run in study.runs():
-        model, linear = folder / run.folder / MODEL, folder / run.folder / LINEAR
-        if model.exists():
-            try:
-                facts = facts_of(model)
-                said = json.loads(linear.read_text(encoding="utf-8")) if linear.exists() else None
-                measured = said if expected["linear_evaluation"] is not None else None
-                code = digest_of(study, MAKERS[study.engine], run.algorithm)
-                other = differences(run, facts, expected, measured)
-                other += [] if facts.get("code") in (code, "unknown") else ["it was made by other code"]
-            except (InputError, ValueError) as error:
-                other = [str(error)]
-            if other:
-                found[run] = other
-    return found
-
-
-def told(others: dict[Run, list[str]]) -> list[str]:
-    """Lines on the runs that are not of the study, one for each thing that is other about some of them."""
-    first: dict[str, str] = {}
-    for run, reasons in others.items():
-        for reason in reasons:
-            first.setdefault(reason, run.folder)
-    counts = Counter(reason for reasons in others.values() for reason in reasons)
-    return [
-        f"stale       {count:,} runs, such as {first[reason]}: {reason}" for reason, count in counts.items()
-    ]
 
 
 def dry_run(given: dict[str, object]) -> list[tuple[str, list[str], int]]:
