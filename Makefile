@@ -34,8 +34,9 @@ $(VISSL_VENV)/installed: $(VENV)/installed envs/vissl.lock
 	touch $@
 
 # What the study takes, what of it is done, what would be run, and why.
-plan: install
-	python -m feature_diversity plan $(if $(STUDY),--study $(STUDY))
+plan:
+	@test -e $(VENV)/installed || { echo "nothing is installed yet; first: make install"; exit 1; }
+	@python -m feature_diversity plan $(if $(STUDY),--study $(STUDY))
 
 # Make what docs/studies/STUDY has of a study anew and compare: its verdicts and one network; ALL=1: every network.
 reproduce-published: install

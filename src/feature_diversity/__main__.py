@@ -52,7 +52,7 @@ def run() -> int:
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    if WRITTEN and name in STAGES:  # its log keeps the record
+    if WRITTEN and name in STAGES and not sys.stderr.isatty():  # its log keeps the record
         from feature_diversity.records.provenance import say_record
 
         say_record(name, arguments)
