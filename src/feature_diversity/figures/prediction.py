@@ -130,4 +130,5 @@ def shades(ax: Axes, shown: list[pd.DataFrame], axes: list[str]) -> None:
     ax.set_yticks([])
     ax.grid(visible=False)
     ax.tick_params(length=0)
-    ax.set_title("Pairs ordered right (%) where only this differs")
+    few = ax.get_xlim()[1] - ax.get_xlim()[0] < 3.5  # columns: too narrow for the title in a line
+    ax.set_title("Pairs ordered right (%)" + ("\n" if few else " ") + "where only this differs")
