@@ -130,5 +130,5 @@ def shades(ax: Axes, shown: list[pd.DataFrame], axes: list[str]) -> None:
     ax.set_yticks([])
     ax.grid(visible=False)
     ax.tick_params(length=0)
-    few = ax.get_xlim()[1] - ax.get_xlim()[0] < 3.5  # columns: too narrow for the title in a line
-    ax.set_title("Pairs ordered right (%)" + ("\n" if few else " ") + "where only this differs")
+    break_or_space = "\n" if len(axes) < 4 else " "  # columns too narrow for the title in a line
+    ax.set_title(f"Pairs ordered right (%){break_or_space}where only this differs")
