@@ -1,0 +1,34 @@
+"""What is published in docs/studies: today's code makes the same verdicts and predictions of its tables."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from feature_diversity.base import paths
+from feature_diversity.base.paths import CHECKOUT
+from feature_diversity.commands import reproduce
+
+STUDIES = sorted(path for path in (CHECKOUT / "docs" / "studies").iterdir() if path.is_dir())
+MOST_BYTES = 25e6
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("study", STUDIES, ids=lambda path: path.name)
+def test_the_published_verdicts_follow_from_the_published_table(study: Path, capsys: pytest.CaptureFixture):
+    reproduce.main([str(study), "--tables"])
+    said = capsys.readouterr().out
+    assert "claims.csv: " in said
+    assert "prediction.csv: " in said
+
+
+@pytest.mark.parametrize("study", STUDIES, ids=lambda path: path.name)
+def test_every_published_cell_has_eight_trainings_of_each_network(study: Path):
+    results = pd.read_parquet(study / paths.RESULTS_PARQUET, columns=["algorithm", "epochs", "seed"])
+    seeds = results.groupby(["algorithm", "epochs"])["seed"].nunique()
+    assert seeds.min() >= 8
+
+
+@pytest.mark.parametrize("study", STUDIES, ids=lambda path: path.name)
+def test_a_published_study_is_small(study: Path):
+    assert sum(path.stat().st_size for path in study.rglob("*") if path.is_file()) <= MOST_BYTES
