@@ -40,7 +40,7 @@ plan:
 
 # Make what docs/studies/STUDY has of a study anew and compare: its verdicts and one network; ALL=1: every network.
 reproduce-published: install
-	python -m feature_diversity reproduce docs/studies/$(or $(STUDY),fashion_small) $(if $(ALL),--all)
+	python -m feature_diversity reproduce docs/studies/$(or $(STUDY),objectives_small) $(if $(ALL),--all)
 
 # Results of runs that are in no study any more, and trainings that no run uses. Nothing is deleted.
 stale: install

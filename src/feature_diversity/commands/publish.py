@@ -1,6 +1,6 @@
 """The command `publish`: what others need of a finished study, in one small folder that can be committed.
 
-    python -m feature_diversity publish docs/studies/fashion_small --study fashion_small
+    python -m feature_diversity publish docs/studies/objectives_small --study objectives_small
 
 That is the table of results, the verdicts, the predictions, the figures, the report, the study file, and
 `cost.json`, which says what it took. `reproduce` makes it anew from there and compares.

@@ -1,6 +1,6 @@
 """The command `reproduce`: make what was published of a study anew, and compare.
 
-    python -m feature_diversity reproduce docs/studies/fashion_small
+    python -m feature_diversity reproduce docs/studies/objectives_small
 
 The verdicts and predictions are made from the published table of results, in seconds. Then the smallest
 network of the study is trained and measured anew, with one seed, in minutes; with --all every one is. On the
