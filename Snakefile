@@ -71,6 +71,8 @@ rule all:
 
 onstart:
     if sys.stdin.isatty():
+        from feature_diversity.planning.replaced import ask_to_replace  # loads pandas
+
         try:
             ask_to_replace(study, Path(RESULTS))
         except InputError as error:

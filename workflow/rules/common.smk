@@ -26,7 +26,6 @@ from feature_diversity.planning.checks import check_machine
 from feature_diversity.planning.expected import expected_of
 from feature_diversity.planning.images import count_images
 from feature_diversity.planning.penalties import has_doses, of_training, penalties_of, reference_of
-from feature_diversity.planning.replaced import ask_to_replace
 from feature_diversity.planning.schema import validate
 from feature_diversity.planning.study import Study, as_json
 from feature_diversity.records.digest import files_digest, lock_digest

@@ -129,14 +129,14 @@ def measured_speeds(folders: dict[Run, Path], work: dict[Run, float]) -> dict[st
 
 def shares_in_store(study: Study, store: Path, images: int) -> dict[Run, float]:
     """How much of each of the study's trainings the store has, 0 to 1, by the run with which it ends."""
-    expected, shares = expected_of(study), {}
+    runs, expected, shares = set(study.runs()), expected_of(study), {}
     for path in store.glob(f"*/{SETTINGS}"):
         try:
             facts = json.loads(path.read_text(encoding="utf-8"))
             run = Network(**facts["network"]).after(facts["schedule_epochs"])
         except (OSError, ValueError, KeyError, TypeError):
             continue  # a damaged one is trained anew
-        if run not in study.runs() or differences(run, facts, expected):
+        if run not in runs or differences(run, facts, expected):
             continue
         if facts.get("code") != digest_of(study, MAKERS[study.engine], run.algorithm):
             continue
