@@ -15,7 +15,6 @@ from feature_diversity.base import files
 from feature_diversity.base.errors import InputError
 from feature_diversity.base.run import Run
 from feature_diversity.base.stages import STAGES
-from feature_diversity.commands import plan
 from feature_diversity.commands.plan import not_of_study, told
 from feature_diversity.measures.of_layers import (
     ENERGY_COLUMNS,
@@ -25,6 +24,7 @@ from feature_diversity.measures.of_layers import (
 )
 from feature_diversity.networks import model
 from feature_diversity.networks.resnet import resnet
+from feature_diversity.planning import replaced
 from feature_diversity.planning.expected import expected_of
 from feature_diversity.planning.settings import digest_of
 from feature_diversity.planning.study import Study
@@ -160,7 +160,7 @@ def test_a_linear_evaluation_with_other_options_is_refused(study, results):
 
 
 def test_networks_of_other_code_are_told(study, results, monkeypatch):
-    monkeypatch.setattr(plan, "digest_of", lambda *_: "0123456789abcdef")
+    monkeypatch.setattr(replaced, "digest_of", lambda *_: "0123456789abcdef")
     assert told(not_of_study(study(0.1), results))[0].endswith("it was made by other code")
 
 

@@ -59,7 +59,7 @@ def test_a_number_that_no_training_gives_is_named(published: Checkout):
     path.write_bytes(content)
     assert result.returncode == 1
     assert "  n_params: " in result.stdout
-    assert "of the value" in result.stdout
+    assert "by at most" in result.stdout
 
 
 def test_a_study_that_is_not_finished_is_not_published(published: Checkout):

@@ -43,7 +43,7 @@ KEYS = {
     paths.RESULTS_PARQUET: [*RUN, "layer", *READING],
 }
 OF_STUDY = ("figures",)  # columns that say which figures show a run
-ROUNDING = 1e-9  # relative: verdicts of equal tables may differ so between versions of libraries
+ROUNDING = 1e-9  # absolute and relative: processors of another kind add up in another order
 
 
 def main(argv: list[str]) -> None:
@@ -147,7 +147,8 @@ def differences(
         published: The table that was published.
         again: The same, made anew.
         key: Columns that name a row; those that the published table lacks are left out.
-        rounding: Relative difference up to which numbers count as the same; 0: they have the same bits.
+        rounding: Difference, plus that share of the value, up to which numbers count as the same; 0: they
+            have the same bits.
 
     Returns:
         The number of values compared, and what differs, a line for each column.
@@ -164,9 +165,9 @@ def differences(
         if pd.api.types.is_numeric_dtype(before) and pd.api.types.is_numeric_dtype(after):
             x, y = before.to_numpy(float), after.to_numpy(float)
             with np.errstate(invalid="ignore"):  # infinities of one sign are the same
-                apart = np.where(x == y, 0, np.abs(x - y) / np.maximum(np.abs(x), np.abs(y)))
-            other = ~both & ~(apart <= rounding)
-            most = f", by at most {np.nanmax(apart[other]):.1e} of the value" if other.any() else ""
+                apart = np.where(x == y, 0, np.abs(x - y))
+            other = ~both & ~(apart <= rounding * (1 + np.abs(x)))
+            most = f", by at most {np.nanmax(apart[other]):.1e}" if other.any() else ""
         else:
             other, most = ~both & (before.astype(str) != after.astype(str)), ""
         if other.any():

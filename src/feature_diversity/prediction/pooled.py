@@ -41,7 +41,7 @@ def pooled_tau(
     influence = 2 * ratio(
         agreed - np.nan_to_num(tau) * counted, np.broadcast_to(counted.sum(axis=0), counted.shape)
     )
-    draws = tau + (drawn - 1) @ np.nan_to_num(influence).astype(np.float32)
+    draws = tau + (drawn - 1.0) @ np.nan_to_num(influence)
     low, high = interval(draws)
     return tau, np.maximum(low, -1), np.minimum(high, 1), counted.sum(axis=0) / 2, agreed
 

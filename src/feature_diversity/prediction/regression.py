@@ -8,7 +8,6 @@ from feature_diversity.prediction.resampling import interval
 
 DRAWS = 200  # of the bootstrap of R²
 SMALL = 1e-9  # share of a variance below which nothing is left, in float64
-NEARLY = 1e-4  # the same in float32
 
 
 def partial_correlation(
@@ -123,13 +122,13 @@ def _r2(
     moments, with_x, squares = [], [], []
     for number in range(level.max() + 1):
         rows = level == number
-        z, weight = known[rows], drawn[:, training[rows]]
+        z, weight = known[rows], drawn[:, training[rows]].astype(float)
         moments.append(
             (weight @ (z[:, :, None] * z[:, None, :]).reshape(len(z), -1)).reshape(draws, p + 1, p + 1)
         )
         crossed = (z[:, :, None] * x[rows][:, None, :]).reshape(len(z), -1)
-        with_x.append((weight @ crossed.astype(np.float32)).reshape(draws, p + 1, k))
-        squares.append(weight @ (x[rows] ** 2).astype(np.float32))
+        with_x.append((weight @ crossed).reshape(draws, p + 1, k))
+        squares.append(weight @ x[rows] ** 2)
     all_moments, all_with_x, all_squares = sum(moments), sum(with_x), sum(squares)
     missed, missed_base, missed_mean = np.zeros((draws, k)), np.zeros((draws, 1)), np.zeros((draws, 1))
     for here, here_x, here_square in zip(moments, with_x, squares, strict=True):
@@ -138,7 +137,7 @@ def _r2(
         of_y, of_x = inverse @ m[:, :p, p:], inverse @ v[:, :p]  # (draws, p, 1), (draws, p, k)
         left = s - (v[:, :p] * of_x).sum(axis=1)
         slope = (v[:, p] - (v[:, :p] * of_y).sum(axis=1)) / np.where(
-            left > NEARLY * np.maximum(s, 1e-30), left, np.inf
+            left > SMALL * np.maximum(s, 1e-30), left, np.inf
         )
         beta = of_y - of_x * slope[:, None, :]
         # squared errors of the level left out, from its own moments

@@ -35,7 +35,9 @@ def regret(
         drawn: weights of trainings, (draws, trainings); in a draw the candidates are those drawn.
 
     Returns:
-        Regret in points, the ends of its interval, and the number of groups, (k,) each.
+        Regret in points, the ends of its interval, and the number of groups, (k,) each. A draw leaves some
+        trainings out, so that fewer compete than do in the study; the draws are moved to have the regret as
+        their mean.
     """
     weights = np.concatenate([np.ones((1, drawn.shape[1]), dtype=np.float32), drawn[:DRAWS]])
     found = np.full((len(weights), values.shape[1]), np.nan)
@@ -48,11 +50,10 @@ def regret(
         if len(runs):
             starts = np.flatnonzero(np.diff(group[runs], prepend=-1))
             ranked = np.unique(value[runs], return_inverse=True)[1].astype(np.float32)
-            found[:, column] = _lost(
-                error[runs].astype(np.float32), ranked, starts, weights[:, training[runs]]
-            )
+            found[:, column] = _lost(error[runs], ranked, starts, weights[:, training[runs]])
             groups[column] = len(starts)
-    return found[0], *interval(found[1:]), groups
+    low, high = interval(found[1:] - np.nanmean(found[1:], axis=0) + found[0])
+    return found[0], np.maximum(low, 0), high, groups
 
 
 def _lost(error: np.ndarray, value: np.ndarray, starts: np.ndarray, weight: np.ndarray) -> np.ndarray:
