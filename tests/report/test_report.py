@@ -19,6 +19,7 @@ from feature_diversity.planning.settings import digest_of, stages_of
 from feature_diversity.planning.study import Study
 from feature_diversity.report import columns, links
 from feature_diversity.report.behind import numbers_behind
+from feature_diversity.report.page import main_picture
 from feature_diversity.report.verdicts import NEEDED, read_claims, verdicts_of
 from feature_diversity.stages import report as stage
 
@@ -279,3 +280,12 @@ def test_a_page_of_trainings_that_fail_nothing_says_nothing_of_gates(table, tmp_
     text = make_report(table, tmp_path).read_text()
     assert 'id="gates"' not in text
     assert "gated: " not in text
+
+
+def test_the_first_picture_is_the_one_that_shows_most():
+    def figure(name: str, points: int, picture: str = "data:") -> dict:
+        return {"name": name, "points": points, "picture": picture}
+
+    figures = [figure("figure1", 40), figure("figure3", 90), figure("figure4", 99, ""), figure("layers", 200)]
+    assert main_picture(figures)["name"] == "figure3"
+    assert main_picture([figure("figure1", 0), figure("layers", 5)]) is None

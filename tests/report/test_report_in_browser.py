@@ -97,7 +97,16 @@ def test_the_pictures_are_in_the_page(page):
     assert page.locator("#figure1 img").get_attribute("src").startswith("data:image/svg+xml;base64,")
 
 
-def test_a_figure_that_was_not_drawn_is_said_to_be_missing(page):
+def test_figures_without_points_are_folded_away(page):
+    assert page.locator("#empty #figure2").count() == 1
+    assert page.locator("#empty #figure1").count() == 0
+    assert not page.locator("#figure2").is_visible()
+
+
+def test_a_figure_that_was_not_drawn_is_said_to_be_missing(open_page, folder):
+    page = open_page(folder / "report.html")
+    page.evaluate("location.hash = '#figure2'")  # an address opens what is folded
+    page.wait_for_function("document.querySelector('#empty').open")
     assert "not drawn in this study" in page.locator("#figure2").inner_text()
 
 

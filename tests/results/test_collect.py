@@ -426,3 +426,17 @@ def test_dead_units_are_those_of_the_last_epoch_of_a_training_with_a_penalty(tmp
     assert (found["first_loss"], found["final_loss"], found["dead_units"]) == (3, 2, 0.25)
     path.write_text("epoch,loss\n1,3.0\n2,2.0\n")
     assert list(tabulate.losses(path, "native", 2)) == ["first_loss", "final_loss", "loss_noise"]
+
+
+@pytest.mark.parametrize(
+    ("dataset", "title"),
+    [
+        ({"name": "digits"}, "digits"),
+        ({"name": "imagenet", "path": "ILSVRC2012"}, "imagenet"),
+        ({"name": "class_folders", "path": "~/pictures/birds/"}, "birds"),
+        ({"name": "tar_shards", "path": "shards"}, "shards"),
+        ({"name": "class_folders", "path": "."}, "class_folders"),
+    ],
+)
+def test_images_of_ones_own_are_called_by_their_folder(dataset, title):
+    assert tabulate.title_of(dataset) == title

@@ -84,11 +84,15 @@ if (claims.length) {
     });
   }
   const follow = () => {
-    const claim = claims.find((one) => `#${one.id}` === location.hash);
-    if (!claim) return;
-    everything();
-    open(claim, true);
-    claim.scrollIntoView();
+    const aim = location.hash && by(location.hash.slice(1));
+    const folded = aim && aim.closest("details");
+    if (folded) folded.open = true;
+    const claim = claims.find((one) => one === aim);
+    if (claim) {
+      everything();
+      open(claim, true);
+    }
+    if (claim || folded) aim.scrollIntoView();
   };
   window.addEventListener("hashchange", follow);
   follow();

@@ -103,9 +103,10 @@ def figures_in(folder: Path, claims: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def main_picture(figures: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """The first figure of error over diversity that has points; None if none has."""
-    drawn = {figure["name"]: figure for figure in figures if figure["picture"] and figure["points"]}
-    return next((drawn[name] for name in ERROR_OVER_DIVERSITY if name in drawn), None)
+    """The figure of error over diversity that shows most points, the first of such; None if none has any."""
+    drawn = [figure for figure in figures if figure["name"] in ERROR_OVER_DIVERSITY]
+    drawn = [figure for figure in drawn if figure["picture"] and figure["points"]]
+    return max(drawn, key=lambda figure: figure["points"], default=None)
 
 
 def picture(path: Path) -> str:

@@ -32,6 +32,7 @@ LINEAR = (
     "n_test",
 )
 OF_PIXELS = {"pixel_error": "test_error", "chance_error": "chance_error"}  # column -> key of pixels.json
+FORMATS = ("class_folders", "tar_shards")  # of images of one's own: no data set has these names
 LOSSES = ("first_loss", "final_loss", "loss_noise")
 
 
@@ -160,7 +161,7 @@ def read_run(
     check_complete(folder, energy, measures)
     said = {paths.ENERGY: energy.pop("model"), paths.MEASURES: measures.pop("model")}
     check_same_model(metadata, {folder / name: values for name, values in said.items()})
-    about = {"dataset": facts["dataset"]["name"]} | asdict(run)
+    about = {"dataset": title_of(facts["dataset"])} | asdict(run)
     about |= {"engine": facts["engine"], "n_params": facts["n_params"], "figures": " ".join(figures)}
     about |= {"error_source": error_source} | {name: linear[name] for name in LINEAR}
     about["test_error_se"] = float(standard_error(linear["test_error"], linear["n_test"]))
@@ -172,6 +173,12 @@ def read_run(
         for layer, found in linear.get("layers", {}).items()
     ]
     return Part(about, energy, measures, layers)
+
+
+def title_of(dataset: dict[str, Any]) -> str:
+    """What a table and a figure call the images: images of one's own by their folder."""
+    own = Path(dataset["path"]).name if dataset["name"] in FORMATS and "path" in dataset else ""
+    return own or str(dataset["name"])
 
 
 def outcomes(path: Path, metadata: dict[str, Any], expected: dict[str, Any] | None) -> dict[str, float]:
