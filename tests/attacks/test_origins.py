@@ -132,7 +132,7 @@ def tabulated(study: Study, folder: Path) -> int:
     stopping = study.early_stopping
     options = {"error_source": "measured", "early_stopping": stopping, "schedule": study.schedule}
     expected = expected_of(study)
-    table, _ = collect.collect(folder, study.grids(), {}, pixels=None, expected=expected, **options)
+    table, _, _ = collect.collect(folder, study.grids(), {}, pixels=None, expected=expected, **options)
     return len(table)
 
 

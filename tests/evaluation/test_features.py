@@ -173,3 +173,38 @@ def test_views_are_features_of_the_augmented_images(digits, network, folder):
     ):
         features = direct(network, store.normalise(view, facts))["trunk"]
         np.testing.assert_allclose(recorded, features, rtol=1e-4, atol=1e-5)
+
+
+def test_pooled_features_of_further_test_images(digits, trained, tmp_path):
+    copy = shutil.copy(trained, tmp_path / "model.safetensors")
+    arguments = ["--data", str(digits), "--models", str(copy), "--layers", *LAYERS]
+    stage.main([*arguments, "--measure-images", "70"])
+    folder = tmp_path / "features"
+    many = {layer: np.load(folder / "further" / f"{layer}.npy") for layer in LAYERS}
+    assert {values.shape[0] for values in many.values()} == {40}  # 30 of the 70 are held out
+    assert {values.ndim for values in many.values()} == {2}
+    stage.main([*arguments, "--measure-images", "50"])
+    few = np.load(folder / "further" / "trunk.npy")
+    np.testing.assert_allclose(few, many["trunk"][:20], atol=1e-5)  # the same images, in other batches
+    stage.main([*arguments, "--measure-images", "80"])
+    facts, (test,) = store.read(digits, "test")
+    known = direct(model.read(trained), store.normalise(store.to_unit(test.images), facts))
+    held_out = np.load(folder / "trunk.npy")
+    measured = np.concatenate([held_out, np.load(folder / "further" / "trunk.npy")])
+    np.testing.assert_allclose(
+        np.sort(measured.sum(axis=1)), np.sort(known["trunk"].sum(axis=1)), rtol=1e-4, atol=1e-4
+    )
+    pooled = known["res3"].mean(axis=(2, 3)).sum(axis=1)
+    pooled_of_held_out = np.load(folder / "res3.npy").mean(axis=(2, 3)).sum(axis=1)
+    everything = np.concatenate([pooled_of_held_out, np.load(folder / "further" / "res3.npy").sum(axis=1)])
+    np.testing.assert_allclose(np.sort(everything), np.sort(pooled), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("images", [30, 81])
+def test_no_further_images_than_there_are(digits, trained, tmp_path, images):
+    copy = shutil.copy(trained, tmp_path / "model.safetensors")
+    arguments = ["--data", str(digits), "--models", str(copy), "--layers", "trunk"]
+    message = f"energy.measure_images is {images}, expected more than the 30 held-out images and at most 80"
+    with pytest.raises(InputError, match=message):
+        stage.main([*arguments, "--measure-images", str(images)])
+    assert not (tmp_path / "features").exists()

@@ -262,7 +262,7 @@ def test_with_more_than_one_image_in_a_hundred_without_a_direction_nothing_is_me
 
 
 def measures_of(companions):
-    return [name for name in companions[0] if name not in ("layer", "vector")]
+    return [name for name in companions[0] if name not in ("layer", "vector", "measure_images")]
 
 
 @pytest.mark.parametrize(
@@ -356,3 +356,63 @@ def test_energies_of_a_second_set_of_images_stand_beside_the_first(folder):
 def test_without_second_images_there_is_no_second_energy(folder):
     energies, _ = run(folder)
     assert all(row["energy_2"] in ("", "nan") for row in energies)
+
+
+@pytest.fixture
+def further(folder):
+    """Pooled features of 100 further images beside the 30 held-out ones."""
+    rng = np.random.default_rng(1)
+    (folder / "further").mkdir()
+    for layer in LAYERS:
+        channels = np.load(folder / f"{layer}.npy").shape[1]
+        np.save(folder / "further" / f"{layer}.npy", rng.standard_normal((100, channels)).clip(0) + 0.1)
+    return folder
+
+
+def run_further(folder):
+    energy, companions = folder / "energy.csv", folder / "measures.csv"
+    given = ["--features", str(folder), *options(), "--energy", str(energy), "--measures", str(companions)]
+    stage.main([*given, "--further"])
+    return [list(csv.DictReader(path.open())) for path in (energy, companions)]
+
+
+def test_measures_of_pooled_features_take_more_images(further):
+    plain, (energies, companions) = run(further), run_further(further)
+    assert energies == plain[0]  # the paper's number of images
+    held_out = [row for row in companions if row["measure_images"] == "30"]
+    assert held_out == plain[1]
+    assert companions[-len(held_out) :] == held_out  # a table that is cut off lacks what each must have
+    sizes = {}
+    for row in companions:
+        sizes.setdefault((row["layer"], row["vector"]), []).append(int(row["measure_images"]))
+    pooled = {key: [130, 120, 60, 30] for key in sizes if key[0] != "conv1" or key[1] == "gap"}
+    assert sizes == {key: [30] for key in sizes} | pooled
+    head = np.concatenate([np.load(further / part / "head.npy") for part in (".", "further")])
+    for row in companions:
+        count = int(row["measure_images"])
+        if row["vector"] != "gap":
+            continue
+        x = readings.gap(np.load(further / f"{row['layer']}.npy"))
+        x = np.concatenate([x, np.load(further / "further" / f"{row['layer']}.npy")])[:count]
+        assert float(row["diversity"]) == pytest.approx(-hyperspherical_energy(x, 1).value[1], rel=1e-10)
+        for name in ("rankme", "two_nn", "participation_ratio"):
+            assert float(row[name]) == COMPANIONS[name](measures.Features(x)), name
+        cka = measures.linear_cka(measures.Features(x), measures.Features(head[:count]))
+        assert float(row["linear_cka_with_head"]) == pytest.approx(cka)
+
+
+def test_further_images_without_a_direction_are_left_out(further):
+    path = further / "further" / "head.npy"
+    x = np.load(path)
+    x[7] = 0
+    np.save(path, x)
+    assert {row["measure_images"] for row in run_further(further)[1]} == {"30", "60", "120", "129"}
+    x[:20] = 0
+    np.save(path, x)
+    assert {row["measure_images"] for row in run_further(further)[1]} == {"30"}
+
+
+def test_further_features_of_another_shape_are_named(further):
+    np.save(further / "further" / "trunk.npy", np.ones((100, 3)))
+    with pytest.raises(InputError, match=r"further/trunk\.npy: expected 100 x 40, got \(100, 3\)"):
+        run_further(further)

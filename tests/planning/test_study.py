@@ -147,6 +147,7 @@ def test_keys_left_out_have_their_defaults(load):
         "powers": [0, 1, 2],
         "vectors": ["flatten", "gap", "vissl"],
         "centred": [False, True],
+        "measure_images": 0,
     }
     assert study.linear_evaluation["penalties"] == [1, 0.1, 0.01, 0.001, 0.0001]
     assert study.dataset["train"] == study.dataset["seed"] == 0
@@ -513,6 +514,11 @@ def test_an_unknown_data_set_is_answered_with_the_known_ones(load):
             {"dataset.held_out": 60, "dataset.held_out_2": 41},
             r"dataset\.held_out_2 is 41, expected at most 40",
         ),
+        (
+            {"energy.measure_images": 20},
+            r"energy\.measure_images is 20, expected 0 or more than the 20 held-",
+        ),
+        ({"energy.measure_images": 101}, r"energy\.measure_images is 101, expected .* at most 100, the test"),
         ({"dataset.train": 1648}, r"dataset\.train is 1648, expected at most 1647"),
         ({"dataset.name": "fashion_mnist"}, r"dataset\.test is 100, expected 0: .* 10000 test images"),
         ({"recipes.simclr.batch_size": 1}, r"recipes: simclr: batch_size is 1, expected 2 \(BatchNorm"),

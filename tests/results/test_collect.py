@@ -440,3 +440,30 @@ def test_dead_units_are_those_of_the_last_epoch_of_a_training_with_a_penalty(tmp
 )
 def test_images_of_ones_own_are_called_by_their_folder(dataset, title):
     assert tabulate.title_of(dataset) == title
+
+
+def test_the_table_has_the_measures_of_most_images_and_another_those_of_all_numbers(results):
+    for epochs in (0, 5):
+        path = results / replace(RUN, epochs=epochs).folder / "measures.csv"
+        few = pd.read_csv(path).assign(measure_images=30, diversity=-2.0)
+        many = few[few["vector"] == "gap"].assign(measure_images=60, rankme=77.0)
+        pd.concat([many, few]).to_csv(path, index=False)
+    counts = results / "image_counts.csv"
+    stage.main([*arguments(results), "--image-counts", str(counts)])
+    table = pd.read_csv(results / "results.csv")
+    assert len(table) == 2 * 3 * 2 * 3
+    assert set(table.loc[table["vector"] == "gap", "rankme"]) == {77}
+    assert set(table.loc[table["vector"] == "flatten", "measure_images"]) == {30}
+    assert set(table["diversity"].dropna()) <= set(-table["energy"]) if "diversity" in table else True
+    found = pd.read_csv(counts)
+    assert len(found) == 4  # two runs, two numbers of images of the one pooled reading
+    assert list(found)[:2] == ["dataset", "algorithm"]
+    assert found.groupby("measure_images")["rankme"].nunique().to_dict() == {30: 2, 60: 1}
+
+
+def test_a_reading_without_its_fewest_images_was_cut_off(results):
+    path = results / RUN.folder / "measures.csv"
+    few = pd.read_csv(path).assign(measure_images=30)
+    pd.concat([few[few["vector"] == "gap"].assign(measure_images=60), few.iloc[:2]]).to_csv(path, index=False)
+    with pytest.raises(InputError, match=r"measures\.csv has 2 rows, expected 3"):
+        stage.main(arguments(results))

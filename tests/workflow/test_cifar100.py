@@ -17,6 +17,7 @@ STUDY = ROOT / "workflow" / "studies" / "cifar100.yaml"
 SMALLER = {  # sizes alone, no other key
     "dataset": {"image_size": 48, "train": 32, "validation": 16, "held_out": 8, "held_out_2": 8},
     "recipes": {"simclr": {"batch_size": 16}},
+    "energy": {"measure_images": 24},
     "linear_evaluation": {"epochs": 2},
     "figures": {"figure4": {"depth": [14], "width": 0.125, "epochs": 1, "seed": [1]}},
 }
@@ -69,6 +70,12 @@ def test_its_two_step_variant_goes_from_the_archive_to_the_figure(tmp_path):
     assert (headline["energy"] != headline["energy_2"]).all()  # of other images
     assert headline["energy_2"].notna().all()
     assert (checkout.folder / "results" / "cifar100" / "figures" / "figure4.svg").exists()
+    counts = pd.read_csv(checkout.folder / "results" / "cifar100" / "image_counts.csv")
+    assert set(counts["measure_images"]) == {8, 16, 24}
+    assert (checkout.folder / "results" / "cifar100" / "figures" / "image_counts.svg").exists()
+    assert "How many images a measure needs" in (
+        checkout.folder / "results" / "cifar100" / "report.html"
+    ).read_text(encoding="utf-8")
     held_out = pd.read_csv(checkout.folder / "results" / "cifar100" / "held_out.csv")
     assert held_out["draw"].value_counts().to_dict() == {1: 8, 2: 8}
 

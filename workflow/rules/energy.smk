@@ -14,7 +14,7 @@ rule energy:
     conda:
         "../../envs/analysis.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=4000 if study.energy["measure_images"] else 2000,
         runtime=30,
     params:
         features=features_folders,
@@ -23,9 +23,10 @@ rule energy:
         vectors=join(study.energy["vectors"]),
         centred=join(map(as_json, study.energy["centred"])),
         second="--second" if study.dataset["held_out_2"] else "",
+        further="--further" if study.energy["measure_images"] else "",
         code=settings.digest_of(study, "energy"),
         environment=environment("analysis"),
     shell:
         "python -m feature_diversity energy --code {params.code:q} --features {params.features:q} --layers {params.layers} "
-        "--powers {params.powers} --vectors {params.vectors} --centred {params.centred} {params.second} "
+        "--powers {params.powers} --vectors {params.vectors} --centred {params.centred} {params.second} {params.further} "
         "--energy {output.energy:q} --measures {output.measures:q} > {log:q} 2>&1"

@@ -4,6 +4,8 @@ LAYERS = [paths.ORIGIN, *(f"{layer}.npy" for layer in study.layers)]
 LAYERS += [f"views_{layer}.npy" for layer in ("trunk", "head") if layer in study.layers]
 if study.dataset["held_out_2"]:
     LAYERS += [f"{paths.SECOND}/{file}" for file in LAYERS[1:]]
+if study.energy["measure_images"]:
+    LAYERS += [f"{paths.FURTHER}/{layer}.npy" for layer in study.layers]
 
 
 # All features of a run are one output, their folder: Snakemake takes its time for each file that a rule names. But
@@ -34,8 +36,9 @@ rule extract:
     params:
         machine=untracked(*FOLDER),
         layers=join(study.layers),
+        further=f"--measure-images {study.energy['measure_images']}" if study.energy["measure_images"] else "",
         code=code("extract"),
         environment=environment("train"),
     shell:
         "python -m feature_diversity extract --code {params.code:q} --data {input.data:q} {params.machine} "
-        "--models {input.models:q} --layers {params.layers} --threads {threads} > {log:q} 2>&1"
+        "--models {input.models:q} --layers {params.layers} {params.further} --threads {threads} > {log:q} 2>&1"

@@ -8,12 +8,14 @@ localrules:
 
 PICTURES = f"{RESULTS}/{paths.FIGURES}"
 FIGURES = [*study.figures, "layers", "parts", "untrained", "measures", "cosine", "prediction"]
+FIGURES += ["image_counts"] if IMAGE_COUNTS else []
 
 
 rule figures:
     input:
         table=TABLE,
         prediction=f"{RESULTS}/{paths.PREDICTION}",
+        image_counts=IMAGE_COUNTS,
     output:
         [
             report(
@@ -39,11 +41,12 @@ rule figures:
         folder=subpath(output[0], parent=True),
         figures=FIGURES,
         captions=CAPTIONS,
+        image_counts=["--image-counts", *IMAGE_COUNTS] if IMAGE_COUNTS else [],
         code=settings.digest_of(study, "figures"),
         environment=environment("analysis"),
     shell:
         "python -m feature_diversity figures --code {params.code:q} --table {input.table:q} --prediction {input.prediction:q} "
-        "--figures {params.figures:q} --folder {params.folder:q} > {log:q} 2>&1"
+        "{params.image_counts:q} --figures {params.figures:q} --folder {params.folder:q} > {log:q} 2>&1"
 
 
 rule summary:

@@ -7,6 +7,9 @@ localrules:
     tabulate,
 
 
+IMAGE_COUNTS = [f"{RESULTS}/{paths.IMAGE_COUNTS}"] if study.energy["measure_images"] else []
+
+
 rule tabulate:
     input:
         models=of_study(paths.MODEL),
@@ -19,6 +22,7 @@ rule tabulate:
     output:
         csv=TABLE,
         parquet=f"{RESULTS}/{paths.RESULTS_PARQUET}",
+        image_counts=IMAGE_COUNTS,
     log:
         f"{LOGS}/tabulate.log",
     benchmark:
@@ -37,6 +41,9 @@ rule tabulate:
         schedule=study.schedule,
         expected=as_json(expected_of(study)),
         pixels=lambda wildcards, input: f"--pixels {quote(input.pixels)}" if PIXELS else "",
+        image_counts=lambda wildcards, output: (
+            ["--image-counts", *output.image_counts] if IMAGE_COUNTS else []
+        ),
         code=settings.digest_of(study, "tabulate"),
         environment=environment("analysis"),
     shell:
@@ -44,4 +51,4 @@ rule tabulate:
         "--runs @<(printf %s {params.runs:q}) --error-source {params.error_source:q} "
         "--early-stopping {params.early_stopping:q} --schedule {params.schedule:q} {params.pixels} "
         "--expected @<(printf %s {params.expected:q}) "
-        "--csv {output.csv:q} --parquet {output.parquet:q} > {log:q} 2>&1"
+        "--csv {output.csv:q} --parquet {output.parquet:q} {params.image_counts:q} > {log:q} 2>&1"

@@ -104,6 +104,8 @@ def disk(study: Study, run: Run) -> float:
     views = 2 * cost.feature_values(*shape, ["trunk"])  # recorded for the alignment
     images = study.dataset["held_out"] + study.dataset["held_out_2"]
     features = images * (cost.feature_values(*shape, layers) + views)
+    further = max(0, study.energy["measure_images"] - study.dataset["held_out"])
+    features += further * cost.feature_values(run.depth, run.width, 1, study.layers)
     return cost.FLOAT * (cost.parameters(run.depth, run.width) + features)
 
 

@@ -3,18 +3,23 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors import safe_open
 from torch import Tensor
 
+from feature_diversity.base.errors import InputError
 from feature_diversity.base.files import atomic_write
 from feature_diversity.compute.draws import generator
 from feature_diversity.data import store
 from feature_diversity.data.augment import colour_jitter, random_resized_crop
+from feature_diversity.data.loader import evaluation_images
 from feature_diversity.data.sizes import extraction_batch
 from feature_diversity.evaluation.probes import check_finite
+from feature_diversity.measures.readings import gap
 from feature_diversity.networks import model
 
 POOLED = ("trunk", "head")  # layers of which two augmented views are recorded, for the alignment
@@ -47,6 +52,58 @@ def extract(
     for layer in pooled:
         with atomic_write(folder / f"views_{layer}.npy") as temporary, open(temporary, "wb") as file:
             np.save(file, np.concatenate([pair[layer] for pair in views], axis=1))
+
+
+def extract_pooled(
+    network: model.Model, images: Tensor, facts: store.Facts, layers: list[str], folder: Path
+) -> None:
+    """Write `{layer}.npy`, N x C: the means of the maps over their positions, else as `extract`."""
+    with writing(folder, layers, len(images)) as write:
+        for _, batch in batches(images):
+            found = features_of(network, batch, facts, layers)
+            write({layer: np.ascontiguousarray(gap(values)) for layer, values in found.items()})
+
+
+def further_images(data: Path, count: int, folder: Path) -> Tensor:
+    """Read test images beside the held-out ones, in a random order: the first of more are those of fewer.
+
+    Args:
+        data: The prepared data set.
+        count: How many there are to be, the held-out ones counted.
+        folder: Where data sets lie.
+
+    Returns:
+        uint8, N x C x S x S.
+
+    Raises:
+        InputError: There are fewer test images, or no more are asked for than are held out.
+    """
+    facts, (test, held_out) = store.read(data, "test", "held_out", folder=folder)
+    with safe_open(str(data), framework="np") as file:
+        others = ~np.isin(file.get_tensor("test.rows"), file.get_tensor("held_out.rows"))
+    if not len(held_out.labels) < count <= len(test.labels):
+        raise InputError(
+            f"energy.measure_images is {count}, expected more than the {len(held_out.labels)} "
+            f"held-out images and at most {len(test.labels)}, the test images"
+        )
+    drawn = np.random.default_rng(0).permutation(np.flatnonzero(others))
+    return evaluation_images(some_of(test, drawn[: count - len(held_out.labels)]), facts.image_size)
+
+
+def some_of(split: store.Split, rows: np.ndarray) -> store.Split:
+    """The images and labels in some places of a split, in the order of these."""
+    images = split.images
+    if isinstance(images, Tensor):
+        images = images[torch.from_numpy(rows)]
+    else:
+        digests = None if images.digests is None else images.digests[rows]
+        if images.spans is not None:
+            images = replace(images, spans=images.spans[rows], digests=digests)
+        else:
+            stamps = None if images.stamps is None else images.stamps[rows]
+            names = [images.paths[row] for row in rows]
+            images = replace(images, paths=names, stamps=stamps, digests=digests)
+    return store.Split(images, split.labels[torch.from_numpy(rows)])
 
 
 def batches(images: Tensor) -> Iterator[tuple[int, Tensor]]:

@@ -28,6 +28,7 @@ TITLES = {
     "measures": "Label-free measures and test error",
     "cosine": "Energy and mean cosine similarity",
     "intervention": "What follows when the diversity of a layer is set",
+    "image_counts": "How many images a measure needs",
     "prediction": "Does a measure tell which of two networks has the lower error?",
 }
 
@@ -59,6 +60,10 @@ CAPTIONS = {
     "less error.",
     "cosine": "Energy against one minus the mean cosine similarity of pairs. By Jensen's inequality no "
     "energy lies below the line; on it, the energy says nothing that the mean cosine does not.",
+    "image_counts": "Label-free measures of the pooled features of growing numbers of test images, as "
+    "shares of their value with all of them; the first number is that of the held-out images. Lines are "
+    "means over trained networks, bars one standard deviation. A line that has not come to rest says that "
+    "the measure needs more images; an energy is unbiased with any number.",
     "prediction": "Share of pairs of networks that a measure orders as their test errors are, by the one "
     "axis in which the two differ. Left: networks that differ in nothing but their seed, the only pairs "
     "whose order is not the doing of something that was chosen. Right: along the axes of the study, where "

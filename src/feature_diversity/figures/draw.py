@@ -9,7 +9,12 @@ from matplotlib.figure import Figure
 from feature_diversity.base.files import atomic_write
 from feature_diversity.figures.captions import TITLES
 from feature_diversity.figures.drawing import Notes, nothing
-from feature_diversity.figures.further import layers_over_epochs, untrained_control, variants
+from feature_diversity.figures.further import (
+    layers_over_epochs,
+    measures_by_images,
+    untrained_control,
+    variants,
+)
 from feature_diversity.figures.paper import figure1, figure3, figure4
 from feature_diversity.figures.parts import parts_over_epochs
 from feature_diversity.figures.prediction import measures_and_axes
@@ -29,7 +34,9 @@ FURTHER: dict[str, Callable[[pd.DataFrame], tuple[Figure, Notes]]] = {
     "measures": measures_and_error, "cosine": energy_and_cosine,
 }  # fmt: skip
 OF_ALL_VARIANTS = {"variants", "measures", "cosine"}  # the others show the default one alone
-OF_PREDICTIONS: dict[str, Callable[[pd.DataFrame], tuple[Figure, Notes]]] = {"prediction": measures_and_axes}
+OF_OTHER_TABLES: dict[str, Callable[[pd.DataFrame], tuple[Figure, Notes]]] = {
+    "prediction": measures_and_axes, "image_counts": measures_by_images,
+}  # fmt: skip
 
 
 def headline(table: pd.DataFrame) -> pd.DataFrame:

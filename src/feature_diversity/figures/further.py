@@ -1,4 +1,4 @@
-"""Beyond the paper: every layer over training, what training changes, and variants of the recipe."""
+"""Beyond the paper: layers over training, what training changes, variants, measures by number of images."""
 
 import numpy as np
 import pandas as pd
@@ -30,11 +30,13 @@ from feature_diversity.figures.drawing import (
 )
 from feature_diversity.figures.heat_map import heat_map
 from feature_diversity.figures.paper import NO_POINTS, POINT
+from feature_diversity.figures.relations import MEASURES
 from feature_diversity.figures.style import COLOURS, MARKERS, NAMES, SEQUENTIAL, look_of
 from feature_diversity.results.table import shown_in
 
 WIDTHS = 4  # panels at most
 MOST = 16  # variants in the legend
+COUNTED = ["diversity", "uniformity", "rankme", "participation_ratio", "vendi_q2", "two_nn"]  # by images
 
 
 def layers_over_epochs(table: pd.DataFrame) -> tuple[Figure, Notes]:
@@ -123,4 +125,42 @@ def variants(table: pd.DataFrame) -> tuple[Figure, Notes]:
     entries = [key(name, colours[name], markers[name]) for name in names[:MOST]]
     legend_in(legend, [entries, seed_keys(rows, notes)], columns=1 + (len(entries) > ENTRIES))
     finish(figure, f"{TITLES['variants']}: {subject(table)}", notes)
+    return figure, notes
+
+
+def measures_by_images(counts: pd.DataFrame) -> tuple[Figure, Notes]:
+    """Measures of pooled features over the number of images, as shares of their value with all images.
+
+    counts: image_counts.csv. Lines are means over trained networks, one a layer, bars their standard
+    deviation.
+    """
+    notes, title = Notes(), TITLES["image_counts"]
+    trained = counts[counts["epochs"] > 0].drop_duplicates([*RUN, "layer", "measure_images"])
+    if trained.empty:
+        return nothing(title, notes, "no trained network was measured on several numbers of images")
+    of_run = [*RUN, "layer"]
+    most = trained.groupby(of_run)["measure_images"].transform("max")
+    whole = trained[trained["measure_images"] == most].set_index(of_run)[COUNTED]
+    shares = trained.set_index([*of_run, "measure_images"])[COUNTED] / whole
+    shares = shares.replace([np.inf, -np.inf], np.nan)
+    notes.points = int(shares.notna().any(axis=1).sum())
+    layers = in_order(set(trained["layer"]))
+    colours, markers = cycled(layers, COLOURS), cycled(layers, MARKERS)
+    figure, axes, legend = panels([MEASURES[name] for name in COUNTED], share_y=False)
+    for ax, name in zip(axes, COUNTED, strict=True):
+        ax.axhline(1, color="0.3", linewidth=0.9)
+        groups = shares[name].groupby(level=["layer", "measure_images"])
+        mean, deviation = groups.mean(), groups.std()
+        for layer in layers:
+            here, bars = mean[layer], deviation[layer]
+            look = {"color": colours[layer], "marker": markers[layer], "markersize": 4, "linewidth": 1}
+            ax.errorbar(here.index, here, bars, elinewidth=0.8, capsize=2, **look)
+        ax.set_xscale("log", base=2)
+        sizes = sorted(trained["measure_images"].unique())
+        ax.set_xticks(sizes, [f"{size:,}" for size in sizes], rotation=30)
+        ax.minorticks_off()
+    figure.supxlabel("Images", fontsize=8)
+    figure.supylabel("Value / value with all images", fontsize=8)
+    legend_in(legend, [[key(layer, colours[layer], markers[layer], "-") for layer in layers]])
+    finish(figure, f"{title}: {subject(trained)}", notes)
     return figure, notes

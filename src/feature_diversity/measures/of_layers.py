@@ -10,7 +10,7 @@ import numpy as np
 
 from feature_diversity.base.errors import InputError
 from feature_diversity.base.files import atomic_write
-from feature_diversity.base.paths import SECOND
+from feature_diversity.base.paths import FURTHER, SECOND
 from feature_diversity.measures.companions.table import COMPANIONS, FEATURES, HEAD, TWO_VIEWS
 from feature_diversity.measures.energy import hyperspherical_energy
 from feature_diversity.measures.readings import READINGS
@@ -26,7 +26,7 @@ ENERGY_COLUMNS = [
     *("excess_z", *(f"excess_{part}" for part in PARTS), "effective_dimension", "mean_cosine"),
     *("n_images", "n_zero", "n_dim", "n_duplicates", "approximate", "energy_2"),
 ]
-MEASURE_COLUMNS = ["layer", "vector", *COMPANIONS]
+MEASURE_COLUMNS = ["layer", "vector", "measure_images", "diversity", *COMPANIONS]  # the latter with s = 1
 
 
 def energies_and_measures(
@@ -36,6 +36,7 @@ def energies_and_measures(
     vectors: list[str],
     centred: list[bool],
     second: bool = False,
+    further: bool = False,
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Energies and companion measures of features in files.
 
@@ -51,10 +52,13 @@ def energies_and_measures(
         vectors: Any of `VECTORS`, each once.
         centred: Whether the mean over images is subtracted first: one of both, or both.
         second: Whether the column energy_2 is computed, from `second/{layer}.npy`, features of other images.
+        further: Whether companion measures take more images as well, whose pooled features are in
+            `further/{layer}.npy`, N x C, in an order drawn at random.
 
     Returns:
         The rows of energy.csv, one for each layer x vector x centred x power, and those of measures.csv, one
-        for each layer x vector.
+        for each layer x vector; with `further`, where a vector is a pooled one, also for each doubling of the
+        number of images up to all, largest numbers first.
 
     Raises:
         InputError: A file that is missing or no such array, a row that is not finite or equals the mean,
@@ -75,7 +79,9 @@ def energies_and_measures(
         return unmeasured(maps, powers, vectors, centred, images)
     if zero.any():
         maps = {layer: values[~zero] for layer, values in maps.items()}
-    energies, companions, head = {}, {}, None
+    others = _further(folder / FURTHER, maps) if further else {}
+    energies, companions = {}, {}
+    heads: dict[int, Features] = {}
     for layer in sorted(layers, key=lambda layer: layer != "head"):  # the others are compared with the head
         views = _views(folder / f"views_{layer}.npy", layer, n)
         done = {}  # readings of one length are one reading: there was nothing to pool
@@ -87,16 +93,51 @@ def energies_and_measures(
             if x.shape[1] not in done:
                 features = Features(x)
                 energy_rows = energies_of(features, powers, centred, where)
-                head = features if layer == "head" else head
                 if second:
                     add_second(energy_rows, folder / SECOND / f"{layer}.npy", vector, powers, centred)
-                done[x.shape[1]] = energy_rows, companions_of(features, head, views)
-            energy_rows, measure_row = done[x.shape[1]]
+                samples = {len(x): features} | _larger(x, others.get(layer), n)
+                heads = samples if layer == "head" else heads
+                measured = {
+                    size: {"measure_images": size, "diversity": headline_diversity(part)}
+                    | companions_of(part, heads.get(size), views)
+                    for size, part in samples.items()
+                }
+                done[x.shape[1]] = energy_rows, measured
+            energy_rows, measured = done[x.shape[1]]
             name = {"layer": layer, "vector": vector}
             energies[layer, vector] = [name | row | images for row in energy_rows]
-            companions[layer, vector] = name | measure_row
+            companions[layer, vector] = {size: name | row for size, row in measured.items()}
     order = [(layer, vector) for layer in layers for vector in vectors]
-    return [row for key in order for row in energies[key]], [companions[key] for key in order]
+    sizes = sorted({size for key in order for size in companions[key]}, reverse=True)
+    rows_of_measures = [companions[key][size] for size in sizes for key in order if size in companions[key]]
+    return [row for key in order for row in energies[key]], rows_of_measures
+
+
+def _further(folder: Path, maps: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Pooled features of further images, without those that have no direction in some layer.
+
+    Empty where these are more than MOST_ZERO. maps: of the held-out images, by layer. InputError for other
+    numbers of values or images.
+    """
+    found = {layer: _load_maps(folder / f"{layer}.npy") for layer in maps}
+    for layer, values in found.items():
+        shape = len(next(iter(found.values()))), maps[layer].shape[1]
+        if values.shape != shape:
+            raise InputError(f"{folder / layer}.npy: expected {shape[0]} x {shape[1]}, got {values.shape}")
+    zero = np.any([zero_rows(values) for values in found.values()], axis=0)
+    return {layer: values[~zero] for layer, values in found.items()} if zero.mean() <= MOST_ZERO else {}
+
+
+def _larger(x: np.ndarray, further: np.ndarray | None, n: int) -> dict[int, Features]:
+    """Samples of 2 n, 4 n, ... vectors up to all, by their numbers; none where x is no pooled vector.
+
+    x: of the n held-out images, without those that have no direction; further: of more.
+    """
+    if further is None or x.shape[1] != further.shape[1]:
+        return {}
+    everything = np.concatenate([x, further])[:EXACT_IMAGES]
+    sizes = [n * 2**double for double in range(1, 64) if n * 2**double < len(everything)]
+    return {size: Features(everything[:size]) for size in [*sizes, len(everything)]}
 
 
 def zero_rows(maps: np.ndarray) -> np.ndarray:
@@ -123,7 +164,9 @@ def unmeasured(
             dict.fromkeys(ENERGY_COLUMNS, math.nan) | name | {"centred": center, "s": s} | counts
             for center, s in itertools.product(centred, powers)
         ]
-        companions.append(dict.fromkeys(MEASURE_COLUMNS, math.nan) | name)
+        companions.append(
+            dict.fromkeys(MEASURE_COLUMNS, math.nan) | name | {"measure_images": images["n_images"]}
+        )
     return energies, companions
 
 
@@ -203,6 +246,11 @@ def energies_of(
                 }
             )
     return rows
+
+
+def headline_diversity(features: Features) -> float:
+    """Minus the energy with s = 1, not centred."""
+    return -hyperspherical_energy(features.x, [1], gram=features.gram).value[1]
 
 
 def companions_of(

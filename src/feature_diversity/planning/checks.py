@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from feature_diversity.base.batches import check_batch_size
 from feature_diversity.base.errors import InputError
+from feature_diversity.base.literals import literal
 from feature_diversity.base.paths import SOURCES
 from feature_diversity.base.run import DEFAULT
 from feature_diversity.base.stages import TRAINING
@@ -84,6 +85,20 @@ def _check_dataset(study: "Study") -> None:
         raise InputError(
             f"dataset.held_out and held_out_2 are {held_out}, expected at most {dataset['test']}, "
             "the test images"
+        )
+
+    _check_measure_images(study)
+
+
+def _check_measure_images(study: "Study") -> None:
+    """InputError for no more images than are held out, and for more than there are to test."""
+    held_out, images = study.dataset["held_out"], study.energy["measure_images"]
+    published = literal(SOURCES / f"{study.dataset['name']}.py", "IMAGES", default=None)
+    test = study.dataset["test"] or (published[1] if published else 0)
+    if images and (images <= held_out or 0 < test < images):
+        most = f" and at most {test}, the test images" if test else ""
+        raise InputError(
+            f"energy.measure_images is {images}, expected 0 or more than the {held_out} held-out images{most}"
         )
 
 

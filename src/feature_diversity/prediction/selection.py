@@ -52,7 +52,7 @@ def regret(
             ranked = np.unique(value[runs], return_inverse=True)[1].astype(np.float32)
             found[:, column] = _lost(error[runs], ranked, starts, weights[:, training[runs]])
             groups[column] = len(starts)
-    low, high = interval(found[1:] - np.nanmean(found[1:], axis=0) + found[0])
+    low, high = interval(found[1:] - np.nan_to_num(found[1:]).mean(axis=0) + found[0])
     return found[0], np.maximum(low, 0), high, groups
 
 

@@ -84,7 +84,7 @@ def figures_in(folder: Path, claims: pd.DataFrame) -> list[dict[str, Any]]:
     families = {figure[0]: family for family, figure in FIGURES.items() if len(figure) == 1}
     figures = []
     for name, title in TITLES.items():
-        if name in ("variants", "intervention") and not picture(folder / name):
+        if name in ("variants", "intervention", "image_counts") and not picture(folder / name):
             continue  # few studies have them
         note = notes.get(name, {"points": 0, "text": "not drawn in this study"})
         spoken = headline[headline["family"] == families.get(name)]

@@ -13,7 +13,7 @@ from safetensors import safe_open
 from feature_diversity.base import paths
 from feature_diversity.base.errors import InputError
 from feature_diversity.base.history import DEAD_UNITS
-from feature_diversity.base.run import Network, Run, expand
+from feature_diversity.base.run import RUN, Network, Run, expand
 from feature_diversity.base.stages import TRAINING
 from feature_diversity.results.early_stopping import stop_early
 from feature_diversity.results.gates import gates_of, loss_noise
@@ -46,7 +46,7 @@ def collect(
     schedule: str,
     pixels: Path | None,
     expected: dict[str, Any] | None = None,
-) -> tuple[pd.DataFrame, int]:
+) -> tuple[pd.DataFrame, pd.DataFrame, int]:
     """Collect the runs of a study.
 
     Args:
@@ -62,7 +62,8 @@ def collect(
             they are not compared with it.
 
     Returns:
-        The table, a row for each run x layer x vector x centred x power, and the number of runs.
+        The table, a row for each run x layer x vector x centred x power; measures by the number of images,
+        a row for each run x layer x vector x number, empty where there is but one; and the number of runs.
 
     Raises:
         InputError: A file that is missing, damaged or incomplete, or made from another model or by other
@@ -81,7 +82,8 @@ def collect(
     place = list(table).index("layer")
     of_runs = pd.concat([of_runs, gates_of(table)], axis=1)
     changes = since_initialisation(table, measures_in(table, parts))
-    return pd.concat([table.iloc[:, :place], of_runs, table.iloc[:, place:], changes], axis=1), len(runs)
+    table = pd.concat([table.iloc[:, :place], of_runs, table.iloc[:, place:], changes], axis=1)
+    return table, counts_of(parts), len(runs)
 
 
 @dataclass(frozen=True)
@@ -89,13 +91,15 @@ class Part:
     """What the table has of one run.
 
     about: its name, its errors and the figures that show it. energy, measures: the files, with rows for
-    layers and readings. layers: errors of classifiers on single layers.
+    layers and readings. layers: errors of classifiers on single layers. counts: measures by the number of
+    images, where there is more than one.
     """
 
     about: dict[str, Any]
     energy: pd.DataFrame
     measures: pd.DataFrame
     layers: list[dict[str, Any]]
+    counts: pd.DataFrame
 
 
 def joined(parts: Iterable[Part]) -> pd.DataFrame:
@@ -106,7 +110,8 @@ def joined(parts: Iterable[Part]) -> pd.DataFrame:
         for name in ("energy", "measures")
     )
     energy, measures = energy.reset_index("run"), measures.reset_index("run")
-    measures = measures.drop(columns="mean_cosine", errors="ignore")  # the same as in energy.csv
+    of_energy = ["mean_cosine", "diversity"]  # in energy.csv, of the held-out images
+    measures = measures.drop(columns=of_energy, errors="ignore")
     layers = [{"run": run} | errors for run, part in enumerate(parts) for errors in part.layers]
     layers = pd.DataFrame(layers, columns=["run", "layer", "layer_test_error", "layer_val_error"])
     numbers = dict.fromkeys(["layer_test_error", "layer_val_error"], float)
@@ -117,11 +122,19 @@ def joined(parts: Iterable[Part]) -> pd.DataFrame:
     return pd.concat([about.reset_index(drop=True), rows], axis=1)
 
 
+def counts_of(parts: list[Part]) -> pd.DataFrame:
+    """Measures of all runs by the number of images, each row with the name of its run."""
+    names = ["dataset", *RUN]
+    rows = [part.counts.assign(**{name: part.about[name] for name in names}) for part in parts]
+    table = pd.concat(rows, ignore_index=True)
+    return table[[*names, *(column for column in table if column not in names)]]
+
+
 def measures_in(table: pd.DataFrame, parts: list[Part]) -> list[str]:
     """Columns of the table that are measures of features, which may change with training."""
     measured = ["diversity", "excess", "effective_dimension", "mean_cosine"]
     measured += [str(column) for part in parts for column in part.measures]
-    keys = {"layer", "vector"}
+    keys = {"layer", "vector", "measure_images"}
     return [column for column in dict.fromkeys(measured) if column in table and column not in keys]
 
 
@@ -172,7 +185,17 @@ def read_run(
         {"layer": layer, "layer_test_error": found["test_error"], "layer_val_error": found["val_error"]}
         for layer, found in linear.get("layers", {}).items()
     ]
-    return Part(about, energy, measures, layers)
+    largest, counts = by_images(measures)
+    return Part(about, energy, largest, layers, counts)
+
+
+def by_images(measures: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Rows of measures.csv with most images of each reading; all of readings with several numbers."""
+    if "measure_images" not in measures:
+        return measures, measures.iloc[:0]
+    of_reading = measures.groupby(["layer", "vector"], sort=False)["measure_images"]
+    largest = of_reading.transform("max") == measures["measure_images"]
+    return measures[largest], measures[of_reading.transform("size") > 1]
 
 
 def title_of(dataset: dict[str, Any]) -> str:
@@ -239,6 +262,7 @@ def check_complete(folder: Path, energy: pd.DataFrame, measures: pd.DataFrame) -
     for name, table, columns in ((paths.ENERGY, energy, of_energy), (paths.MEASURES, measures, of_measures)):
         if missing := [column for column in columns if column not in table]:
             raise InputError(f"{folder / name} has no column {', '.join(missing)}; {AGAIN}")
+    measures = by_images(measures)[0]
     in_energy, in_measures = (
         set(zip(part["layer"], part["vector"], strict=True)) for part in (energy, measures)
     )

@@ -37,6 +37,14 @@ def read_results(path: Path) -> pd.DataFrame:
     return table
 
 
+def read_image_counts(path: Path) -> pd.DataFrame:
+    """Measures by the number of images, as the stage `tabulate` leaves them; InputError for another table."""
+    table = read_columns(path)
+    if missing := [column for column in (*RUN, "layer", "measure_images") if column not in table]:
+        raise InputError(f"{path}: no column {', '.join(missing)}; expected one of the stage `tabulate`")
+    return table
+
+
 def read_columns(path: Path, wanted: Collection[str] | None = None) -> pd.DataFrame:
     """A table of results, .csv or .parquet, with the column `variant`; InputError where it is none.
 

@@ -2,7 +2,8 @@
 
 Each folder of features holds `{layer}.npy`, N x C x H x W or N x C, and perhaps `views_{layer}.npy`,
 2 x N x C, two random augmentations of each of N images, from which the alignment is computed. With --second,
-it also holds `second/{layer}.npy`: features of other images, whose energy goes to the column energy_2.
+it also holds `second/{layer}.npy`: features of other images, whose energy goes to the column energy_2. With
+--further, `further/{layer}.npy`: pooled features, N x C, of images that the companion measures take as well.
 """
 
 import argparse
@@ -34,6 +35,9 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--energy", required=True, type=Path, nargs="+", help=f"{paths.ENERGY} of each")
     parser.add_argument("--measures", required=True, type=Path, nargs="+", help=f"{paths.MEASURES} of each")
     parser.add_argument("--second", action="store_true", help="also energies of the features in `second`")
+    parser.add_argument(
+        "--further", action="store_true", help="companion measures also of the images in `further`"
+    )
     arguments = parser.parse_args(argv)
     if not len(arguments.features) == len(arguments.energy) == len(arguments.measures):
         parser.error("--features, --energy and --measures must name as many runs")
@@ -47,6 +51,7 @@ def main(argv: list[str]) -> None:
             vectors=arguments.vectors,
             centred=[value == "true" for value in arguments.centred],
             second=arguments.second,
+            further=arguments.further,
         )
         origin = origin_of(folder)
         write_energies(energy, energies, origin)

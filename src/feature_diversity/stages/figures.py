@@ -14,30 +14,38 @@ from feature_diversity.base import paths
 from feature_diversity.base.command_line import add_table, command_line
 from feature_diversity.base.files import atomic_write
 from feature_diversity.base.timing import announce_ready
-from feature_diversity.figures.draw import FURTHER, OF_GRIDS, OF_PREDICTIONS, draw, headline, save
+from feature_diversity.figures.draw import FURTHER, OF_GRIDS, OF_OTHER_TABLES, draw, headline, save
 from feature_diversity.figures.style import MATPLOTLIB
 from feature_diversity.prediction.answer import read_prediction
-from feature_diversity.results.table import read_results
+from feature_diversity.results.table import read_image_counts, read_results
 
 
 def main(argv: list[str]) -> None:
     """Run the stage; see --help."""
     parser = command_line("figures", __doc__)
     add_table(parser)
-    parser.add_argument("--figures", nargs="+", choices=[*OF_GRIDS, *FURTHER, *OF_PREDICTIONS], required=True)
+    parser.add_argument(
+        "--figures", nargs="+", choices=[*OF_GRIDS, *FURTHER, *OF_OTHER_TABLES], required=True
+    )
     parser.add_argument("--prediction", type=Path, help=f"{paths.PREDICTION}, for the figure of that name")
+    parser.add_argument("--image-counts", type=Path, help=f"{paths.IMAGE_COUNTS}, likewise")
     parser.add_argument("--folder", type=Path, required=True, help="where the pictures go")
     arguments = parser.parse_args(argv)
-    if OF_PREDICTIONS.keys() & set(arguments.figures) and arguments.prediction is None:
-        parser.error(f"--figures prediction is drawn from --prediction, {paths.PREDICTION}")
+    for name in OF_OTHER_TABLES.keys() & set(arguments.figures):
+        if getattr(arguments, name) is None:
+            parser.error(f"--figures {name} is drawn from --{name.replace('_', '-')}")
     announce_ready()
-    prediction = read_prediction(arguments.prediction) if arguments.prediction else None
+    others = {}
+    if arguments.prediction:
+        others["prediction"] = read_prediction(arguments.prediction)
+    if arguments.image_counts:
+        others["image_counts"] = read_image_counts(arguments.image_counts)
     table = headline(read_results(arguments.table))
     notes = {}
     with mpl.rc_context(MATPLOTLIB):
         for name in arguments.figures:
-            if name in OF_PREDICTIONS:
-                figure, notes[name] = OF_PREDICTIONS[name](prediction)
+            if name in OF_OTHER_TABLES:
+                figure, notes[name] = OF_OTHER_TABLES[name](others[name])
             else:
                 figure, notes[name] = draw(name, table)
             save(figure, arguments.folder / name)

@@ -30,10 +30,11 @@ def main(argv: list[str]) -> None:
     )
     parser.add_argument("--csv", type=Path, required=True)
     parser.add_argument("--parquet", type=Path, required=True)
+    parser.add_argument("--image-counts", type=Path, help="where measures by the number of images go")
     arguments = parser.parse_args(argv)
 
     announce_ready()
-    table, runs = collect(
+    table, counts, runs = collect(
         arguments.results,
         arguments.runs,
         arguments.figures,
@@ -47,4 +48,7 @@ def main(argv: list[str]) -> None:
         table.to_csv(path, index=False)
     with atomic_write(arguments.parquet) as path:
         table.to_parquet(path, index=False)
+    if arguments.image_counts:
+        with atomic_write(arguments.image_counts) as path:
+            counts.to_csv(path, index=False)
     print(f"{runs:,} runs, {len(table):,} rows in {arguments.csv}")
