@@ -14,9 +14,9 @@ from support.report_study import study_table
 
 from feature_diversity.base.errors import InputError
 from feature_diversity.base.run import RUN, Run
-from feature_diversity.report.content import lines_of, said_of_images
+from feature_diversity.report.content import lines_of, logs_of, said_of_images
 from feature_diversity.report.images import EACH, data_of
-from feature_diversity.report.losses import drawn, losses_of
+from feature_diversity.report.losses import drawn, histories_of
 
 
 def decoded(address: str) -> np.ndarray:
@@ -82,13 +82,33 @@ def test_losses_are_those_of_each_training_at_its_end(tmp_path: Path):
         pd.DataFrame({"epoch": [1, 2], "loss": [4.0 + seed, 3.0], "images_per_second": 1}).to_csv(
             folder / "history.csv", index=False
         )
-    losses = losses_of(runs, tmp_path)
+    losses = histories_of(runs, tmp_path)
     assert len(losses) == 2 * len(last) == 12
     assert sorted(losses.loc[losses["epoch"] == 1, "loss"]) == [4, 5, 6, 7, 8, 9]
     picture = drawn(losses)
     assert picture == drawn(losses)  # the same bytes
     assert b">SimCLR<" in b64decode(picture.removeprefix("data:image/svg+xml;base64,"))
     assert drawn(losses.head(0)) == ""
+
+
+def test_what_was_logged_of_trainings_is_drawn(tmp_path: Path):
+    runs = study_table().drop_duplicates(RUN)
+    assert logs_of(runs, tmp_path) == {}
+    last = runs[(runs["algorithm"] == "simclr") & (runs["epochs"] == 20)]
+    for row in last[RUN].itertuples(index=False):
+        folder = tmp_path / Run(**row._asdict()).folder
+        folder.mkdir(parents=True)
+        logged = {"diversity_trunk": [np.nan, -1.1, np.nan, -1.0]}
+        pd.DataFrame({"epoch": [1, 2, 3, 4], "loss": 3.0} | logged).to_csv(
+            folder / "history.csv", index=False
+        )
+    found = histories_of(runs, tmp_path, "diversity_trunk")
+    assert set(found["epoch"]) == {2, 4}
+    pictures = logs_of(runs, tmp_path)
+    assert list(pictures) == ["trunk"]
+    assert b"diversity of the trunk" in b64decode(
+        pictures["trunk"].removeprefix("data:image/svg+xml;base64,")
+    )
 
 
 def test_what_needs_no_network_is_told(tmp_path: Path):

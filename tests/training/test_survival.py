@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from support.disk import small_disk
 
@@ -181,3 +182,16 @@ def test_a_folder_that_may_not_be_written_is_named_before_training(training, dis
     with pytest.raises(InputError, match=r"lock cannot be written: Read-only file system"):
         pretrain.main(training(disk, 1))
     assert "ready" not in capfd.readouterr().err
+
+
+def test_the_log_of_a_training_that_was_killed_is_that_of_one_that_was_not(training, start, tmp_path):
+    log = ["--log-every", "1"]
+    pretrain.main([*training(tmp_path / "undisturbed", 4), *log])
+    arguments = [*training(tmp_path, 4), *log]
+    kill_after(start([*arguments, *EVERY_STEP], 0), tmp_path, 6, 0)
+    pretrain.main(arguments)
+    undisturbed, killed = (
+        pd.read_csv(folder / "ep4" / "history.csv").drop(columns="images_per_second")
+        for folder in (tmp_path / "undisturbed", tmp_path)
+    )
+    pd.testing.assert_frame_equal(undisturbed, killed, check_exact=True)

@@ -38,11 +38,12 @@ rule pretrain:
         recipe=recipe,
         penalty=penalty,
         reference=reference_options,
+        log=["--log-every", study.log_every] if study.log_every else [],
         epochs=SNAPSHOTS,
         code=code("pretrain"),
         environment=environment("train"),
     shell:
         "python -m feature_diversity pretrain --data {input.data:q} "
-        "--network {params.network:q} --recipe {params.recipe:q} {params.penalty:q} {params.reference:q} --code {params.code:q} "
+        "--network {params.network:q} --recipe {params.recipe:q} {params.penalty:q} {params.reference:q} {params.log:q} --code {params.code:q} "
         "--epochs {params.epochs:q} --models {output.models:q} --histories {output.histories:q} "
         "{params.machine} --threads {threads} > {log:q} 2>&1"

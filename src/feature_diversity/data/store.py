@@ -10,7 +10,7 @@ hold the facts.
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +55,18 @@ class Split:
         """The split on that device; images in files get there batch by batch."""
         images = self.images.to(device) if isinstance(self.images, Tensor) else self.images
         return Split(images, self.labels.to(device))
+
+    def some(self, rows: np.ndarray) -> "Split":
+        """The images and labels in some places (int64), in the order of these."""
+        places, images = torch.from_numpy(rows).to(self.labels.device), self.images
+        if isinstance(images, Tensor):
+            return Split(images[places], self.labels[places])
+        digests = None if images.digests is None else images.digests[rows]
+        if images.spans is not None:
+            return Split(replace(images, spans=images.spans[rows], digests=digests), self.labels[places])
+        stamps = None if images.stamps is None else images.stamps[rows]
+        names = [images.paths[row] for row in rows]
+        return Split(replace(images, paths=names, stamps=stamps, digests=digests), self.labels[places])
 
 
 def read(path: str | Path, *splits: str, folder: Path = Path("data")) -> tuple[Facts, list[Split]]:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -87,23 +86,7 @@ def further_images(data: Path, count: int, folder: Path) -> Tensor:
             f"held-out images and at most {len(test.labels)}, the test images"
         )
     drawn = np.random.default_rng(0).permutation(np.flatnonzero(others))
-    return evaluation_images(some_of(test, drawn[: count - len(held_out.labels)]), facts.image_size)
-
-
-def some_of(split: store.Split, rows: np.ndarray) -> store.Split:
-    """The images and labels in some places of a split, in the order of these."""
-    images = split.images
-    if isinstance(images, Tensor):
-        images = images[torch.from_numpy(rows)]
-    else:
-        digests = None if images.digests is None else images.digests[rows]
-        if images.spans is not None:
-            images = replace(images, spans=images.spans[rows], digests=digests)
-        else:
-            stamps = None if images.stamps is None else images.stamps[rows]
-            names = [images.paths[row] for row in rows]
-            images = replace(images, paths=names, stamps=stamps, digests=digests)
-    return store.Split(images, split.labels[torch.from_numpy(rows)])
+    return evaluation_images(test.some(drawn[: count - len(held_out.labels)]), facts.image_size)
 
 
 def batches(images: Tensor) -> Iterator[tuple[int, Tensor]]:

@@ -35,6 +35,8 @@ def check_study(study: "Study") -> None:
         _check_vissl(study)
     if study.seeds == "together" and study.engine not in ("native", "model"):
         raise InputError(f"seeds is 'together', expected 'apart' with engine {study.engine!r}")
+    if study.log_every and study.engine != "native":
+        raise InputError(f"log_every is {study.log_every}, expected 0 with engine {study.engine!r}")
 
 
 def check_machine(study: "Study", config: dict[str, Any]) -> None:

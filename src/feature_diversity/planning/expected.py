@@ -16,7 +16,7 @@ def expected_of(study: Study) -> dict[str, Any]:
         engine; dataset, what networks know of it by the study; schedule_epochs, where all trainings end
         together; recipes, algorithm -> variant -> what is other than in the default one, which is whole;
         penalties, variant -> penalty; the options of `linear_evaluation`, None where errors are published;
-        `outcomes`, if the study asks for any. All as JSON has it.
+        `log_every` and `outcomes`, if the study asks for any. All as JSON has it.
     """
     runs = study.runs()
     recipes: dict[str, dict[str, Any]] = {}
@@ -34,6 +34,8 @@ def expected_of(study: Study) -> dict[str, Any]:
         "penalties": {variant: penalty for variant, penalty in penalties.items() if penalty},
         "linear_evaluation": study.linear_evaluation if study.error_source == "measured" else None,
     }
+    if study.log_every:
+        expected["log_every"] = study.log_every
     if study.outcomes:
         expected["outcomes"] = study.outcomes
     return dict(json.loads(as_json(expected)))

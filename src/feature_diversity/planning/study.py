@@ -45,6 +45,7 @@ class Study:
     dataset: dict[str, Any]
     schedule: str
     seeds: str
+    log_every: int
     recipe: str
     recipes: dict[str, dict[str, Any]]
     variants: dict[str, dict[str, Any]]

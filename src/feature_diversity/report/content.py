@@ -7,13 +7,14 @@ from typing import Any
 import pandas as pd
 
 from feature_diversity.base.errors import InputError
+from feature_diversity.base.history import LOGGED_LAYERS
 from feature_diversity.base.paths import LOGS
 from feature_diversity.base.run import RUN
 from feature_diversity.report.behind import numbers_behind
 from feature_diversity.report.columns import columns_of
 from feature_diversity.report.images import data_of
 from feature_diversity.report.links import links_of
-from feature_diversity.report.losses import drawn, losses_of
+from feature_diversity.report.losses import drawn, histories_of
 from feature_diversity.report.missing import what_is_missing
 from feature_diversity.report.page import figures_in
 from feature_diversity.report.verdicts import verdicts_of
@@ -49,7 +50,8 @@ def content_of(
         "data_set": data_of(*data) if data else None,
         "lines": lines_of(table),
         "said": said_of_images(folder),
-        "losses": drawn(losses_of(runs, folder)),
+        "losses": drawn(histories_of(runs, folder)),
+        "logs": logs_of(runs, folder),
         "gates": gates_told(table, claims),
         "behind": numbers_behind(table),
         "data": columns | {"links": links},
@@ -62,6 +64,16 @@ def lines_of(table: pd.DataFrame) -> list[tuple[str, str]]:
     """Errors that need no network, in words."""
     found = [(text, table[name].dropna()) for name, text in LINES.items() if name in table]
     return [(text, f"{100 * values.iloc[0]:.1f} %") for text, values in found if len(values)]
+
+
+def logs_of(runs: pd.DataFrame, folder: Path) -> dict[str, str]:
+    """Pictures of the diversity in the histories, by layer; none where trainings were not logged."""
+    pictures = {}
+    for layer in LOGGED_LAYERS:
+        column = f"diversity_{layer}"
+        if picture := drawn(histories_of(runs, folder, column), column, f"diversity of the {layer}"):
+            pictures[layer] = picture
+    return pictures
 
 
 def said_of_images(folder: Path) -> list[str]:

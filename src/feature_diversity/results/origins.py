@@ -70,6 +70,8 @@ def differences(
         found |= _named("recipe", facts.get("recipe"))
         of_algorithm = expected["recipes"][run.algorithm]
         wanted |= _named("recipe", of_algorithm[DEFAULT] | of_algorithm[run.variant])
+        found["log_every"] = facts.get("log_every", 0)
+        wanted["log_every"] = expected.get("log_every", 0)
         found |= _named("penalty", facts.get("penalty"))
         wanted |= _named("penalty", expected["penalties"].get(run.variant))
     if linear is not None:

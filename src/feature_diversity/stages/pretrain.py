@@ -38,6 +38,9 @@ def main(argv: list[str]) -> None:
     parser = command_line("pretrain", __doc__)
     add_training(parser)
     add_penalty(parser)
+    parser.add_argument(
+        "--log-every", type=int, default=0, help="epochs between measures of the features in the history"
+    )
     add_machine(parser)
     arguments = parser.parse_args(argv)
     wanted = trainings(parser, arguments)
@@ -130,6 +133,7 @@ def run(
         packages=PACKAGES,
         penalty=penalty,
         reference=reference.digest if reference_file else "",
+        log_every=arguments.log_every,
     )
     train = partial(
         job.train,

@@ -6,7 +6,7 @@ from typing import Any
 
 from feature_diversity.base.batches import check_batch_size
 from feature_diversity.base.files import atomic_write
-from feature_diversity.base.history import COLUMNS, PENALTY_COLUMNS
+from feature_diversity.base.history import COLUMNS, LOG_COLUMNS, PENALTY_COLUMNS
 from feature_diversity.base.paths import HISTORY, MODEL
 from feature_diversity.base.timing import announce_ready
 from feature_diversity.compute.interruption import Interruption
@@ -15,6 +15,7 @@ from feature_diversity.compute.ranks import agree, rank, say, world_size
 from feature_diversity.data.store import Split
 from feature_diversity.networks import model
 from feature_diversity.training import loop, state
+from feature_diversity.training.epoch_log import EpochLog
 from feature_diversity.training.monitor import Monitor
 from feature_diversity.training.penalties.reference import NOTHING, Reference
 from feature_diversity.training.saves import Saves
@@ -57,6 +58,7 @@ def train(
     training = state.initialise(
         network, recipe, settings.dataset, images, machine, settings.penalty, reference
     )
+    log = EpochLog.of(data, settings.dataset, settings.log_every if rank() == 0 else 0)
     saves = Saves(folder, images // batch_size, save_minutes)
     saves.resume(training, snapshots)
     monitor = Monitor(
@@ -71,7 +73,8 @@ def train(
     def take_snapshot() -> None:
         if rank() == 0 and training.epoch in snapshots:
             metadata = settings.metadata() | {"epochs": training.epoch}
-            write_snapshot(training, metadata, folder / snapshot_folder(training.epoch))
+            columns = LOG_COLUMNS if settings.log_every else ()
+            write_snapshot(training, metadata, folder / snapshot_folder(training.epoch), columns)
 
     if rank() == 0:
         announce_ready()
@@ -89,7 +92,9 @@ def train(
         ):
             monitor.step()
             if losses:
-                monitor.epoch(training.history[-1], until, losses)
+                row = training.history[-1]
+                row |= log.measure(training.trunk, training.algorithm.head, training.epoch)
+                monitor.epoch(row, until, losses)
             stop, due = agree(interruption.exit_code, saves.due())
             if losses or stop or due:
                 saves.save(training)
@@ -102,11 +107,13 @@ def train(
     monitor.close()
 
 
-def write_snapshot(training: state.Training, metadata: dict[str, Any], folder: Path) -> None:
-    """Write the network as it is now, and the history so far."""
+def write_snapshot(
+    training: state.Training, metadata: dict[str, Any], folder: Path, logged: tuple[str, ...] = ()
+) -> None:
+    """Write the network as it is now, and the history so far. logged: columns of measures in it."""
     model.write(folder / MODEL, training.trunk, training.algorithm.head, metadata)
     with atomic_write(folder / HISTORY) as path, open(path, "w", encoding="utf-8", newline="") as file:
-        columns = [*COLUMNS, *(PENALTY_COLUMNS if training.penalty else ())]
+        columns = [*COLUMNS, *logged, *(PENALTY_COLUMNS if training.penalty else ())]
         writer = csv.DictWriter(file, columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows(training.history)

@@ -29,6 +29,7 @@ class Settings:
         classes: number of classes.
         penalty: what is added to the loss, see `penalties.options`.
         reference: digest of what the penalty needs of another training.
+        log_every: epochs between measures in the history, 0: none; the networks do not depend on it.
     """
 
     network: Network
@@ -44,6 +45,7 @@ class Settings:
     classes: int
     penalty: dict[str, Any] | None = None
     reference: str = ""
+    log_every: int = 0
 
     @classmethod
     def of(
@@ -60,6 +62,7 @@ class Settings:
         packages: tuple[str, ...],
         penalty: dict[str, Any] | None = None,
         reference: str = "",
+        log_every: int = 0,
     ) -> "Settings":
         """The settings of a training in this environment. packages: names of those that take part."""
         return cls(
@@ -76,15 +79,17 @@ class Settings:
             classes=len(dataset.class_names),
             penalty=penalty,
             reference=reference,
+            log_every=log_every,
         )
 
     def metadata(self) -> dict[str, Any]:
         """The settings as JSON takes them: what all models of the training say of themselves.
 
-        Of a training without a penalty they say nothing of one.
+        Of a training without a penalty they say nothing of one, nor of a log where there is none.
         """
+        optional = ("penalty", "reference", "log_every")
         said = asdict(self) | {"network": self.network.facts}
-        return {name: value for name, value in said.items() if value or name not in ("penalty", "reference")}
+        return {name: value for name, value in said.items() if value or name not in optional}
 
     @property
     def key(self) -> str:
