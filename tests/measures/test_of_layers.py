@@ -385,7 +385,7 @@ def test_measures_of_pooled_features_take_more_images(further):
     sizes = {}
     for row in companions:
         sizes.setdefault((row["layer"], row["vector"]), []).append(int(row["measure_images"]))
-    pooled = {key: [130, 120, 60, 30] for key in sizes if key[0] != "conv1" or key[1] == "gap"}
+    pooled = {key: [130, 60, 30] for key in sizes if key[0] != "conv1" or key[1] == "gap"}
     assert sizes == {key: [30] for key in sizes} | pooled
     head = np.concatenate([np.load(further / part / "head.npy") for part in (".", "further")])
     for row in companions:
@@ -406,7 +406,7 @@ def test_further_images_without_a_direction_are_left_out(further):
     x = np.load(path)
     x[7] = 0
     np.save(path, x)
-    assert {row["measure_images"] for row in run_further(further)[1]} == {"30", "60", "120", "129"}
+    assert {row["measure_images"] for row in run_further(further)[1]} == {"30", "60", "129"}
     x[:20] = 0
     np.save(path, x)
     assert {row["measure_images"] for row in run_further(further)[1]} == {"30"}

@@ -20,6 +20,7 @@ from feature_diversity.measures.uniform_sphere import effective_dimension, exces
 VECTORS = ("flatten", "gap", "vissl")  # the readings with one vector per image
 MOST_ZERO = 0.01  # share of images without a direction that may be left out; with more nothing is measured
 EXACT_IMAGES = 5000  # with more images a random subset of so many is used: time grows as their square
+NEAR = 1.4  # times a number of images: all of them are then too few more to be another sample
 PARTS = ("mean", "covariance", "rest", "mean_se", "covariance_se", "rest_se")
 ENERGY_COLUMNS = [
     *("layer", "vector", "centred", "s", "energy", "diversity", "energy_se", "excess"),
@@ -136,7 +137,8 @@ def _larger(x: np.ndarray, further: np.ndarray | None, n: int) -> dict[int, Feat
     if further is None or x.shape[1] != further.shape[1]:
         return {}
     everything = np.concatenate([x, further])[:EXACT_IMAGES]
-    sizes = [n * 2**double for double in range(1, 64) if n * 2**double < len(everything)]
+    doubled = (n * 2**double for double in range(1, 64))
+    sizes = [size for size in doubled if NEAR * size < len(everything)]
     return {size: Features(everything[:size]) for size in [*sizes, len(everything)]}
 
 
