@@ -73,6 +73,7 @@ def test_centred_features_that_say_the_opposite_leave_it_open():
     text = text_of(both)
     assert text.startswith("Open: it hangs on how diversity is read")
     assert "Centred features say the opposite" in text
+    assert re.search(r"Centred, so that their mean direction plays no part, it is \d+ %", text)
 
 
 def test_layers_that_say_the_opposite_leave_it_open():

@@ -104,7 +104,13 @@ def answer_of(prediction: pd.DataFrame) -> Answer:
     if doubts:
         found = lead.split(": ", 1)[1]
         word, lead = OPEN, f"Open: it hangs on how diversity is read: {found} {' '.join(doubts)}"
-    rest = [*more, *_without_failing(gated), *_validation(rows), *_across(diversity, best["layer"])]
+    rest = [
+        *more,
+        *_centred(rows, best),
+        *_without_failing(gated),
+        *_validation(rows),
+        *_across(diversity, best["layer"]),
+    ]
     rest += _limits(prediction, best)
     return Answer(word, lead, " ".join(rest), _numbers(rows, best))
 
@@ -167,11 +173,25 @@ def _other_layers(known: pd.DataFrame, best: pd.Series) -> list[str]:
     return [f"Others say the opposite: {', '.join(layers)}."]
 
 
-def _flip(rows: pd.DataFrame, best: pd.Series) -> list[str]:
-    """What centred features say, if they clearly say the opposite."""
+def _of_centred(rows: pd.DataFrame, best: pd.Series) -> pd.DataFrame:
+    """The row of centred features beside the best row; none where they were not asked for."""
     centred = in_words(**HEADLINE | {"centred": True})
     same = (rows["measure"] == "diversity") & (rows["layer"] == best["layer"]) & (rows["axis"] == "seed")
-    other = rows[same & (rows["reading"] == centred)]
+    return rows[same & (rows["reading"] == centred) & rows["estimate"].notna()]
+
+
+def _centred(rows: pd.DataFrame, best: pd.Series) -> list[str]:
+    """The same number when the mean direction, which a cone of features shares, is taken away."""
+    other = _of_centred(rows, best)
+    if other.empty:
+        return []
+    row = other.iloc[0]
+    return [f"Centred, so that their mean direction plays no part, it is {share(row)}{interval(row)}."]
+
+
+def _flip(rows: pd.DataFrame, best: pd.Series) -> list[str]:
+    """What centred features say, if they clearly say the opposite."""
+    other = _of_centred(rows, best)
     opposite = other[(other["p_max_t"] <= ALPHA) & (other["estimate"] * best["estimate"] < 0)]
     if opposite.empty:
         return []
