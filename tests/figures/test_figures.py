@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from feature_diversity.base.errors import InputError
 from feature_diversity.base.run import RUN
 from feature_diversity.figures import draw as figures
 from feature_diversity.figures import relations, seeds
@@ -286,3 +287,14 @@ def test_the_stages_that_read_tables_do_not_load_torch():
         sys.exit("torch" in sys.modules)
     """
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_another_outcome_takes_the_place_of_the_test_error(table):
+    other = table.assign(knn_test_error=table["test_error"] / 2, pixel_error=0.1)
+    shown = figures.headline(figures.of_outcome(other, "knn_test_error"))
+    np.testing.assert_allclose(shown["error"], figures.headline(table)["error"] / 2)
+    figure, _ = figures.draw("figure1", shown)
+    assert "(knn_test_error)" in figure._suptitle.get_text()
+    assert "pixel_error" not in shown
+    with pytest.raises(InputError, match="outcome is 'few', expected one of test_error, knn_test_error"):
+        figures.of_outcome(other, "few")

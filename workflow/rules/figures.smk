@@ -40,13 +40,14 @@ rule figures:
     params:
         folder=subpath(output[0], parent=True),
         figures=FIGURES,
+        outcome=study.outcome,
         captions=CAPTIONS,
         image_counts=["--image-counts", *IMAGE_COUNTS] if IMAGE_COUNTS else [],
         code=settings.digest_of(study, "figures"),
         environment=environment("analysis"),
     shell:
         "python -m feature_diversity figures --code {params.code:q} --table {input.table:q} --prediction {input.prediction:q} "
-        "{params.image_counts:q} --figures {params.figures:q} --folder {params.folder:q} > {log:q} 2>&1"
+        "{params.image_counts:q} --outcome {params.outcome:q} --figures {params.figures:q} --folder {params.folder:q} > {log:q} 2>&1"
 
 
 rule summary:

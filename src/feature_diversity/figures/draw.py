@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
+from feature_diversity.base.errors import InputError
 from feature_diversity.base.files import atomic_write
 from feature_diversity.figures.captions import TITLES
 from feature_diversity.figures.drawing import Notes, nothing
@@ -22,7 +23,7 @@ from feature_diversity.figures.references import untrained_error
 from feature_diversity.figures.relations import energy_and_cosine, measures_and_error
 from feature_diversity.figures.size import figure2
 from feature_diversity.results.gates import failing
-from feature_diversity.results.table import of_default, reading, shown_in
+from feature_diversity.results.table import of_default, outcomes_in, reading, shown_in
 
 ENDINGS = ("svg", "pdf", "png")
 OF_THE_PAPER: dict[str, Callable[[pd.DataFrame], tuple[Figure, Notes]]] = {
@@ -37,6 +38,20 @@ OF_ALL_VARIANTS = {"variants", "measures", "cosine"}  # the others show the defa
 OF_OTHER_TABLES: dict[str, Callable[[pd.DataFrame], tuple[Figure, Notes]]] = {
     "prediction": measures_and_axes, "image_counts": measures_by_images,
 }  # fmt: skip
+
+
+def of_outcome(table: pd.DataFrame, outcome: str) -> pd.DataFrame:
+    """The table with another test error in the place of the paper's, which titles then name beside the data.
+
+    What chance and raw pixels reach is not known of it. InputError for a column that is no test error.
+    """
+    if outcome == "test_error":
+        return table
+    if outcome not in (known := outcomes_in(table)):
+        raise InputError(f"outcome is {outcome!r}, expected one of {', '.join(known)}")
+    named = table["dataset"].astype(str) + f" ({outcome})"
+    known_errors = table.drop(columns=["chance_error", "pixel_error"], errors="ignore")
+    return known_errors.assign(test_error=table[outcome], dataset=named)
 
 
 def headline(table: pd.DataFrame) -> pd.DataFrame:

@@ -14,6 +14,7 @@ from feature_diversity.planning.penalties import check_penalties, penalties_of
 from feature_diversity.planning.variants import check_variants
 from feature_diversity.vissl import config as vissl_config
 
+ALWAYS_MEASURED = ("test_error", "knn_test_error")  # of networks, whatever a study's `outcomes`
 CORRUPTED_SIDE = 32  # pixels, as `data.corruptions.corrupt`, which loads torch
 
 if TYPE_CHECKING:
@@ -144,6 +145,9 @@ def _check_errors(study: "Study") -> None:
 
 def _check_outcomes(study: "Study") -> None:
     """InputError for outcomes that cannot be measured, as far as that is known before images are loaded."""
+    if study.outcome not in ALWAYS_MEASURED and not study.outcomes:
+        expected = f"{' or '.join(ALWAYS_MEASURED)}, or one that `outcomes` asks for"
+        raise InputError(f"outcome is {study.outcome!r}, expected {expected}")
     corruptions, few_shot = study.outcomes.get("corruptions"), study.outcomes.get("few_shot")
     if study.outcomes and study.error_source == "published":
         raise InputError("outcomes: error_source is 'published', expected 'measured', by which they are")

@@ -55,6 +55,7 @@ class Study:
     energy: dict[str, Any]
     linear_evaluation: dict[str, Any]
     outcomes: dict[str, Any]
+    outcome: str
     early_stopping: dict[str, Any]
 
     @classmethod

@@ -14,7 +14,15 @@ from feature_diversity.base import paths
 from feature_diversity.base.command_line import add_table, command_line
 from feature_diversity.base.files import atomic_write
 from feature_diversity.base.timing import announce_ready
-from feature_diversity.figures.draw import FURTHER, OF_GRIDS, OF_OTHER_TABLES, draw, headline, save
+from feature_diversity.figures.draw import (
+    FURTHER,
+    OF_GRIDS,
+    OF_OTHER_TABLES,
+    draw,
+    headline,
+    of_outcome,
+    save,
+)
 from feature_diversity.figures.style import MATPLOTLIB
 from feature_diversity.prediction.answer import read_prediction
 from feature_diversity.results.table import read_image_counts, read_results
@@ -29,6 +37,9 @@ def main(argv: list[str]) -> None:
     )
     parser.add_argument("--prediction", type=Path, help=f"{paths.PREDICTION}, for the figure of that name")
     parser.add_argument("--image-counts", type=Path, help=f"{paths.IMAGE_COUNTS}, likewise")
+    parser.add_argument(
+        "--outcome", default="test_error", help="column of the table, a test error, that figures of runs show"
+    )
     parser.add_argument("--folder", type=Path, required=True, help="where the pictures go")
     arguments = parser.parse_args(argv)
     for name in OF_OTHER_TABLES.keys() & set(arguments.figures):
@@ -40,7 +51,7 @@ def main(argv: list[str]) -> None:
         others["prediction"] = read_prediction(arguments.prediction)
     if arguments.image_counts:
         others["image_counts"] = read_image_counts(arguments.image_counts)
-    table = headline(read_results(arguments.table))
+    table = headline(of_outcome(read_results(arguments.table), arguments.outcome))
     notes = {}
     with mpl.rc_context(MATPLOTLIB):
         for name in arguments.figures:
