@@ -522,7 +522,7 @@ def test_an_unknown_data_set_is_answered_with_the_known_ones(load):
             {"outcome": "corrupted_test_error"},
             r"outcome is 'corrupted_test_error', expected test_error or knn_",
         ),
-        ({"outcome": "loss"}, r"outcome is 'loss', expected"),
+        ({"outcome": "loss"}, r"outcome: 'loss' does not match"),
         ({"energy.measure_images": 101}, r"energy\.measure_images is 101, expected .* at most 100, the test"),
         ({"dataset.train": 1648}, r"dataset\.train is 1648, expected at most 1647"),
         ({"dataset.name": "fashion_mnist"}, r"dataset\.test is 100, expected 0: .* 10000 test images"),
