@@ -120,7 +120,7 @@ CLOSURES = {
     "interventions.table interventions.trend prediction prediction.answer "
     "prediction.result results results.gates results.table results.text stages.summary "
     "statistics statistics.multiplicity statistics.proportions ",
-    "stages.report": "base base.layers base.reading base.run claims claims.paper figures "
+    "stages.report": "base base.history base.layers base.reading base.run claims claims.paper figures "
     "figures.captions figures.style interventions interventions.analysis "
     "interventions.arms interventions.gates interventions.instruments interventions.judge "
     "interventions.table interventions.trend measures measures.companions "
