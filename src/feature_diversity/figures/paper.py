@@ -25,6 +25,7 @@ from feature_diversity.figures.seeds import over_seeds
 from feature_diversity.figures.style import COLOURS, LINES, MARKERS, NAMES, SEQUENTIAL, look_of
 
 POINT = ["diversity", "error"]
+MOST_IN_A_COLUMN = 10  # algorithms in the legend
 NO_POINTS = "no run has both a finite diversity and a test error"
 
 
@@ -72,7 +73,7 @@ def figure3(table: pd.DataFrame) -> tuple[Figure, Notes]:
     look = Look("algorithm", colours), Look("algorithm", markers)
     figure, legend = by_layer(rows, layers, *look, lambda ax, mine: None, notes)
     names = [key(NAMES.get(name, name), colours[name], markers[name]) for name in colours]
-    legend_in(legend, [names, seed_keys(rows, notes)])
+    legend_in(legend, [names, seed_keys(rows, notes)], columns=1 + (len(names) > MOST_IN_A_COLUMN))
     finish(figure, f"{TITLES['figure3']}: {subject(table)}", notes)
     return figure, notes
 
