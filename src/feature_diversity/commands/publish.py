@@ -54,6 +54,8 @@ def publish(study: Study, file: Path, results: Path, folder: Path) -> list[Path]
     wanted = [source / name for name in (*TABLES, *PAGES)]
     if has_doses(study):
         wanted.append(source / paths.INTERVENTION)
+    if study.energy["measure_images"]:
+        wanted.append(source / paths.IMAGE_COUNTS)
     if missing := [path for path in wanted if not path.exists()]:
         raise InputError(f"{missing[0]} does not exist: the study {study.name} is not finished")
     pictures = sorted(path for path in (source / paths.FIGURES).iterdir() if path.suffix in PICTURES)
