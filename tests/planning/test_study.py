@@ -544,6 +544,20 @@ def test_the_known_sizes_are_those_of_the_data(module):
     assert ((~source.is_test).sum(), source.is_test.sum()) == module.IMAGES
 
 
+@pytest.mark.parametrize(
+    ("name", "path", "title"),
+    [
+        ("class_folders", "~/pictures/birds/", "birds"),
+        ("class_folders", ".", "class_folders"),
+        ("tar_shards", "shards", "shards"),
+        ("imagenet", "ILSVRC2012", "imagenet"),
+    ],
+)
+def test_images_of_ones_own_are_called_by_their_folder(load, name, path, title):
+    changes = {"dataset.name": name, "dataset.path": path, "dataset.test": 0 if name == "imagenet" else 100}
+    assert load(**changes).data_set == title
+
+
 def test_the_size_of_a_folder_is_not_known(load):
     folders = {"dataset.name": "class_folders", "dataset.path": "pictures"}
     assert load(**folders).train_images is None

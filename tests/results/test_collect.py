@@ -428,18 +428,11 @@ def test_dead_units_are_those_of_the_last_epoch_of_a_training_with_a_penalty(tmp
     assert list(tabulate.losses(path, "native", 2)) == ["first_loss", "final_loss", "loss_noise"]
 
 
-@pytest.mark.parametrize(
-    ("dataset", "title"),
-    [
-        ({"name": "digits"}, "digits"),
-        ({"name": "imagenet", "path": "ILSVRC2012"}, "imagenet"),
-        ({"name": "class_folders", "path": "~/pictures/birds/"}, "birds"),
-        ({"name": "tar_shards", "path": "shards"}, "shards"),
-        ({"name": "class_folders", "path": "."}, "class_folders"),
-    ],
-)
-def test_images_of_ones_own_are_called_by_their_folder(dataset, title):
-    assert tabulate.title_of(dataset) == title
+def test_the_table_calls_the_images_as_the_study_does(results):
+    stage.main([*arguments(results), "--data-set", "birds"])
+    table = pd.read_csv(results / "results.csv")
+    assert set(table["dataset"]) == {"birds"}
+    assert next(iter(table)) == "dataset"
 
 
 def test_the_table_has_the_measures_of_most_images_and_another_those_of_all_numbers(results):

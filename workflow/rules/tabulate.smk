@@ -39,6 +39,7 @@ rule tabulate:
         error_source=study.error_source,
         early_stopping=as_json(study.early_stopping),
         schedule=study.schedule,
+        data_set=study.data_set,
         expected=as_json(expected_of(study)),
         pixels=lambda wildcards, input: f"--pixels {quote(input.pixels)}" if PIXELS else "",
         image_counts=lambda wildcards, output: (
@@ -50,5 +51,5 @@ rule tabulate:
         "python -m feature_diversity tabulate --code {params.code:q} --results {params.results:q} --figures @<(printf %s {params.figures:q}) "
         "--runs @<(printf %s {params.runs:q}) --error-source {params.error_source:q} "
         "--early-stopping {params.early_stopping:q} --schedule {params.schedule:q} {params.pixels} "
-        "--expected @<(printf %s {params.expected:q}) "
+        "--data-set {params.data_set:q} --expected @<(printf %s {params.expected:q}) "
         "--csv {output.csv:q} --parquet {output.parquet:q} {params.image_counts:q} > {log:q} 2>&1"

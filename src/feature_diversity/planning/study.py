@@ -28,6 +28,8 @@ from feature_diversity.planning.variants import changes_of
 MOST_RUNS = 100_000  # of a figure: ten times what Snakemake plans in a few minutes
 OF_MODELS = ("name", "seed", "epochs")  # axes of a grid of models
 
+FORMATS = ("class_folders", "tar_shards")  # of images of one's own: no data set has these names
+
 
 @dataclass(frozen=True)
 class Study:
@@ -100,6 +102,12 @@ class Study:
         """All seeds that appear in the study, ascending."""
         grids = itertools.chain.from_iterable(self.figures.values())
         return sorted({seed for grid in grids for seed in grid["seed"]})
+
+    @property
+    def data_set(self) -> str:
+        """What tables and figures call the images: those of one's own by their folder."""
+        name = str(self.dataset["name"])
+        return (name in FORMATS and Path(self.dataset["path"]).name) or name
 
     @cached_property
     def train_images(self) -> int | None:

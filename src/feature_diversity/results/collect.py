@@ -32,7 +32,6 @@ LINEAR = (
     "n_test",
 )
 OF_PIXELS = {"pixel_error": "test_error", "chance_error": "chance_error"}  # column -> key of pixels.json
-FORMATS = ("class_folders", "tar_shards")  # of images of one's own: no data set has these names
 LOSSES = ("first_loss", "final_loss", "loss_noise")
 
 
@@ -46,6 +45,7 @@ def collect(
     schedule: str,
     pixels: Path | None,
     expected: dict[str, Any] | None = None,
+    data_set: str | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame, int]:
     """Collect the runs of a study.
 
@@ -60,6 +60,7 @@ def collect(
         pixels: pixels.json of the data set; None where nothing is measured on it.
         expected: What the study says of its networks, as `planning.expected.expected_of` makes it; None where
             they are not compared with it.
+        data_set: What the table calls the images; None: as the models do.
 
     Returns:
         The table, a row for each run x layer x vector x centred x power; measures by the number of images,
@@ -70,6 +71,7 @@ def collect(
             settings than the study's; the message names it.
     """
     of_data = {"schedule": schedule} | pixel_errors(pixels)
+    of_data |= {"dataset": data_set} if data_set else {}
     shown: dict[Run, list[str]] = {}
     for figure, of_figure in figures.items():
         for run in sorted({run for grid in of_figure for run in expand(grid)}):
@@ -174,7 +176,7 @@ def read_run(
     check_complete(folder, energy, measures)
     said = {paths.ENERGY: energy.pop("model"), paths.MEASURES: measures.pop("model")}
     check_same_model(metadata, {folder / name: values for name, values in said.items()})
-    about = {"dataset": title_of(facts["dataset"])} | asdict(run)
+    about = {"dataset": facts["dataset"]["name"]} | asdict(run)
     about |= {"engine": facts["engine"], "n_params": facts["n_params"], "figures": " ".join(figures)}
     about |= {"error_source": error_source} | {name: linear[name] for name in LINEAR}
     about["test_error_se"] = float(standard_error(linear["test_error"], linear["n_test"]))
@@ -196,12 +198,6 @@ def by_images(measures: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     of_reading = measures.groupby(["layer", "vector"], sort=False)["measure_images"]
     largest = of_reading.transform("max") == measures["measure_images"]
     return measures[largest], measures[of_reading.transform("size") > 1]
-
-
-def title_of(dataset: dict[str, Any]) -> str:
-    """What a table and a figure call the images: images of one's own by their folder."""
-    own = Path(dataset["path"]).name if dataset["name"] in FORMATS and "path" in dataset else ""
-    return own or str(dataset["name"])
 
 
 def outcomes(path: Path, metadata: dict[str, Any], expected: dict[str, Any] | None) -> dict[str, float]:

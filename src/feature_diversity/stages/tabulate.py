@@ -28,6 +28,7 @@ def main(argv: list[str]) -> None:
         type=from_json,
         help="what the study says of its networks, which are compared with it (JSON)",
     )
+    parser.add_argument("--data-set", help="what the table calls the images, if not as the models do")
     parser.add_argument("--csv", type=Path, required=True)
     parser.add_argument("--parquet", type=Path, required=True)
     parser.add_argument("--image-counts", type=Path, help="where measures by the number of images go")
@@ -43,6 +44,7 @@ def main(argv: list[str]) -> None:
         schedule=arguments.schedule,
         pixels=arguments.pixels,
         expected=arguments.expected,
+        data_set=arguments.data_set,
     )
     with atomic_write(arguments.csv) as path:
         table.to_csv(path, index=False)
