@@ -2,11 +2,15 @@
 
 Use it with `snakemake --executor counts`; the command `plan` does. Printing every job at length takes
 Snakemake almost as long as finding them. On standard output comes one line of JSON, a list of
-[rule, [reasons], jobs]; the reasons are Snakemake's own without the files they name.
+[rule, [reasons], jobs]; the reasons are Snakemake's own without the files they name, and what changed of
+params in words, such as "recipe: temperature 0.1 -> 0.2".
 """
 
+import ast
+import contextlib
 import json
 from collections import Counter
+from typing import Any
 
 from snakemake_interface_executor_plugins.executors.base import AbstractExecutor, SubmittedJobInfo
 from snakemake_interface_executor_plugins.jobs import JobExecutorInterface
@@ -21,6 +25,60 @@ common_settings = CommonSettings(
     auto_deploy_default_storage_provider=False,
 )
 
+PARAMS = "Params have changed since last execution"  # Snakemake's words
+LONGEST = 40  # characters of a value that is told
+NONE, EMPTY = "none", (None, "", [])
+DIGESTS = ("code", "environment")  # params that say nothing to people
+
+
+def changes(job: JobExecutorInterface, change: Any) -> list[str]:
+    """What is other about the params of a job, one text for each.
+
+    Snakemake remembers values without their names: one that is gone belongs to a new one that is the only
+    one, or has the same keys.
+    """
+    names = {repr(value): name for name, value in job.params.items()}
+    now = [(names.get(text, "params"), value_of(text)) for text in sorted(change.only_new)]
+    before = [value_of(text) for text in sorted(change.only_old)]
+    pairs = []
+    for name, new in [*now]:
+        keys = set(new) if isinstance(new, dict) else None
+        alike = [old for old in before if isinstance(old, dict) and set(old) == keys]
+        if len(alike) == 1:
+            pairs.append((name, alike[0], new))
+            now.remove((name, new))
+            before.remove(alike[0])
+    rest = [(name, new) for name, new in now if name not in DIGESTS]
+    other = [old for old in before if len(str(old)) < LONGEST]
+    found = [f"{name} changed" for name, _ in now if name in DIGESTS]
+    if len(rest) == len(before) == 1 or len(rest) == len(other) == len(before) - len(found) == 1:
+        pairs.append((rest[0][0], (other or before)[0], rest[0][1]))
+    else:
+        found += [f"{name} changed" for name, _ in rest]
+    return sorted({text for pair in pairs for text in described(*pair)} | set(found))
+
+
+def value_of(text: str) -> Any:
+    """A value that Snakemake stored; what it holds as JSON, if that is a dictionary."""
+    try:
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+    if isinstance(value, str) and value.startswith("{"):
+        with contextlib.suppress(ValueError):
+            return json.loads(value)
+    return value
+
+
+def described(name: str, old: Any, new: Any) -> list[str]:
+    """How a value changed, by its keys if it has some; long ones are not told."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        keys = [key for key in sorted(old | new) if old.get(key) != new.get(key)]
+        return [f"{name}: {text}" for key in keys for text in described(key, old.get(key), new.get(key))]
+    if max(len(str(old)), len(str(new))) > LONGEST:
+        return [f"{name} changed"]
+    return [f"{name} {NONE if old in EMPTY else old} -> {NONE if new in EMPTY else new}"]
+
 
 class Executor(AbstractExecutor):
     """Counts jobs instead of running them."""
@@ -32,8 +90,13 @@ class Executor(AbstractExecutor):
     def printjob(self, job: JobExecutorInterface) -> None:
         """Count a job, or the jobs of a group, instead of printing it."""
         for one in job.jobs if job.is_group() else [job]:
-            reasons = str(self.dag.reason(one)).split("; ")
-            self.jobs[one.rule.name, tuple(reason.split(":")[0] for reason in reasons)] += 1
+            reason = self.dag.reason(one)
+            told = str(reason).replace(f"{PARAMS}: {reason.params_changed}", PARAMS)
+            reasons = [part.split(":")[0] for part in told.split("; ")]
+            if PARAMS in reasons:
+                place = reasons.index(PARAMS)
+                reasons[place : place + 1] = changes(one, reason.params_changed) or [PARAMS]
+            self.jobs[one.rule.name, tuple(reasons)] += 1
 
     def run_job(self, job: JobExecutorInterface) -> None:
         """Let Snakemake go on as if the job had run."""

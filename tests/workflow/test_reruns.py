@@ -88,7 +88,7 @@ def test_the_plan_tells_what_is_done_and_what_would_run_and_why(checkout: Checko
     checkout.edit("workflow/studies/tiny.yaml", "[simclr, supervised]", "[simclr, supervised, rotnet]")
     plan = " ".join(checkout.plan().split())
     assert "6 runs from 3 trainings on 128 images" in plan
-    assert "pretrain 2 1 missing output files, 1 params have changed since last execution" in plan
+    assert "pretrain 2 1 missing output files, 1 recipe: temperature 0.1 -> 0.2" in plan
 
 
 def test_jobs_that_are_submitted_together_are_counted_one_by_one(checkout: Checkout):
@@ -166,7 +166,7 @@ def test_a_variant_that_is_added_changed_renamed_or_removed_retrains_its_own_run
 
     copied.edit(study, "temperature: 0.2", "temperature: 0.3")
     assert copied.planned() == TRAINING | TABLES
-    assert "pretrain 1 1 params have changed since last execution" in " ".join(copied.plan().split())
+    assert "pretrain 1 1 recipe: temperature 0.2 -> 0.3" in " ".join(copied.plan().split())
     copied.edit(study, "temperature: 0.3", "temperature: 0.2")
     copied.edit(study, "cool", "chilly")
     assert copied.planned() == TRAINING | TABLES
