@@ -41,7 +41,7 @@ RECIPE = {"temperature": 0.1, "batch_size": 32}
         ),
         ({"code": "0123456789abcdef"}, {"code": "fedcba9876543210"}, ["code changed"]),
         ({"runs": "x" * 90}, {"runs": "y" * 90}, ["runs changed"]),
-        ({"powers": "0", "vectors": "gap"}, {"powers": "1", "vectors": "all"}, ["powers changed", "vectors changed"]),
+        ({"a": "0", "b": "x"}, {"a": "1", "b": "y"}, ["a changed", "b changed"]),
         ({"second": ""}, {"second": "--second"}, ["second none -> --second"]),
         ({}, {"second": "--second"}, ["second changed"]),
         ({"layers": "conv1"}, {}, []),
