@@ -38,6 +38,7 @@ OTHER = {
     "classes": 3,
     "penalty": {"lever": "energy", "layer": "trunk", "weight": 0},
     "reference": "89ab",
+    "log_every": 5,
 }
 
 
