@@ -12,7 +12,7 @@ from feature_diversity.figures.seeds import over_seeds
 ROOM = 1.35  # by which the axis may grow for all lines together, so that points keep three quarters of it
 LINES = {"chance": ":", "untrained": "-.", "pixels": "--"}
 LETTER, LINE = 0.022, 0.06  # about what a letter takes of a panel's width, and a line of its height
-AT_THE_RIM = "Untrained networks outside the axes are at the rim, with their mean"
+AT_THE_RIM = "Untrained networks outside the axes are at the rim where the line leaves it, with their means"
 PLACES = {"chance": 0.99, "untrained": 0.01, "pixels": 0.99}  # of the labels, across; near lines stay apart
 
 
@@ -94,13 +94,13 @@ def at_the_rim(ax: Axes, rows: pd.DataFrame, look: Callable[[pd.Series], dict[st
             inside = places[1] if len(places) > 1 else np.clip(places[0], 0, 1)
             marks.append((where_it_leaves(inside, places[0]), outside, network.iloc[0]))
     taken: list[tuple[float, float, float]] = []  # left, right and top of the labels
-    for place, (beside, above), cell in sorted(marks, key=lambda mark: mark[0][0]):
+    for place, (beside, _), cell in sorted(marks, key=lambda mark: mark[0][0]):
         ax.plot(
             *place, transform=ax.transAxes, clip_on=False, linestyle="", zorder=4, markersize=5.5,
             markeredgecolor="0.15", markeredgewidth=0.4, **look(cell),
         )  # fmt: skip
-        values = [f"{cell['error']:.3g} %"] if above else []
-        text = ", ".join([*values, f"{cell['diversity']:.3g}"] if beside else values)
+        # a mark beside the panel is not at the height of its error, so both are told
+        text = ", ".join([f"{cell['error']:.3g} %", *([f"{cell['diversity']:.3g}"] if beside else [])])
         side = -1 if place[0] > 0.7 else 1
         ends = sorted([place[0] + 0.03 * side, place[0] + (0.03 + LETTER * len(text)) * side])
         top = min(place[1] + 0.015, 1 - LINE)
