@@ -447,7 +447,7 @@ def test_the_table_has_the_measures_of_most_images_and_another_those_of_all_numb
     assert len(table) == 2 * 3 * 2 * 3
     assert set(table.loc[table["vector"] == "gap", "rankme"]) == {77}
     assert set(table.loc[table["vector"] == "flatten", "measure_images"]) == {30}
-    assert set(table["diversity"].dropna()) <= set(-table["energy"]) if "diversity" in table else True
+    assert "diversity" not in table  # measures.csv has one of these images, but the table's is energy.csv's
     found = pd.read_csv(counts)
     assert len(found) == 4  # two runs, two numbers of images of the one pooled reading
     assert list(found)[:2] == ["dataset", "algorithm"]

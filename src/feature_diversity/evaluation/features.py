@@ -77,16 +77,16 @@ def further_images(data: Path, count: int, folder: Path) -> Tensor:
     Raises:
         InputError: There are fewer test images, or no more are asked for than are held out.
     """
-    facts, (test, held_out) = store.read(data, "test", "held_out", folder=folder)
+    facts, (test,) = store.read(data, "test", folder=folder)
     with safe_open(str(data), framework="np") as file:
-        others = ~np.isin(file.get_tensor("test.rows"), file.get_tensor("held_out.rows"))
-    if not len(held_out.labels) < count <= len(test.labels):
+        rows, held_out = (file.get_tensor(f"{split}.rows") for split in ("test", "held_out"))
+    if not len(held_out) < count <= len(rows):
         raise InputError(
-            f"energy.measure_images is {count}, expected more than the {len(held_out.labels)} "
-            f"held-out images and at most {len(test.labels)}, the test images"
+            f"energy.measure_images is {count}, expected more than the {len(held_out)} held-out images and "
+            f"at most {len(rows)}, the test images"
         )
-    drawn = np.random.default_rng(0).permutation(np.flatnonzero(others))
-    return evaluation_images(test.some(drawn[: count - len(held_out.labels)]), facts.image_size)
+    drawn = np.random.default_rng(0).permutation(np.flatnonzero(~np.isin(rows, held_out)))
+    return evaluation_images(test.some(drawn[: count - len(held_out)]), facts.image_size)
 
 
 def batches(images: Tensor) -> Iterator[tuple[int, Tensor]]:

@@ -99,10 +99,12 @@ def energies_and_measures(
                 samples = {len(x): features} | _larger(x, others.get(layer), n)
                 heads = samples if layer == "head" else heads
                 measured = {
-                    size: {"measure_images": size, "diversity": headline_diversity(part)}
-                    | companions_of(part, heads.get(size), views)
-                    for size, part in samples.items()
+                    size: companions_of(part, heads.get(size), views) for size, part in samples.items()
                 }
+                for size, row in measured.items():
+                    held_out = size == len(x)  # whose energies are known
+                    diversity = in_headline(energy_rows) if held_out else headline_diversity(samples[size])
+                    row |= {"measure_images": size, "diversity": diversity}
                 done[x.shape[1]] = energy_rows, measured
             energy_rows, measured = done[x.shape[1]]
             name = {"layer": layer, "vector": vector}
@@ -248,6 +250,11 @@ def energies_of(
                 }
             )
     return rows
+
+
+def in_headline(rows: list[dict[str, Any]]) -> float:
+    """The diversity with s = 1, not centred, among the rows of a reading; nan if it was not asked for."""
+    return next((row["diversity"] for row in rows if row["s"] == 1 and not row["centred"]), math.nan)
 
 
 def headline_diversity(features: Features) -> float:
