@@ -50,12 +50,21 @@ def changes(job: JobExecutorInterface, change: Any) -> list[str]:
             before.remove(alike[0])
     rest = [(name, new) for name, new in now if name not in DIGESTS]
     other = [old for old in before if len(str(old)) < LONGEST]
-    found = [f"{name} changed" for name, _ in now if name in DIGESTS]
+    found = [of_digest(name, before, new) for name, new in now if name in DIGESTS]
     if len(rest) == len(before) == 1 or len(rest) == len(other) == len(before) - len(found) == 1:
         pairs.append((rest[0][0], (other or before)[0], rest[0][1]))
     else:
         found += [f"{name} changed" for name, _ in rest]
     return sorted({text for pair in pairs for text in described(*pair)} | set(found))
+
+
+def of_digest(name: str, before: list[Any], new: Any) -> str:
+    """What is other about what a digest stands for: which files of the code, where that is known."""
+    # Snakemake loads its plugins before the Snakefile says in which checkout the package lies
+    from feature_diversity.records.digest import code_change
+
+    told = [code_change(old, str(new)) for old in before if isinstance(old, str)]
+    return next(filter(None, told), f"{name} changed")
 
 
 def value_of(text: str) -> Any:

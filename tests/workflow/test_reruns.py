@@ -123,6 +123,9 @@ def test_other_powers_rerun_energies_but_no_training_and_no_extraction(checkout:
 def test_a_new_meaning_of_an_algorithm_reruns_that_algorithm_alone(checkout: Checkout):
     checkout.edit("src/feature_diversity/algorithms/simclr.py", 'float("-inf")', 'float("-1e9")')
     assert checkout.planned() == {"pretrain": 1, "extract": 1, "linear_eval": 1, "energy": 1} | TABLES
+    plan = " ".join(checkout.plan().split())
+    assert "it was made by other code: algorithms/simclr.py changed" in plan
+    assert "pretrain 1 1 algorithms/simclr.py changed" in plan
 
 
 def test_another_temperature_retrains_simclr_alone(checkout: Checkout):

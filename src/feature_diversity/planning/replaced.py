@@ -12,6 +12,7 @@ from feature_diversity.planning.expected import expected_of
 from feature_diversity.planning.remaining import told_hours, training_seconds
 from feature_diversity.planning.settings import digest_of
 from feature_diversity.planning.study import Study
+from feature_diversity.records.digest import code_change
 from feature_diversity.results.origins import differences, facts_of
 
 CODE = "it was made by other code"
@@ -34,7 +35,9 @@ def not_of_study(study: Study, folder: Path) -> dict[Run, list[str]]:
                 measured = said if expected["linear_evaluation"] is not None else None
                 code = digest_of(study, MAKERS[study.engine], run.algorithm)
                 other = differences(run, facts, expected, measured)
-                other += [] if facts.get("code") in (code, "unknown") else [CODE]
+                if facts.get("code") not in (code, "unknown"):
+                    which = code_change(str(facts.get("code")), code)
+                    other.append(f"{CODE}: {which}" if which else CODE)
             except (InputError, ValueError) as error:
                 other = [str(error)]
             if other:

@@ -12,10 +12,12 @@ from pathlib import Path
 from feature_diversity.base.errors import InputError
 from feature_diversity.base.stages import STAGES
 from feature_diversity.records.kept_meanings import KeptMeanings
+from feature_diversity.records.known_code import changed_files, in_words, keep_modules, modules_of
 from feature_diversity.records.meaning import MARK, Meaning
 
 PACKAGE = Path(__file__).parents[1]
 ROOMS_BY_NAME = ("algorithms", "data.sources")  # whose modules no import statement names
+REACHED: dict[str, set[str]] = {}  # names of modules behind each digest that was reckoned in this process
 
 # Modules and rooms that make no numbers: a digest leaves them out, and what they alone import.
 SILENT = (
@@ -57,9 +59,12 @@ def code_digest(*modules: str) -> str:
         ValueError: for a module that does not exist, a relative import, and an import from the package
             itself and not from one of its modules.
     """
-    meanings = {_does(name) for name in import_closure(*modules, silent=False)}
+    names = import_closure(*modules, silent=False)
+    meanings = {_does(name) for name in names}
     _kept().save()
-    return _digest("\0".join(sorted(meanings)))
+    digest = _digest("\0".join(sorted(meanings)))
+    REACHED[digest] = names
+    return digest
 
 
 def stage_digest(stage: str, *named: str) -> str:
@@ -91,6 +96,20 @@ def check_code(stage: str, arguments: list[str]) -> None:
             f"the code of the stage {stage} has the digest {' or '.join(found)}, expected {told}: it was "
             "edited after the workflow was started; start the workflow again"
         )
+    if told in REACHED:
+        keep_modules(told, _modules_behind(told))
+
+
+def code_change(before: str, now: str) -> str:
+    """Which files make the difference of two digests, in words; empty if that is not known.
+
+    Args:
+        before: A digest of code, of any time; it is known what it stands for if that code has run here.
+        now: One that this process has reckoned.
+    """
+    old = modules_of(before)
+    files = changed_files(old, _modules_behind(now)) if old and now in REACHED else []
+    return in_words(files) if files else ""
 
 
 def import_closure(*modules: str, silent: bool = True) -> set[str]:
@@ -193,6 +212,11 @@ def _does(name: str) -> str:
 def _does_alone(name: str) -> str:
     """What the module does, as text in which names from other modules stand alone."""
     return MARK.sub(lambda mark: _own_name(mark[1], digested=False), _meaning(name).text)
+
+
+def _modules_behind(digest: str) -> dict[str, str]:
+    """Digests of what each module does that stands behind a digest of this process, by their names."""
+    return {name: _digest(_does_alone(name)) for name in REACHED[digest]}
 
 
 @cache

@@ -51,9 +51,14 @@ class KeptMeanings:
         if self.saved:
             return
         self.saved = True
-        with suppress(OSError):
-            self.path.parent.mkdir(exist_ok=True, parents=True)
-            handle, part = tempfile.mkstemp(prefix=f"{self.path.name}.", dir=self.path.parent)
-            with open(handle, "w", encoding="utf-8") as file:
-                json.dump(self.kept, file)
-            os.replace(part, self.path)
+        write_quietly(self.path, self.kept)
+
+
+def write_quietly(path: Path, value: object) -> None:
+    """Write a value as JSON so that a reader never sees half of it; where that cannot be done, do nothing."""
+    with suppress(OSError):
+        path.parent.mkdir(exist_ok=True, parents=True)
+        handle, part = tempfile.mkstemp(prefix=f"{path.name}.", dir=path.parent)
+        with open(handle, "w", encoding="utf-8") as file:
+            json.dump(value, file)
+        os.replace(part, path)
