@@ -217,6 +217,7 @@ def test_a_hyper_parameter_of_another_type_is_refused(key, value):
 # --- released networks ---
 
 FIRST = "figures.figure1"
+OTHER = {"name": "digits", "test": 100, "validation": 100}  # a data set of the outcome `transfer`
 ZOO = {"engine": "zoo", "error_source": "published", "dataset.validation": 0}
 ZOO |= {f"{FIRST}.depth": 50, f"{FIRST}.width": 1, f"{FIRST}.epochs": [100, 200], f"{FIRST}.seed": 0}
 ZOO |= {"figures.figure3": None, "dataset.name": "imagenet", "dataset.test": 0}
@@ -321,7 +322,32 @@ def test_what_vissl_cannot_train_is_refused(load, changes, message):
         ({"energy.powers": [-1]}, ["energy.powers", "-1", "at least 0"]),
         ({"energy.vectors": ["max"]}, ["energy.vectors", "'max'", "flatten, gap or vissl"]),
         ({"energy.centred": [1]}, ["energy.centred", "1", "true or false"]),
-        ({"outcomes": {"robustness": {}}}, ["outcomes", "'robustness'", "only corruptions, few_shot"]),
+        (
+            {"outcomes": {"robustness": {}}},
+            ["outcomes", "'robustness'", "few_shot, transfer"],
+        ),
+        ({"outcomes.transfer": {}}, ["outcomes.transfer", "name, then another data set"]),
+        ({"outcomes.transfer": {"A_b": OTHER}}, ["outcomes.transfer", "A_b", "a name of small letters"]),
+        (
+            {"outcomes.transfer": {"b": {"name": "digits"}}},
+            ["transfer.b", "'validation' is a required"],
+        ),
+        (
+            {"outcomes.transfer": {"b": OTHER | {"name": "x"}}},
+            ["transfer.b.name is 'x'", "mnist"],
+        ),
+        (
+            {"outcomes.transfer": {"b": OTHER | {"test": 0}}},
+            ["transfer.b.test is 0", "without test images"],
+        ),
+        (
+            {"outcomes.transfer": {"b": OTHER | {"train": 9000}}},
+            ["outcomes.transfer.b.train is 9000, expected at most 1597"],
+        ),
+        (
+            {"outcomes.transfer": {"b": OTHER}, "linear_evaluation": {"protocol": "vissl"}},
+            ["outcomes.transfer", "linear_evaluation.protocol is 'vissl'", "'cached'"],
+        ),
         (
             {"outcomes.corruptions": {"names": ["frost"]}},
             ["corruptions.names", "'frost'", "fog", "a corruption"],

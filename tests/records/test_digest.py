@@ -56,22 +56,24 @@ CLOSURES = {
     "measures.of_layers measures.parts measures.readings measures.special_functions "
     "measures.spectra measures.uniform_sphere stages.energy ",
     "stages.linear_eval": f"{LOADING} "
-    "base.layers base.run data.augment evaluation evaluation.knn evaluation.linear "
-    "evaluation.logistic evaluation.probes evaluation.sgd_protocol measures measures.readings "
+    "base.layers base.run data.augment evaluation evaluation.cached_protocol evaluation.knn "
+    "evaluation.linear evaluation.logistic evaluation.probes evaluation.sgd_protocol "
+    "measures measures.readings "
     "measuring measuring.imported measuring.layers measuring.recording measuring.sources "
     "measuring.tokens networks.released networks.released.layouts stages.linear_eval training "
     "training.optim ",
     "stages.outcomes": f"{LOADING} "
     "base.layers base.run data.corruptions data.corruptions.blur data.corruptions.corrupt "
     "data.corruptions.digital data.corruptions.noise data.corruptions.sampling "
-    "data.corruptions.weather evaluation evaluation.few_shot evaluation.logistic "
-    "evaluation.outcomes evaluation.probes evaluation.robustness measures measures.readings "
+    "data.corruptions.weather evaluation evaluation.cached_protocol evaluation.few_shot "
+    "evaluation.logistic evaluation.outcomes evaluation.probes evaluation.robustness "
+    "evaluation.transfer measures measures.readings "
     "measuring measuring.imported measuring.layers measuring.recording measuring.sources "
     "measuring.tokens networks.released networks.released.layouts stages.outcomes ",
     "stages.pixels": f"{LOADING} "
-    "base.run data.augment data.sizes data.splits evaluation evaluation.knn evaluation.linear "
-    "evaluation.logistic evaluation.pixels evaluation.probes evaluation.sgd_protocol measures "
-    "measures.readings stages.pixels training training.optim ",
+    "base.run data.sizes data.splits evaluation evaluation.cached_protocol "
+    "evaluation.logistic evaluation.pixels evaluation.probes measures "
+    "measures.readings stages.pixels ",
     "stages.tabulate": "base base.history base.layers base.reading base.run results "
     "results.collect results.early_stopping results.gates results.initial results.origins "
     "stages.tabulate statistics statistics.proportions ",
@@ -581,7 +583,7 @@ EVALUATED = {"stages.linear_eval", "stages.pixels"}
             "training/optim.py",
             "(1 + math.cos(",
             "(1 - math.cos(",
-            TRAINED | {"stages.linear_eval", "stages.pixels"},
+            TRAINED | {"stages.linear_eval"},
         ),
         ("networks/resnet.py", "width: float = 1", "width: float = 2", "networks.resnet"),
         ("data/augment.py", "/ 255", "/ 256", "data.augment"),

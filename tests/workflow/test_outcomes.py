@@ -11,6 +11,8 @@ STUDY = "workflow/studies/tiny.yaml"
 BLOCK = """outcomes:
   corruptions: {names: [fog, contrast], severities: [3], images: 50}
   few_shot: {shots: [1], episodes: 20}
+  transfer:
+    written: {name: mnist_5k, test: 500, train: 200, validation: 100}
 figures:"""
 
 
@@ -21,15 +23,17 @@ def test_outcomes_are_added_to_a_finished_study(tmp_path: Path, shared: Path):
     checkout.edit(STUDY, "figures:", BLOCK)
     planned = checkout.planned()
     assert planned.pop("outcomes") == 2  # trainings
-    assert not {"data", "pretrain", "extract", "energy", "linear_eval", "pixels"} & set(planned)
+    assert planned.pop("data") == 1  # the other data set
+    assert not {"pretrain", "extract", "energy", "linear_eval", "pixels"} & set(planned)
     result = checkout.snakemake()
     assert result.returncode == 0, result.stdout
     table = pd.read_csv(checkout.results / "results.csv")
-    for column in ("corrupted_test_error", "few_shot_1_test_error", "few_shot_1_logistic_error"):
+    outcomes = ["corrupted_test_error", "few_shot_1_test_error", "transfer_written_test_error"]
+    for column in (*outcomes, "few_shot_1_logistic_error"):
         assert table[column].between(0, 1).all()
         assert (table[f"{column}_se"] > 0).all()
     predicted = pd.read_csv(checkout.results / "prediction.csv")
-    assert {"corrupted_test_error", "few_shot_1_test_error"} < set(predicted["outcome"])
+    assert set(outcomes) < set(predicted["outcome"])
     assert "corrupted_test_error" in (checkout.results / "report.html").read_text()
     assert {path: path.read_bytes() for path in before} == before
     assert checkout.planned() == {}

@@ -101,6 +101,17 @@ OUTCOMES = of_study(paths.OUTCOMES) if study.outcomes else []
 PIXELS = f"{RESULTS}/{paths.PIXELS}" if MEASURED else []
 
 
+def with_other(file):
+    """A file of a data set, as a pattern of this file and of those of the other data sets of `transfer`."""
+    return f"{Path(file).stem}{{other}}{Path(file).suffix}"
+
+
+# Prepared files of the other data sets, in the order of their names
+OTHERS_DATA = [
+    f"{RESULTS}/{with_other(paths.DATA).format(other=f'_{name}')}" for name in sorted(study.transfer)
+]
+
+
 def at_hand(function):
     """The function with its signature kept: Snakemake asks for it three times a job, which took a tenth of a plan."""
     function.__signature__ = signature(function)

@@ -1,9 +1,10 @@
-# Errors on corrupted images and with few labels, for all runs of a job in one process.
+# Errors on corrupted images, with few labels, and on other data sets, for all runs of a job in one process.
 
 
 rule outcomes:
     input:
         data=DATA,
+        others=OTHERS_DATA,
         models=MODELS,
         linear=of_job(paths.LINEAR),
     output:
@@ -21,9 +22,11 @@ rule outcomes:
     params:
         machine=untracked(*FOLDER),
         options=as_json(study.outcomes),
+        others=["--others", *OTHERS_DATA] if OTHERS_DATA else [],
         code=code("outcomes"),
         environment=environment("train"),
     shell:
         "python -m feature_diversity outcomes --code {params.code:q} --data {input.data:q} {params.machine} "
-        "--models {input.models:q} --linear {input.linear:q} --options {params.options:q} --outputs {output:q} "
+        "--models {input.models:q} --linear {input.linear:q} --options {params.options:q} {params.others:q} "
+        "--outputs {output:q} "
         "--threads {threads} > {log:q} 2>&1"

@@ -30,7 +30,7 @@ STAGES = {
     "extract": Stage("features of the held-out images at the recorded layers", ("stages.extract",)),
     "energy": Stage("hyperspherical energy and companion measures of those features", ("stages.energy",)),
     "linear_eval": Stage("error of a linear classifier on the frozen trunk", ("stages.linear_eval",)),
-    "outcomes": Stage("errors on corrupted images, and with few labels", ("stages.outcomes",)),
+    "outcomes": Stage("errors on corrupted images, with few labels, on other images", ("stages.outcomes",)),
     "pixels": Stage("error of a linear classifier on the raw pixels", ("stages.pixels",)),
     "tabulate": Stage("collect all runs of a study in one table", ("stages.tabulate",)),
     "claims": Stage("judge the claims of the paper on the table", ("stages.claims",)),

@@ -71,6 +71,8 @@ def keys_of(
             "" if "properties" in parts else parts.get("description", ""),
         ]
         yield name, default, "; ".join(dict.fromkeys(" ".join(text.split()) for text in texts if text))
+        if isinstance(followed.get("additionalProperties"), dict):
+            yield from keys_of(followed["additionalProperties"], schema, f"{name}.NAME.")
         if name == "figures":  # whose grids are all alike
             first = next(iter(followed["properties"].values()))
             grid = resolved(resolved(first, schema)["items"], schema)

@@ -12,7 +12,7 @@ from feature_diversity.data import store
 from feature_diversity.data.image_files import ImageFiles
 from feature_diversity.data.loader import evaluation_batches
 from feature_diversity.data.splits import stratified_draw
-from feature_diversity.evaluation.linear import cached
+from feature_diversity.evaluation.cached_protocol import cached
 
 BATCH = 256  # images read at a time; results do not depend on it
 # The cost has a bound, whatever the data set; Fashion-MNIST and CIFAR are within it as they stand.

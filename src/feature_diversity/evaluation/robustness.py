@@ -43,7 +43,7 @@ class Probe:
 
     @classmethod
     def fit(cls, x: Tensor, labels: Tensor, classes: int, penalty: float) -> "Probe":
-        """Fit it as `linear.cached` fits one, to features, N x D, and labels, int64, N."""
+        """Fit it as `cached_protocol.cached` fits one, to features, N x D, and labels, int64, N."""
         std, mean = torch.std_mean(x, dim=0)
         std = torch.where(std > 0, std, 1)
         ((weight, bias),) = fit_grid((x - mean) / std, labels, classes, [penalty])

@@ -1,5 +1,6 @@
 """Checks of what a study asks for, and of the machine that shall do it, before anything is computed."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from feature_diversity.base.batches import check_batch_size
@@ -168,6 +169,19 @@ def _check_outcomes(study: "Study") -> None:
             f"outcomes.few_shot.shots has {max(few_shot['shots'])}, expected as many of the {images:,} "
             "training images in each of at least two classes"
         )
+    if study.transfer and protocol != "cached":
+        raise InputError(
+            f"outcomes.transfer: linear_evaluation.protocol is {protocol!r}, expected 'cached', whose "
+            "penalties are tried there"
+        )
+    for name, dataset in study.transfer.items():
+        where = f"outcomes.transfer.{name}"
+        if dataset["name"] not in data_sets():
+            raise InputError(f"{where}.name is {dataset['name']!r}, expected one of {', '.join(data_sets())}")
+        try:
+            _ = replace(study, dataset=dataset).train_images
+        except InputError as error:
+            raise InputError(str(error).replace("dataset.", f"{where}.", 1)) from None
 
 
 def _check_released(study: "Study") -> None:

@@ -123,6 +123,9 @@ def _fill_defaults(content: dict[str, Any], rules: dict[str, Any]) -> None:
         if rule.get("items", {}).get("type") == "object":
             for part in content.get(key, []):
                 _fill_defaults(part, rule["items"])
+    if isinstance(rules.get("additionalProperties"), dict):
+        for key in content.keys() - rules.get("properties", {}).keys():
+            _fill_defaults(content[key], rules["additionalProperties"])
 
 
 def configuration(**given: Any) -> dict[str, Any]:

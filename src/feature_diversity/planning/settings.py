@@ -4,6 +4,7 @@ Memory is in MB and time in minutes, as Snakemake counts them, both for a job's 
 """
 
 import math
+from dataclasses import replace
 from shlex import split
 from typing import Any
 
@@ -111,7 +112,8 @@ def outcomes_memory(study: Study, network: Network) -> int:
     corruptions = study.outcomes.get("corruptions", {"names": [], "severities": [], "images": 0})
     images = len(corruptions["names"]) * len(corruptions["severities"]) * corruptions["images"]
     pictures = _megabytes(3 * images * study.dataset["image_size"] ** 2)
-    return linear_evaluation_memory(study, network) + pictures
+    data_sets = [study, *(replace(study, dataset=study.dataset | other) for other in study.transfer.values())]
+    return max(linear_evaluation_memory(of_images, network) for of_images in data_sets) + pictures
 
 
 def stages_of(study: Study) -> list[str]:
@@ -141,10 +143,15 @@ def digest_of(study: Study, stage: str, algorithm: str | None = None) -> str:
         16 hexadecimal digits.
     """
     if stage == "data":
-        return stage_digest(stage, f"data.sources.{study.dataset['name']}")
+        return data_digest(study.dataset["name"])
     if study.engine == "native" and algorithm:
         return stage_digest(stage, f"algorithms.{algorithm}")
     return stage_digest(stage)
+
+
+def data_digest(name: str) -> str:
+    """Digest of the code of the stage `data`, with the source of the data set of that name."""
+    return stage_digest("data", f"data.sources.{name}")
 
 
 def _megabytes(reckoned: float) -> int:

@@ -125,6 +125,12 @@ class Study:
         return split_sizes(*published, **{key: dataset[key] for key in keys})["train"]
 
     @cached_property
+    def transfer(self) -> dict[str, dict[str, Any]]:
+        """Blocks `dataset` of the data sets that `outcomes.transfer` names, by their names there."""
+        size = {"image_size": self.dataset["image_size"], "held_out": 0, "held_out_2": 0}
+        return {name: block | size for name, block in self.outcomes.get("transfer", {}).items()}
+
+    @cached_property
     def held_bytes(self) -> int:
         """Bytes of the training images in memory, as they are stored; 0 where they stay in files."""
         if literal(SOURCES / f"{self.dataset['name']}.py", "IN_FILES", default=False):

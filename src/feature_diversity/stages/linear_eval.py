@@ -11,7 +11,8 @@ from feature_diversity.base.errors import InputError
 from feature_diversity.base.files import atomic_write
 from feature_diversity.base.timing import announce_ready
 from feature_diversity.data import store
-from feature_diversity.evaluation.linear import SPLITS, evaluate
+from feature_diversity.evaluation.cached_protocol import SPLITS
+from feature_diversity.evaluation.linear import evaluate
 from feature_diversity.measuring.imported import read_for_features
 from feature_diversity.records.origin import model_digest
 

@@ -11,7 +11,7 @@ from feature_diversity.base.errors import InputError
 from feature_diversity.base.files import atomic_write
 from feature_diversity.base.timing import announce_ready
 from feature_diversity.data import store
-from feature_diversity.evaluation.linear import SPLITS
+from feature_diversity.evaluation.cached_protocol import SPLITS
 from feature_diversity.evaluation.pixels import pixel_errors
 from feature_diversity.networks import model
 
