@@ -9,9 +9,9 @@ import feature_diversity
 from feature_diversity.base.run import Run
 from feature_diversity.measures.any_energy import hyperspherical_energy
 from feature_diversity.measures.energy import Energy
-from feature_diversity.measuring.energy_modules import HypersphericalEnergy, HypersphericalEnergyLoss
-from feature_diversity.measuring.measure import measure
-from feature_diversity.measuring.monitor import DiversityMonitor
+from feature_diversity.networks.others.energy_modules import HypersphericalEnergy, HypersphericalEnergyLoss
+from feature_diversity.networks.others.measure import measure
+from feature_diversity.networks.others.monitor import DiversityMonitor
 from feature_diversity.networks.released.layouts import load_released
 from feature_diversity.networks.resnet import ResNet, resnet
 from feature_diversity.planning.study import Study

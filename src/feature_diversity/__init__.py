@@ -11,9 +11,12 @@ if TYPE_CHECKING:
     from feature_diversity.base.run import Run
     from feature_diversity.measures.any_energy import hyperspherical_energy
     from feature_diversity.measures.energy import Energy
-    from feature_diversity.measuring.energy_modules import HypersphericalEnergy, HypersphericalEnergyLoss
-    from feature_diversity.measuring.measure import measure
-    from feature_diversity.measuring.monitor import DiversityMonitor
+    from feature_diversity.networks.others.energy_modules import (
+        HypersphericalEnergy,
+        HypersphericalEnergyLoss,
+    )
+    from feature_diversity.networks.others.measure import measure
+    from feature_diversity.networks.others.monitor import DiversityMonitor
     from feature_diversity.networks.released.layouts import load_released
     from feature_diversity.networks.resnet import ResNet, resnet
     from feature_diversity.planning.study import Study
@@ -35,16 +38,16 @@ __all__ = [
 ]
 
 _HOMES = {
-    "DiversityMonitor": "measuring.monitor",
+    "DiversityMonitor": "networks.others.monitor",
     "Energy": "measures.energy",
-    "HypersphericalEnergy": "measuring.energy_modules",
-    "HypersphericalEnergyLoss": "measuring.energy_modules",
+    "HypersphericalEnergy": "networks.others.energy_modules",
+    "HypersphericalEnergyLoss": "networks.others.energy_modules",
     "ResNet": "networks.resnet",
     "Run": "base.run",
     "Study": "planning.study",
     "hyperspherical_energy": "measures.any_energy",
     "load_released": "networks.released.layouts",
-    "measure": "measuring.measure",
+    "measure": "networks.others.measure",
     "resnet": "networks.resnet",
 }
 

@@ -11,8 +11,8 @@ from support.pictures import picture
 from feature_diversity import measure as measured
 from feature_diversity.base.errors import InputError
 from feature_diversity.commands import layers, measure
-from feature_diversity.measuring.sources import network
 from feature_diversity.networks import model
+from feature_diversity.networks.others.sources import network
 from feature_diversity.networks.resnet import resnet
 
 

@@ -46,8 +46,8 @@ CLOSURES = {
     "networks.released.layouts networks.released.table networks.resnet ",
     "stages.extract": f"{LOADING} "
     "base.layers base.run data.augment data.sizes evaluation evaluation.features "
-    "evaluation.probes measures measures.readings measuring measuring.imported "
-    "measuring.layers measuring.recording measuring.sources measuring.tokens "
+    "evaluation.probes measures measures.readings networks.others networks.others.imported "
+    "networks.others.layers networks.others.recording networks.others.sources networks.others.tokens "
     "networks.released networks.released.layouts stages.extract ",
     "stages.energy": "base measures measures.companions measures.companions.clusters "
     "measures.companions.collapse measures.companions.gaussianity "
@@ -59,8 +59,9 @@ CLOSURES = {
     "base.layers base.run data.augment evaluation evaluation.cached_protocol evaluation.knn "
     "evaluation.linear evaluation.logistic evaluation.probes evaluation.sgd_protocol "
     "measures measures.readings "
-    "measuring measuring.imported measuring.layers measuring.recording measuring.sources "
-    "measuring.tokens networks.released networks.released.layouts stages.linear_eval training "
+    "networks.others networks.others.imported networks.others.layers "
+    "networks.others.recording networks.others.sources "
+    "networks.others.tokens networks.released networks.released.layouts stages.linear_eval training "
     "training.optim ",
     "stages.outcomes": f"{LOADING} "
     "base.layers base.run data.corruptions data.corruptions.blur data.corruptions.corrupt "
@@ -68,8 +69,9 @@ CLOSURES = {
     "data.corruptions.weather evaluation evaluation.cached_protocol evaluation.few_shot "
     "evaluation.logistic evaluation.outcomes evaluation.probes evaluation.robustness "
     "evaluation.transfer measures measures.readings "
-    "measuring measuring.imported measuring.layers measuring.recording measuring.sources "
-    "measuring.tokens networks.released networks.released.layouts stages.outcomes ",
+    "networks.others networks.others.imported networks.others.layers "
+    "networks.others.recording networks.others.sources "
+    "networks.others.tokens networks.released networks.released.layouts stages.outcomes ",
     "stages.pixels": f"{LOADING} "
     "base.run data.sizes data.splits evaluation evaluation.cached_protocol "
     "evaluation.logistic evaluation.pixels evaluation.probes measures "

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from feature_diversity.measuring.measure import COLUMNS
+from feature_diversity.networks.others.measure import COLUMNS
 from feature_diversity.report.measured import measured_page
 
 STRANGE = "</script><b>net</b>"

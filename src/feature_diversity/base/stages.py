@@ -26,7 +26,7 @@ STAGES = {
         "train one network with VISSL's own engine, in its own environment", ("vissl.run", "vissl.driver")
     ),
     "zoo": Stage("list released checkpoints, fetch them instead of training", ("networks.released.convert",)),
-    "model": Stage("take a network of others: by name or from a file", ("measuring.imported",)),
+    "model": Stage("take a network of others: by name or from a file", ("networks.others.imported",)),
     "extract": Stage("features of the held-out images at the recorded layers", ("stages.extract",)),
     "energy": Stage("hyperspherical energy and companion measures of those features", ("stages.energy",)),
     "linear_eval": Stage("error of a linear classifier on the frozen trunk", ("stages.linear_eval",)),

@@ -12,10 +12,10 @@ import torch
 from torch import nn
 
 from feature_diversity.base.errors import InputError
-from feature_diversity.measuring.images import SIDE
-from feature_diversity.measuring.layers import automatic
-from feature_diversity.measuring.recording import shapes
-from feature_diversity.measuring.sources import network
+from feature_diversity.networks.others.images import SIDE
+from feature_diversity.networks.others.layers import automatic
+from feature_diversity.networks.others.recording import shapes
+from feature_diversity.networks.others.sources import network
 
 
 def main(argv: list[str]) -> None:
@@ -32,7 +32,7 @@ def main(argv: list[str]) -> None:
 
 
 def add_source(parser: argparse.ArgumentParser, name: str, **options: str) -> None:
-    """The arguments that name a network, as `measuring.sources.network` takes them."""
+    """The arguments that name a network, as `networks.others.sources.network` takes them."""
     parser.add_argument(
         name,
         **options,

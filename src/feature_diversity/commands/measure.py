@@ -15,9 +15,9 @@ import pandas as pd
 from feature_diversity.base.errors import InputError
 from feature_diversity.base.files import atomic_write
 from feature_diversity.commands.layers import add_source
-from feature_diversity.measuring.measure import OFFERED, measure
-from feature_diversity.measuring.sources import network
-from feature_diversity.measuring.tokens import TOKENS
+from feature_diversity.networks.others.measure import OFFERED, measure
+from feature_diversity.networks.others.sources import network
+from feature_diversity.networks.others.tokens import TOKENS
 
 SHOWN = ["diversity", "energy_s1_centred", "mean_cosine", "rankme", "vendi_q1"]
 

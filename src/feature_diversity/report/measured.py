@@ -18,7 +18,7 @@ def measured_page(table: pd.DataFrame, images: str, notes: list[str]) -> str:
     """The page as HTML, which needs no network.
 
     Args:
-        table: rows of `measuring.measure.measure`, with the column `model`, the network's name.
+        table: rows of `networks.others.measure.measure`, with the column `model`, the network's name.
         images: where they come from.
         notes: sentences to be read before the numbers.
     """

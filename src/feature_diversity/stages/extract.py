@@ -10,7 +10,7 @@ from feature_diversity.base.timing import announce_ready
 from feature_diversity.data import store
 from feature_diversity.data.loader import evaluation_images
 from feature_diversity.evaluation.features import extract, extract_pooled, further_images
-from feature_diversity.measuring.imported import read_for_features
+from feature_diversity.networks.others.imported import read_for_features
 from feature_diversity.records.origin import model_digest
 
 

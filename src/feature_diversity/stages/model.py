@@ -12,8 +12,8 @@ from feature_diversity.base.timing import announce_ready
 from feature_diversity.data import store
 from feature_diversity.data.loader import evaluation_images
 from feature_diversity.evaluation.features import batches, features_of
-from feature_diversity.measuring.imported import take
 from feature_diversity.networks import model
+from feature_diversity.networks.others.imported import take
 
 
 def main(argv: list[str]) -> None:

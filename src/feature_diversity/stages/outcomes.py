@@ -13,7 +13,7 @@ from feature_diversity.base.timing import announce_ready
 from feature_diversity.data import store
 from feature_diversity.evaluation.cached_protocol import SPLITS
 from feature_diversity.evaluation.outcomes import Outcomes
-from feature_diversity.measuring.imported import read_for_features
+from feature_diversity.networks.others.imported import read_for_features
 from feature_diversity.records.origin import model_digest
 
 

@@ -9,8 +9,8 @@ import torch
 from feature_diversity import measure
 from feature_diversity.base.errors import InputError
 from feature_diversity.data import store
-from feature_diversity.measuring.imported import take
-from feature_diversity.measuring.sources import made, network
+from feature_diversity.networks.others.imported import take
+from feature_diversity.networks.others.sources import made, network
 
 transformers = pytest.importorskip("transformers")
 pytestmark = pytest.mark.filterwarnings("ignore:.*(images. standard errors|near the length|twice as many)")

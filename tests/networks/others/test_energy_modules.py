@@ -9,7 +9,7 @@ import torch
 import torch.distributed as dist
 
 from feature_diversity import HypersphericalEnergy, HypersphericalEnergyLoss, hyperspherical_energy
-from feature_diversity.measuring import energy_modules
+from feature_diversity.networks.others import energy_modules
 
 
 @pytest.fixture(scope="module")

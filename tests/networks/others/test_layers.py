@@ -3,7 +3,7 @@ import torchvision
 from torch import nn
 
 from feature_diversity.base.errors import InputError
-from feature_diversity.measuring.layers import automatic, blocks, choose
+from feature_diversity.networks.others.layers import automatic, blocks, choose
 
 
 def test_a_resnet_is_a_sequence_of_residual_blocks():

@@ -16,8 +16,8 @@ from feature_diversity.base.run import OTHERS, Network
 from feature_diversity.data import store
 from feature_diversity.data.loader import evaluation_images
 from feature_diversity.evaluation.features import features_of
-from feature_diversity.measuring.imported import read_for_features, take
 from feature_diversity.networks import model
+from feature_diversity.networks.others.imported import read_for_features, take
 from feature_diversity.networks.resnet import resnet
 from feature_diversity.stages import extract, linear_eval
 from feature_diversity.stages import model as stage

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from feature_diversity.measures.spectra import Features, mean_cosine
-from feature_diversity.measuring.jackknife import standard_errors
+from feature_diversity.networks.others.jackknife import standard_errors
 
 
 def test_the_error_of_a_mean_is_the_textbooks():

@@ -9,7 +9,7 @@ from torch import nn
 from feature_diversity import measure
 from feature_diversity.measures.companions.table import COMPANIONS
 from feature_diversity.measures.spectra import Features
-from feature_diversity.measuring.cautions import HALF_FOUND
+from feature_diversity.networks.others.cautions import HALF_FOUND
 
 
 def vectors(n, dim, decay=0.0):

@@ -21,13 +21,13 @@ from feature_diversity.measures.of_layers import (
 )
 from feature_diversity.measures.readings import READINGS
 from feature_diversity.measures.spectra import Features
-from feature_diversity.measuring.cautions import cautions
-from feature_diversity.measuring.images import batches_of
-from feature_diversity.measuring.jackknife import standard_errors
-from feature_diversity.measuring.layers import choose
-from feature_diversity.measuring.random_state import kept_random_state
-from feature_diversity.measuring.recording import recording
-from feature_diversity.measuring.tokens import TOKENS, as_maps
+from feature_diversity.networks.others.cautions import cautions
+from feature_diversity.networks.others.images import batches_of
+from feature_diversity.networks.others.jackknife import standard_errors
+from feature_diversity.networks.others.layers import choose
+from feature_diversity.networks.others.random_state import kept_random_state
+from feature_diversity.networks.others.recording import recording
+from feature_diversity.networks.others.tokens import TOKENS, as_maps
 
 OFFERED = ("flatten", "gap", "vissl", "positions")  # `channels` has rows that are of no image
 CONSTANT = 1e-6  # of the largest value: differences that a network's float32 rounding alone can make

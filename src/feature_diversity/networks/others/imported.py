@@ -13,11 +13,11 @@ from torch import Tensor, nn
 from feature_diversity.base.errors import InputError
 from feature_diversity.base.layers import FIFTHS
 from feature_diversity.data import store
-from feature_diversity.measuring.layers import blocks, choose, fifths
-from feature_diversity.measuring.recording import recording
-from feature_diversity.measuring.sources import load, made, of_file, own_preprocessing
-from feature_diversity.measuring.tokens import as_maps
 from feature_diversity.networks import model
+from feature_diversity.networks.others.layers import blocks, choose, fifths
+from feature_diversity.networks.others.recording import recording
+from feature_diversity.networks.others.sources import load, made, of_file, own_preprocessing
+from feature_diversity.networks.others.tokens import as_maps
 from feature_diversity.networks.resnet import resnet
 
 TRUNK = "trunk"  # what the network itself returns: what a classifier would be given

@@ -3,7 +3,7 @@
 import pandas as pd
 import torch
 
-from feature_diversity.measuring.jackknife import GROUPS
+from feature_diversity.networks.others.jackknife import GROUPS
 
 # Of N vectors drawn from P directions of equal variance, a rank finds less than half of P where it is above
 # this share of N. The participation ratio finds N P / (N + P), since E tr S² = P + P² / N of the covariance

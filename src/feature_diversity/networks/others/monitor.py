@@ -8,7 +8,7 @@ import pandas as pd
 from torch import nn
 
 from feature_diversity.base.errors import InputError
-from feature_diversity.measuring.measure import measure
+from feature_diversity.networks.others.measure import measure
 
 
 class DiversityMonitor:
