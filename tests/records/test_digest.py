@@ -100,7 +100,7 @@ CLOSURES = {
     "stages.predict statistics statistics.groups statistics.intraclass "
     "statistics.proportions ",
     "stages.intervention": "base base.layers base.reading base.run figures figures.captions "
-    "figures.draw figures.drawing figures.further figures.heat_map figures.intervention "
+    "figures.draw figures.drawing figures.further figures.intervention "
     "figures.paper figures.parts figures.prediction figures.references figures.relations "
     "figures.seeds figures.size figures.style interventions interventions.analysis "
     "interventions.arms interventions.gates interventions.instruments interventions.judge "
@@ -111,7 +111,7 @@ CLOSURES = {
     "results results.gates results.table stages.intervention statistics "
     "statistics.multiplicity statistics.proportions ",
     "stages.figures": "base base.layers base.reading base.run figures figures.captions "
-    "figures.draw figures.drawing figures.further figures.heat_map figures.paper "
+    "figures.draw figures.drawing figures.further figures.paper "
     "figures.parts figures.prediction figures.references figures.relations figures.seeds "
     "figures.size figures.style measures measures.companions measures.companions.clusters "
     "measures.companions.collapse measures.companions.gaussianity "

@@ -7,8 +7,11 @@ from math import ceil
 
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
@@ -26,6 +29,7 @@ from feature_diversity.figures.seeds import FEWEST, drawable, over_seeds
 from feature_diversity.figures.style import NAMES, PAGE
 
 LOGARITHM = (lambda diversity: -np.log(-np.minimum(diversity, -1e-12)), lambda value: -np.exp(-value))
+CELLS = 12  # columns of a heat map from which its numbers no longer fit
 WIDE = 10  # largest over median diversity from which an axis is logarithmic
 MANY = 2000  # points of a panel from which they are drawn as pixels: a small file, and text stays sharp
 ENTRIES = 8  # of a legend's part, at most
@@ -291,3 +295,28 @@ def key(label: str, colour: object, marker: str, line: str = "") -> Line2D:
 def cycled(values: list, looks: list[str]) -> dict:
     """A look for each value, from the start again where there are more values than looks."""
     return {value: looks[place % len(looks)] for place, value in enumerate(values)}
+
+
+def heat_map(ax: Axes, table: pd.DataFrame, colours: str, shades: Normalize) -> ScalarMappable:
+    """Draw numbers as shades and as text, the table's first row on top; empty cells have a dash."""
+    fits = table.shape[1] <= CELLS
+    names = [f"{name:g}" if isinstance(name, float | int) else name for name in table]
+    size = 7 if table.shape[1] <= 5 else 5.5
+    sns.heatmap(
+        table.astype(float),
+        ax=ax,
+        cmap=colours,
+        norm=shades,
+        cbar=False,
+        xticklabels=names,
+        yticklabels=True,
+        annot=fits,
+        fmt=".2f",
+        annot_kws={"size": size},
+    )
+    for row, column in np.argwhere(table.isna().to_numpy()) if fits else ():
+        ax.text(column + 0.5, row + 0.5, "–", ha="center", va="center", fontsize=size)
+    ax.set(xlabel="", ylabel="")
+    ax.grid(visible=False)
+    ax.tick_params(length=0, rotation=0)
+    return ax.collections[0]

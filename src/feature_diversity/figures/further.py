@@ -19,6 +19,7 @@ from feature_diversity.figures.drawing import (
     cycled,
     diversity_ticks,
     finish,
+    heat_map,
     key,
     legend_in,
     logarithmic,
@@ -28,7 +29,6 @@ from feature_diversity.figures.drawing import (
     seed_keys,
     subject,
 )
-from feature_diversity.figures.heat_map import heat_map
 from feature_diversity.figures.paper import NO_POINTS, POINT
 from feature_diversity.figures.relations import MEASURES
 from feature_diversity.figures.style import COLOURS, MARKERS, NAMES, SEQUENTIAL, look_of

@@ -14,6 +14,7 @@ from feature_diversity.figures.drawing import (
     Notes,
     failing_among,
     finish,
+    heat_map,
     key,
     legend_in,
     logarithmic,
@@ -22,7 +23,6 @@ from feature_diversity.figures.drawing import (
     prepare,
     subject,
 )
-from feature_diversity.figures.heat_map import heat_map
 from feature_diversity.figures.seeds import drawable
 from feature_diversity.figures.style import COLOURS, DIVERGING, MARKERS
 from feature_diversity.measures.companions.table import COMPANIONS

@@ -1,4 +1,4 @@
-"""Networks: VISSL's ResNets, their heads, and `model.safetensors`; those that were released, and those of others.
+"""Networks: VISSL's ResNets, their heads, and `model.safetensors`; released ones, and those of others.
 
 How they are trained belongs to `training`.
 """
