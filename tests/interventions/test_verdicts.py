@@ -142,3 +142,9 @@ def test_a_study_without_doses_or_variants_is_named():
     rows = table("cause", 0)
     with pytest.raises(InputError, match="none of the untreated runs"):
         analysed(rows[rows["variant"] != "untreated"], penalties())
+
+
+def test_an_error_that_turns_says_at_which_dose():
+    found = verdict(table("turns", 0))
+    assert (found["verdict"], found["p"] < 0.05) == ("undecided", True)
+    assert "more spread, less error over all doses, but it turns at the dose 0." in found["note"]

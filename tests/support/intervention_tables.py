@@ -17,6 +17,7 @@ TRUTHS = {  # what is so -> the verdict that says it
     "no effect": "no effect",
     "lever": "depends on the lever",
     "not delivered": "not delivered",
+    "turns": "undecided",
 }
 EFFECT = 0.04  # of a cause, in error from the untreated excess to none
 
@@ -46,7 +47,8 @@ def table(
     """A table of results in which a truth of TRUTHS holds.
 
     "cause": error falls with the excess, whatever set it. "lever": only what one lever does falls. "not
-    delivered": doses leave the excess as it is, and the error follows them nevertheless.
+    delivered": doses leave the excess as it is, and the error follows them nevertheless. "turns": more excess
+    does more harm than less of it, and the least error is near the untreated run's.
     further: with another layer, and outcomes beside the test error.
     layer, width: what is treated. effect: of a cause, in error from no excess to the untreated one.
     """
@@ -66,6 +68,8 @@ def table(
                 moved = effect * (x - 1)
             elif truth == "not delivered":
                 moved = -effect * delta
+            elif truth == "turns":
+                moved = effect * (2 * (x - 1) ** 2 + (x - 1) / 2)
             error = of_seed + moved + NOISE_SD * rng.standard_normal()
             run = fixed | {"seed": seed, "variant": variant, "test_error": error}
             run["final_loss"] = 1 + 0.05 * rng.standard_normal()

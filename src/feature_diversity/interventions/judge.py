@@ -84,7 +84,8 @@ def judged(arms: Arms, values: Values) -> Iterator[Row]:
         for one in placebos
         if one and not one.why and lever_of(arms, arms.placebos[one.row.variant]) in levers
     ]
-    yield verdict_of(common_trend(levers, y), slope, p_of_j, used, margin_of(values, y))
+    doses, means = over_levers(levers, y)
+    yield verdict_of(common_trend(doses, means), slope, p_of_j, used, margin_of(values, y), turn(doses, means))
 
 
 def of_arms(arms: Arms, excess: pd.DataFrame, error: pd.DataFrame) -> Iterator[Row]:
@@ -193,15 +194,35 @@ def together(
     return x, y, weights
 
 
-def common_trend(levers: dict[str, dict[float, str]], y: np.ndarray) -> tuple[float, float]:
-    """Page's p, and the slope a dose, of the mean over levers at the doses that all levers have."""
+def over_levers(levers: dict[str, dict[float, str]], y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The doses that all levers have, ascending, and the mean error over levers at these: seeds x doses."""
     shared = sorted(set.intersection(*(set(doses) for doses in levers.values())))
     places = [[list(doses).index(delta) for delta in shared] for doses in levers.values()]
-    means = np.mean([y[lever][:, columns] for lever, columns in enumerate(places)], axis=0)
-    if not shared:
+    return np.array(shared), np.mean([y[lever][:, columns] for lever, columns in enumerate(places)], axis=0)
+
+
+def common_trend(doses: np.ndarray, means: np.ndarray) -> tuple[float, float]:
+    """Page's p, and the slope a dose; of no doses nan. means: seeds x doses."""
+    if not len(doses):
         return np.nan, np.nan
-    slope = float((means @ trend.contrast(np.array(shared), 1)).mean())
-    return trend.page(means), slope
+    return trend.page(means), float((means @ trend.contrast(doses, 1)).mean())
+
+
+def turn(doses: np.ndarray, means: np.ndarray) -> float:
+    """The dose at which the error turns from falling to rising, or the other way; nan where it does not.
+
+    That is the vertex of the parabola through the means over seeds, if its curvature is apart from 0 at 5 %
+    and it lies between the outermost doses. means: seeds x doses.
+    """
+    if len(doses) < 3:
+        return np.nan
+    curvatures = means @ trend.contrast(doses, 2)
+    curvature, _, _, p = trend.mean_of(curvatures)
+    if not p <= ALPHA:
+        return np.nan
+    linear = float(np.polynomial.polynomial.polyfit(doses, means.mean(axis=0), 2)[1])
+    vertex = -linear / (2 * curvature)
+    return vertex if doses[0] < vertex < doses[-1] else np.nan
 
 
 def margin_of(values: Values, error: np.ndarray) -> float:
@@ -216,8 +237,11 @@ def verdict_of(
     p_of_levers: float,
     placebos: list[Placebo],
     margin: float,
+    turning: float,
 ) -> Row:
     """The verdict: of the lever first, then of a cause, then of its absence.
+
+    An error that turns between the doses does not follow diversity in one direction, whatever its trend.
 
     Where levers are compared there are two ways to be wrong by chance, so each test has half of the 5 %.
     """
@@ -230,7 +254,10 @@ def verdict_of(
     elif p <= level:
         verdict = CAUSES
         note = f"more spread, {'less' if by_dose < 0 else 'more'} error"
-        if not placebos:
+        if np.isfinite(turning):
+            verdict = UNDECIDED
+            note += f" over all doses, but it turns at the dose {turning:.2g}"
+        elif not placebos:
             note += "; no inert placebo to compare with"
         elif any(one.row.delta for one in placebos) and against_placebos(placebos, by_dose) > ALPHA:
             verdict, note = UNDECIDED, f"{note}, but treated runs do not differ from placebos"
