@@ -19,11 +19,12 @@ from snakemake_interface_logger_plugins.common import LogEvent
 from snakemake_logger_plugin_rich import LogHandler as RichHandler
 
 from snakemake_logger_plugin_progress.estimate import Estimate, told
-from snakemake_logger_plugin_progress.joblog import Position, position, reason, saved, tail
+from snakemake_logger_plugin_progress.joblog import Position, begun, head, position, reason, saved, tail
 
 LOOK = 2  # seconds after which the logs are read again, for the bars
 LINE = 60  # seconds between two lines, without a terminal
 TOTAL = "Total Progress"  # rich's name of the bar over all jobs
+REMOVED = "Removing temporary output"  # begins a line for each file of features that has served its purpose
 OF_JOB = "CalledProcessError"  # in Snakemake's own message about a job, which holds its command
 
 
@@ -69,6 +70,8 @@ class LogHandler(RichHandler):
                 return
         elif event == LogEvent.ERROR and OF_JOB in record.getMessage() and not self.asked_for_commands():
             return
+        elif record.getMessage().startswith(REMOVED) and not self.common_settings.verbose:
+            return
         super().emit(record)
 
     def asked_for_commands(self) -> bool:
@@ -106,6 +109,8 @@ class LogHandler(RichHandler):
         wait = LOOK if self.console.is_terminal else LINE
         while not self.ended.wait(wait):
             places = self.positions()
+            for job in places.keys() - self.estimate.shares.keys():
+                self.estimate.begun[job] = begun(head(self.logs[job][1]))
             self.estimate.shares = {job: place.share for job, place in places.items()}
             if self.console.is_terminal:
                 self.move_bars()

@@ -3,6 +3,7 @@
 from collections import defaultdict
 
 LEAST = 0.01  # share of a job from which on its own pace says how long it takes
+TENTH = 0.1  # of a training: what a job of another rule is taken to need while none of them has ended
 
 
 class Estimate:
@@ -15,6 +16,8 @@ class Estimate:
         self.waiting: dict[str, int] = {}
         self.running: dict[int, tuple[str, float]] = {}
         self.shares: dict[int, float] = {}  # of running jobs that say how far they are, 0 to 1
+        self.begun: dict[int, float] = {}  # where those began that go on from a saved state
+        self.trainings: set[str] = set()  # rules whose jobs say how far they are
         self.durations: dict[str, list[float]] = defaultdict(list)
         self.began: float | None = None
 
@@ -29,33 +32,39 @@ class Estimate:
         if job in self.running:
             rule, started = self.running.pop(job)
             self.shares.pop(job, None)
-            self.durations[rule].append(now - started)
+            self.durations[rule].append((now - started) / (1 - self.begun.pop(job, 0.0)))
 
     def fail(self, job: int) -> None:
         """A job has ended otherwise; how long that took says nothing."""
         self.running.pop(job, None)
         self.shares.pop(job, None)
+        self.begun.pop(job, None)
 
     def expected(self, now: float) -> tuple[dict[int, float], dict[str, float]]:
-        """How long each running job that says how far it is takes as a whole, and a job of each rule."""
+        """How long each running job that says how far it is takes from its start, and a whole one of each rule."""
         jobs, of_rule = {}, {rule: list(durations) for rule, durations in self.durations.items()}
         for job, (rule, started) in self.running.items():
-            share = self.shares.get(job, 0.0)
+            begun = self.begun.get(job, 0.0)
+            share = self.shares.get(job, 0.0) - begun
             if share >= LEAST:
-                jobs[job] = (now - started) / share
-                of_rule.setdefault(rule, []).append(jobs[job])
+                whole = (now - started) / share
+                jobs[job] = (1 - begun) * whole
+                of_rule.setdefault(rule, []).append(whole)
+                self.trainings.add(rule)
         return jobs, {rule: sum(durations) / len(durations) for rule, durations in of_rule.items()}
 
     def seconds_left(self, now: float) -> float | None:
         """Expected seconds until all jobs are done; None where nothing tells yet how long what runs takes.
 
-        A rule that waits, and of which no job has ended, takes as long as the average of the others.
+        A rule that waits, and of which no job has ended, takes as long as the average of those that do not
+        train, and before one of them has ended a tenth of what trainings take.
         """
         jobs, of_rule = self.expected(now)
         unknown = any(rule not in of_rule for rule, _ in self.running.values())
         if unknown or not of_rule or self.began is None or now <= self.began:
             return None
-        average = sum(of_rule.values()) / len(of_rule)
+        others = [seconds for rule, seconds in of_rule.items() if rule not in self.trainings]
+        average = sum(others) / len(others) if others else TENTH * sum(of_rule.values()) / len(of_rule)
         work = sum(count * of_rule.get(rule, average) for rule, count in self.waiting.items())
         for job, (rule, started) in self.running.items():
             work += max(0.0, jobs.get(job, of_rule.get(rule, average)) - (now - started))

@@ -30,6 +30,29 @@ class Position:
         return f"{which}epoch {self.epoch} of {self.epochs}"
 
 
+def head(log: Path) -> str:
+    """The first lines of a log; nothing where there is none yet."""
+    try:
+        with open(log, "rb") as file:
+            return file.read(TAIL).decode(errors="replace")
+    except OSError:
+        return ""
+
+
+def begun(text: str) -> float:
+    """The share of its work that a job had done when it began, by the head of its log.
+
+    That is what it went on from: trainings that were finished before, and epochs of the first that ran.
+    """
+    first = EPOCH.search(text)
+    if first is None:
+        return 0.0
+    epoch, epochs = map(int, first.groups())
+    before = list(TRAINING.finditer(text[: first.start()]))
+    number, trainings = map(int, before[-1].groups()) if before else (1, 1)
+    return (number - 1 + (epoch - 1) / epochs) / trainings
+
+
 def tail(log: Path) -> str:
     """The last lines of a log; nothing where there is none yet."""
     try:

@@ -33,6 +33,8 @@ def atomic_write(path: str | os.PathLike[str], *, locked: bool = False) -> Itera
     replace what a later one made. locked: the caller holds a lock, which says whose turn it is.
     """
     path = Path(path)
+    if path.exists() and not path.is_file():
+        raise InputError(f"{path} is a folder, a device or a pipe, expected a file, or nothing yet")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         remove_left(path)

@@ -22,6 +22,7 @@ from feature_diversity.planning.schema import configuration
 from feature_diversity.planning.study import Study
 
 LOOKED_AT = 500  # images whose size is read, spread evenly over all
+NAMED = 5  # classes whose names are told
 FEWEST = 100  # images: 20 to test and 10 to validate on are next to nothing already
 SIZES = range(32, 225, 32)  # sides of images, that every stage of a ResNet halves
 LARGEST_ON_CPU = 64
@@ -54,6 +55,10 @@ def main(argv: list[str]) -> None:
     if path.exists():
         raise InputError(f"{path} is there already; choose another name, or edit it")
     folder = arguments.images.expanduser().resolve()
+    if not folder.is_dir():
+        raise InputError(
+            f"--images {folder} is no folder, expected one with a folder of images for each class"
+        )
     images = look(folder)
     text = study_of(arguments.name, folder, images, gpus=configuration()["gpus"] > 0)
     with atomic_write(path) as unfinished:
@@ -63,8 +68,9 @@ def main(argv: list[str]) -> None:
     except InputError:
         path.unlink()
         raise
+    names = ", ".join(images.classes[:NAMED]) + (", ..." if len(images.classes) > NAMED else "")
     print(
-        f"{images.train + images.test:,} images of {len(images.classes):,} classes, the smallest with "
+        f"{images.train + images.test:,} images of {len(images.classes):,} classes ({names}), the smallest with "
         f"{images.smallest_class:,}; shorter sides of {images.side} pixels in the median\n"
         f"written     {path}: edit it as you like; docs/studies.md has the keys\n"
     )

@@ -123,6 +123,7 @@ def dry_run(given: dict[str, object]) -> list[tuple[str, list[str], int]]:
     settings = [f"{name}={value}" for name, value in given.items()]
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(CHECKOUT / "Snakefile")]
     command += ["--executor", "counts", "--nocolor", "--cores", "1", "--workflow-profile", "none"]
+    command += ["--rerun-incomplete"]  # as the default profile has it
     command += ["--config", *settings] if settings else []
     path = os.pathsep.join(filter(None, [str(CHECKOUT / "src"), os.environ.get("PYTHONPATH")]))
     result = subprocess.run(

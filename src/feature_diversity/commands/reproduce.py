@@ -84,7 +84,10 @@ def compare_verdicts(study: Study, folder: Path) -> bool:
     for name, made in again.items():
         there = pd.read_csv(io.StringIO(made.to_csv(index=False)), low_memory=False)
         published = pd.read_csv(folder / name, low_memory=False)
-        different |= told(name, *differences(published, there, KEYS[name], ROUNDING))
+        count, lines = differences(published, there, KEYS[name], ROUNDING)
+        if lacking := [column for column in there if column not in published]:
+            lines.append(f"what was published has no column {', '.join(lacking)}")
+        different |= told(name, count, lines)
     return different
 
 
@@ -141,7 +144,7 @@ def run_workflow(study: Path, results: Path, target: Path, cores: int) -> None:
 def differences(
     published: pd.DataFrame, again: pd.DataFrame, key: list[str], rounding: float
 ) -> tuple[int, list[str]]:
-    """Compare two tables by key, in the columns and rows of the published one.
+    """Compare two tables by key: all their rows, in the columns of the published one.
 
     Args:
         published: The table that was published.
@@ -159,6 +162,8 @@ def differences(
         return 0, [f"no column {', '.join(missing)}"]
     rows = published[key].merge(again, on=key, how="left", indicator="found", validate="one_to_one")
     lines = [f"{lost:,} rows are missing"] if (lost := int((rows["found"] != "both").sum())) else []
+    if further := len(again) - (len(rows) - lost):
+        lines.append(f"{further:,} rows were not published")
     for column in columns:
         before, after = published[column].reset_index(drop=True), rows[column]
         both = before.isna() & after.isna()

@@ -67,7 +67,7 @@ def study_folders(arguments: argparse.Namespace) -> list[Path]:
     """
     config = configuration(**({"results": arguments.results} if arguments.results else {}))
     for file in arguments.study:
-        if not file.is_file():
+        if not (file.is_file() or (STUDIES / f"{file}.yaml").is_file()):
             raise InputError(f"--study {file} does not exist, expected the file of a study")
     if Path(config["study"]).suffix:
         arguments.study.append(Path(config["study"]))

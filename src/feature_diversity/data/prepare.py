@@ -66,6 +66,8 @@ def prepare(
         InputError: A data set that is not there or is damaged, splits that it does not allow, copies of test
             images, a cache of images that are kept in memory.
     """
+    asked = {"name": name, "image_size": image_size, "path": path, "stored_size": stored_size}
+    asked |= {"cache": cache, "duplicates": duplicates, **sizes}
     source = sources.load(name, folder, path)
     in_files = isinstance(source.images, list)
     if cache and not in_files:
@@ -95,7 +97,7 @@ def prepare(
         kept = parts["train"]["images"].numpy()
     digest = digest_of(kept, source.labels[rows["train"]])
     facts = Facts(name, mean, std, image_size, stored_size, source.class_names, digest)
-    write(output, facts, parts, source.labels, rows)
+    write(output, facts, parts, source.labels, rows, asked)
     if held_out_list:
         write_held_out(held_out_list, source, images, rows)
     return {split: len(rows[split]) for split in SPLITS}
@@ -211,15 +213,17 @@ def write(
     parts: dict[str, dict[str, Tensor]],
     labels: np.ndarray,
     rows: dict[str, np.ndarray],
+    asked: dict[str, Any],
 ) -> None:
-    """Write the prepared file. labels: of the whole data set. parts, rows: of each split."""
+    """Write the prepared file. labels: of the whole data set. parts, rows: of each split. asked: for what."""
     tensors: dict[str, Any] = {}
     for split in SPLITS:
         tensors |= {f"{split}.{key}": value for key, value in parts[split].items()}
         tensors[f"{split}.labels"] = torch.from_numpy(labels[rows[split]])
         tensors[f"{split}.rows"] = torch.tensor(rows[split])  # a copy: two splits may be one
     with atomic_write(path) as temporary:
-        save_file(tensors, temporary, metadata={"facts": json.dumps(asdict(facts))})
+        about = {"facts": json.dumps(asdict(facts)), "asked": json.dumps(asked)}
+        save_file(tensors, temporary, metadata=about)
 
 
 def write_held_out(

@@ -11,8 +11,8 @@ SEEDS = (
 )
 
 GATES = (
-    "An open point is a seed whose training fails a gate: a loss that did not fall, no lower error than "
-    "untrained or than a linear classifier on the pixels, or a collapsed head (docs/claims.md)."
+    "An open point is a seed whose training fails a gate: a loss that did not fall, no clearly lower error "
+    "than untrained or than a linear classifier on the pixels, or a collapsed head (docs/claims.md)."
 )
 LINES = "Lines across, where they fit: chance, the same networks untrained, a linear classifier on pixels."
 

@@ -33,10 +33,11 @@ def measures_and_axes(prediction: pd.DataFrame) -> tuple[Figure, Notes]:
     """
     title = TITLES["prediction"]
     rows = prediction[prediction["statistic"].eq("psi") & prediction["outcome"].eq("test_error")]
-    rows = rows[rows["estimate"].notna()]
-    chosen = rows_shown(rows)
+    known = rows[rows["estimate"].notna()]
+    chosen = rows_shown(known)
     if not chosen:
-        return nothing(title, Notes(), "no two runs differ in one axis alone")
+        return nothing(title, Notes(), reason_of(rows))
+    rows = known
     present = set(rows["axis"]) - {"seed"}
     axes = [*(axis for axis in AXES if axis in present), *sorted(present - set(AXES))]
     shown = [right(rows, key) for key in chosen.values()]
@@ -63,6 +64,13 @@ def measures_and_axes(prediction: pd.DataFrame) -> tuple[Figure, Notes]:
         ax.axhline(measures - 0.5, color="0.2", linewidth=0.8)
     finish(figure, title, notes)
     return figure, notes
+
+
+def reason_of(rows: pd.DataFrame) -> str:
+    """Why no measure could be asked, by what the table says of pairs of seeds, or of any others."""
+    notes = [*rows.loc[rows["axis"].eq("seed"), "note"], *rows["note"]]
+    told = (note.removeprefix("not testable: ").split("; ")[0] for note in notes if isinstance(note, str))
+    return next(filter(None, told), "the table has no pairs of runs")
 
 
 def rows_shown(rows: pd.DataFrame) -> dict[str, tuple[str, str, str]]:

@@ -85,7 +85,9 @@ def judged(arms: Arms, values: Values) -> Iterator[Row]:
         if one and not one.why and lever_of(arms, arms.placebos[one.row.variant]) in levers
     ]
     doses, means = over_levers(levers, y)
-    yield verdict_of(common_trend(doses, means), slope, p_of_j, used, margin_of(values, y), turn(doses, means))
+    yield verdict_of(
+        common_trend(doses, means), slope, p_of_j, used, margin_of(values, y), turn(doses, means)
+    )
 
 
 def of_arms(arms: Arms, excess: pd.DataFrame, error: pd.DataFrame) -> Iterator[Row]:

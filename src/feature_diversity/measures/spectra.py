@@ -93,7 +93,9 @@ class Features:
             if center:
                 rows -= rows.mean(axis=0)
             products = rows.T @ rows
-        values = np.linalg.eigvalsh(products)[::-1]
+        values = np.linalg.eigvalsh(products)[::-1].copy()
+        if center:
+            values[n - 1 :] = 0  # centred rows span at most N - 1 directions, whatever rounding leaves
         return np.where(values > max(n, dim) * np.finfo(float).eps * values[0], values, 0)
 
 

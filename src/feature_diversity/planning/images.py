@@ -1,7 +1,9 @@
 """How many images there are where they lie in folders, and whether they are enough, before any job."""
 
 import importlib
+import json
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
@@ -32,11 +34,28 @@ def count_images(study: Study, folder: Path, prepared: Path) -> int | None:
     return images
 
 
+def changed_since(study: Study, prepared: Path) -> list[str]:
+    """What the study's block `dataset` says otherwise than when its prepared file was made; empty if nothing.
+
+    prepared: the file; of one that is missing or does not say, nothing is known.
+    """
+    try:
+        with safe_open(str(prepared), framework="np") as file:
+            before: dict[str, Any] = json.loads(file.metadata()["asked"])
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError):
+        return []
+    return [
+        f"dataset: {key} is {before[key]}, expected {study.dataset[key]}"
+        for key in sorted(before.keys() & study.dataset.keys())
+        if before[key] != study.dataset[key]
+    ]
+
+
 def _count(study: Study, folder: Path, prepared: Path) -> int | None:
     dataset = study.dataset
     if literal(SOURCES / f"{dataset['name']}.py", "IMAGES", default=None) is not None:
         return study.train_images
-    if prepared.exists():
+    if prepared.exists() and not changed_since(study, prepared):
         try:
             with safe_open(str(prepared), framework="np") as file:
                 return int(file.get_slice("train.labels").get_shape()[0])

@@ -105,7 +105,7 @@ def changed(values: dict[str, Any], algorithm: str, changes: dict[str, Any], whe
             )
         if expected := _expectation(legal(algorithm).get(key), value):
             raise InputError(f"{where}: {algorithm}: {key} is {value!r}, expected {expected}")
-        values[key] = value
+        values[key] = _like(values[key], value)
     if values["nesterov"] and not values["momentum"]:
         raise InputError(f"{where}: {algorithm}: nesterov is true, expected false where momentum is 0")
     return values
@@ -130,6 +130,15 @@ def _expectation(kind: str | list[str] | None, value: Any) -> str | None:
         return None
     kind = kind or "0 or more"
     return None if KINDS[kind](value) else kind
+
+
+def _like(default: Any, value: Any) -> Any:
+    """A value in the type of the recipe's own: 1 is 1.0 where that is no whole number, also in lists."""
+    if isinstance(default, float) and isinstance(value, int):
+        return float(value)
+    if isinstance(default, list) and isinstance(value, list) and default:
+        return [_like(default[min(place, len(default) - 1)], part) for place, part in enumerate(value)]
+    return value
 
 
 def _same_kind(default: Any, value: Any) -> bool:

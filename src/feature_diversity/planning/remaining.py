@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from feature_diversity.base.errors import InputError
 from feature_diversity.base.paths import (
     BENCHMARKS,
     ENERGY,
@@ -72,7 +73,8 @@ def remaining(
         done = [run for run in work if run not in stale and (folder / run.folder / MODEL).exists()]
         shares = dict.fromkeys(work, 0.0) | shares_in_store(study, folder / TRAININGS, images)
         shares |= dict.fromkeys(done, 1.0)
-        speeds = measured_speeds({run: folder / run.folder for run in done}, work)
+        there = [run for run in work if (folder / run.folder / MODEL).exists()]  # of before a change as well
+        speeds = measured_speeds({run: folder / run.folder for run in there}, work)
         for run, operations in work.items():
             speed = speeds.get(run.algorithm) or speeds.get(ANY) or device_tflops * 1e12
             seconds += (1 - shares[run]) * operations / speed
@@ -84,13 +86,13 @@ def remaining(
                 at = f"after epoch {share * run.epochs:.0f} of {run.epochs}"
                 lines.append(f"            {run.algorithm} seed {run.seed}: {at}")
     for stage, file in FILES.items():
-        ready = sum(run not in stale and (folder / run.folder / file).exists() for run in study.runs())
-        took, rest = stage_seconds(folder / BENCHMARKS / stage), len(study.runs()) - ready
-        if rest and ready and took:
-            seconds += rest * took / ready
-            lines.append(
-                f"{'' if lines else 'left':<12}{stage} of {rest:,} runs: {told_hours(rest * took / ready)}"
-            )
+        made = [run for run in study.runs() if (folder / run.folder / file).exists()]
+        rest = len(study.runs()) - sum(run not in stale for run in made)
+        took = stage_seconds(folder / BENCHMARKS / stage)
+        if rest and made and took:
+            seconds += rest * took / len(made)
+            words = f"{stage} of {rest:,} runs: {told_hours(rest * took / len(made))}"
+            lines.append(f"{'' if lines else 'left':<12}{words}")
     if len(lines) > 1:
         lines.append(f"            together {told_hours(seconds)} on one core or device")
     return lines
@@ -119,7 +121,10 @@ def measured_speeds(folders: dict[Run, Path], work: dict[Run, float]) -> dict[st
     operations: dict[str, float] = defaultdict(float)
     seconds: dict[str, float] = defaultdict(float)
     for run, folder in folders.items():
-        took = training_seconds(folder / HISTORY, folder / MODEL)
+        try:
+            took = training_seconds(folder / HISTORY, folder / MODEL)
+        except InputError:
+            continue  # a damaged one tells nothing
         if took:
             for name in (run.algorithm, ANY):
                 operations[name] += work[run]

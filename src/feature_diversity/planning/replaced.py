@@ -5,10 +5,11 @@ from collections import Counter
 from pathlib import Path
 
 from feature_diversity.base.errors import InputError
-from feature_diversity.base.paths import HISTORY, LINEAR, MODEL
+from feature_diversity.base.paths import DATA, HISTORY, LINEAR, MODEL
 from feature_diversity.base.run import Run
-from feature_diversity.base.stages import MAKERS
+from feature_diversity.base.stages import MAKERS, TRAINING
 from feature_diversity.planning.expected import expected_of
+from feature_diversity.planning.images import changed_since
 from feature_diversity.planning.remaining import told_hours, training_seconds
 from feature_diversity.planning.settings import digest_of
 from feature_diversity.planning.study import Study
@@ -26,6 +27,7 @@ def not_of_study(study: Study, folder: Path) -> dict[Run, list[str]]:
     Snakemake compares only with what it remembers.
     """
     expected, found = expected_of(study), {}
+    of_data = changed_since(study, folder / DATA) if study.engine in TRAINING else []
     for run in study.runs():
         model, linear = folder / run.folder / MODEL, folder / run.folder / LINEAR
         if model.exists():
@@ -34,7 +36,7 @@ def not_of_study(study: Study, folder: Path) -> dict[Run, list[str]]:
                 said = json.loads(linear.read_text(encoding="utf-8")) if linear.exists() else None
                 measured = said if expected["linear_evaluation"] is not None else None
                 code = digest_of(study, MAKERS[study.engine], run.algorithm)
-                other = differences(run, facts, expected, measured)
+                other = of_data + differences(run, facts, expected, measured)
                 if facts.get("code") not in (code, "unknown"):
                     which = code_change(str(facts.get("code")), code)
                     other.append(f"{CODE}: {which}" if which else CODE)
@@ -66,7 +68,11 @@ def ask_to_replace(study: Study, folder: Path) -> None:
     if line := replaced_line(study, folder, others):
         # a line of its own, since bars may be drawn below it
         print(*told(others), *line, "Go on? [y/N]", sep="\n", flush=True)
-        if input().strip().lower() not in ("y", "yes"):
+        try:
+            answer = input()
+        except (EOFError, KeyboardInterrupt):  # Ctrl-D, Ctrl-C
+            answer = ""
+        if answer.strip().lower() not in ("y", "yes"):
             raise InputError("nothing was replaced; `make plan` says what would run")
 
 

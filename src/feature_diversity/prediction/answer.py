@@ -83,7 +83,7 @@ def answer_of(prediction: pd.DataFrame) -> Answer:
     known = seeds[seeds["estimate"].notna()]
     if known.empty:
         why = (
-            seeds["note"].iloc[0].removeprefix("not testable: ")
+            seeds["note"].iloc[0].removeprefix("not testable: ").split("; ")[0]
             if len(seeds)
             else "the table has no energies"
         )

@@ -59,8 +59,9 @@ def partial_correlation(
     with_y, with_x = moments(left[:, :1]), moments(left[:, 1:])
     solved = inverse @ with_y
     above = drawn @ contributions - (solved * with_x).sum(axis=1)
-    of_y = drawn @ _sums(left[:, :1] ** 2, training, trainings) - (solved * with_y).sum(axis=1)
-    of_x = drawn @ _sums(left[:, 1:] ** 2, training, trainings) - (with_x * (inverse @ with_x)).sum(axis=1)
+    raw_y, raw_x = (drawn @ _sums(columns**2, training, trainings) for columns in (left[:, :1], left[:, 1:]))
+    of_y = _what_is_left(raw_y - (solved * with_y).sum(axis=1), raw_y)
+    of_x = _what_is_left(raw_x - (with_x * (inverse @ with_x)).sum(axis=1), raw_x)
     low, high = interval(_correlation(above, of_y, of_x))
     return estimate, low, high, contributions
 
@@ -159,6 +160,11 @@ def _sums(columns: np.ndarray, training: np.ndarray, trainings: int) -> np.ndarr
     sums = np.zeros((trainings, columns.shape[1]))
     sums[present] = np.add.reduceat(columns[order], starts, axis=0)
     return sums
+
+
+def _what_is_left(variance: np.ndarray, raw: np.ndarray) -> np.ndarray:
+    """A variance, or 0 where it is no more than rounding leaves of the raw one."""
+    return np.where(variance > SMALL * raw, variance, 0)
 
 
 def _correlation(above: np.ndarray, of_y: np.ndarray, of_x: np.ndarray) -> np.ndarray:

@@ -245,6 +245,8 @@ def losses(path: Path, engine: str, epochs: int) -> dict[str, float]:
         found = f"{len(history)} rows" if "loss" in history else "no column loss"
         expected = f"expected the losses of {epochs} epochs"
         raise InputError(f"{path} has {found}, {expected}; {AGAIN}")
+    if list(history.get("epoch", ())) != list(range(1, epochs + 1)):
+        raise InputError(f"{path}: its epochs are not 1 to {epochs} in this order; {AGAIN}")
     values = history["loss"].to_numpy(dtype=float)
     found = dict(zip(LOSSES, (values[0], values[-1], loss_noise(values)), strict=True))
     dead = {DEAD_UNITS: float(history[DEAD_UNITS].iloc[-1])} if DEAD_UNITS in history else {}

@@ -15,8 +15,8 @@ from feature_diversity.statistics.proportions import angle, apart
 PASSES, FAILS, UNKNOWN = "passes", "fails", "unknown"
 GATES = {  # column -> what a training has that fails, for people
     "gate_loss": "a loss that did not fall",
-    "gate_untrained": "no lower error than the untrained network",
-    "gate_pixels": "no lower error than a linear classifier on the pixels",
+    "gate_untrained": "no clearly lower error than the untrained network",
+    "gate_pixels": "no clearly lower error than a linear classifier on the pixels",
     "gate_head": "a collapsed head",
 }
 # The fall of the loss, in standard errors of a difference of two epochs. 2, as for differences of errors

@@ -21,6 +21,8 @@ from feature_diversity.measures.of_layers import (
     write_measures,
 )
 
+LEAST = 1e-3  # power but 0: what uniform points have is lost in rounding as s goes to 0
+
 
 def main(argv: list[str]) -> None:
     """Run the stage; InputError for bad features."""
@@ -72,4 +74,6 @@ def power(text: str) -> int | float:
         value = None
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
         raise argparse.ArgumentTypeError(f"{text} is not a finite number >= 0")
+    if 0 < value < LEAST:
+        raise argparse.ArgumentTypeError(f"{text} is neither 0 nor at least {LEAST}")
     return value

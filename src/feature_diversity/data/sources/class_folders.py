@@ -14,6 +14,7 @@ IN_FILES = True
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".ppm", ".tif", ".tiff")
 TEST = ("test", "val")  # names of the folder of test images beside `train`; ImageNet's is its val
+SPLITS = ("train", "training", "test", "testing", "val", "valid", "validation", "dev")  # no names of classes
 
 
 def load(folder: Path, path: str = "") -> Source:
@@ -37,6 +38,7 @@ def load(folder: Path, path: str = "") -> Source:
         )
     train = next((name for name in ("train", *TEST) if (root / name).is_dir()), "")
     test = next((name for name in TEST if name != train and (root / name).is_dir()), None)
+    check_layout(root, {train, test or ""})
     class_names, files, labels = list_classes(root, train)
     is_test = [train in TEST] * len(files)
     if test:
@@ -48,6 +50,23 @@ def load(folder: Path, path: str = "") -> Source:
         is_test += [True] * len(test_files)
     paths = [str(Path(path).expanduser() / file) for file in files]
     return Source(paths, np.array(labels, np.int64), np.array(is_test, bool), class_names)
+
+
+def check_layout(root: Path, used: set[str]) -> None:
+    """InputError for folders that are splits under other names, and for classes beside a split.
+
+    Without it images would be left out in silence, or a split taken for a class.
+
+    used: names of the folders of training and of test images, empty where classes lie in `root` itself.
+    """
+    folders = sorted(entry.name for entry in os.scandir(root) if _is_class(entry))
+    splits = [name for name in folders if name.lower() in SPLITS]
+    others = [name for name in folders if name not in used] if used - {""} else splits
+    if others:
+        raise InputError(
+            f"{root} has the folders {', '.join(folders[:5])}{', ...' if len(folders) > 5 else ''}, expected "
+            f"either classes alone, or train and test (or val) alone; move or rename {', '.join(others[:5])}"
+        )
 
 
 def count(folder: Path, path: str) -> tuple[int, int]:

@@ -47,7 +47,9 @@ def load(folder: Path, path: str = "") -> Source:
         )
     listed = root / "classes.txt"
     if listed.exists():
-        classes = listed.read_text(encoding="utf-8").split("\n")
+        classes = listed.read_text(encoding="utf-8").rstrip("\n").split("\n")
+        if "" in classes:
+            raise InputError(f"{listed}: line {classes.index('') + 1} is empty, expected the name of a class")
     elif max(labels) >= len(labels):
         raise InputError(
             f"{root}: a label is {max(labels):,}, expected less than {len(labels):,}, the number of images, "
@@ -60,7 +62,7 @@ def load(folder: Path, path: str = "") -> Source:
         names,
         np.array(labels, np.int64),
         np.array(is_test, bool),
-        [name for name in classes if name],
+        classes,
         np.array(spans, np.int64),
     )
 
@@ -77,13 +79,17 @@ def _members(shard: Path) -> list[tuple[int, int, int]]:
                 place, _, name = posixpath.normpath(member.name).rpartition("/")
                 stem, _, ending = name.partition(".")
                 key = posixpath.join(place, stem)
-                if not member.isfile():
-                    continue
-                if f".{ending.lower()}" in ENDINGS:
+                is_image = f".{ending.lower()}" in ENDINGS
+                if (is_image or ending == "cls") and (not member.isfile() or member.issparse()):
+                    kind = "a sparse file" if member.issparse() else "no file of its own but a link or folder"
+                    raise InputError(f"{shard}: {member.name} is {kind}, expected a plain file")
+                if is_image:
                     if key in images:
                         raise InputError(f"{shard} has two images of the key {key}, expected one")
                     images[key] = (member.offset_data, member.size)
                 elif ending == "cls":
+                    if key in labels:
+                        raise InputError(f"{shard} has two labels of the key {key}, expected one")
                     labels[key] = int(tar.extractfile(member).read(DIGITS))
             tar.fileobj.seek(tar.offset)
             if tar.fileobj.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
