@@ -68,11 +68,16 @@ class LogHandler(RichHandler):
             self.estimate.fail(vars(record)["jobid"])
             if self.explained(vars(record)["jobid"]):
                 return
-        elif event == LogEvent.ERROR and OF_JOB in record.getMessage() and not self.asked_for_commands():
-            return
-        elif record.getMessage().startswith(REMOVED) and not self.common_settings.verbose:
+        elif self.is_noise(record):
             return
         super().emit(record)
+
+    def is_noise(self, record: LogRecord) -> bool:
+        """Whether a message says only what is told better or better not told, unless it was asked for."""
+        text = record.getMessage()
+        if getattr(record, "event", None) == LogEvent.ERROR:
+            return OF_JOB in text and not self.asked_for_commands()
+        return text.startswith(REMOVED) and not self.common_settings.verbose
 
     def asked_for_commands(self) -> bool:
         """Whether the commands of jobs are to be shown."""

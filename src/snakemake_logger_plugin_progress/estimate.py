@@ -41,7 +41,7 @@ class Estimate:
         self.begun.pop(job, None)
 
     def expected(self, now: float) -> tuple[dict[int, float], dict[str, float]]:
-        """How long each running job that says how far it is takes from its start, and a whole one of each rule."""
+        """How long each running job that says how far it is takes in all, and a whole one of each rule."""
         jobs, of_rule = {}, {rule: list(durations) for rule, durations in self.durations.items()}
         for job, (rule, started) in self.running.items():
             begun = self.begun.get(job, 0.0)
@@ -54,14 +54,13 @@ class Estimate:
         return jobs, {rule: sum(durations) / len(durations) for rule, durations in of_rule.items()}
 
     def seconds_left(self, now: float) -> float | None:
-        """Expected seconds until all jobs are done; None where nothing tells yet how long what runs takes.
+        """Expected seconds until all jobs are done; None where nothing tells yet how long any job takes.
 
         A rule that waits, and of which no job has ended, takes as long as the average of those that do not
         train, and before one of them has ended a tenth of what trainings take.
         """
         jobs, of_rule = self.expected(now)
-        unknown = any(rule not in of_rule for rule, _ in self.running.values())
-        if unknown or not of_rule or self.began is None or now <= self.began:
+        if not of_rule or self.began is None or now <= self.began:
             return None
         others = [seconds for rule, seconds in of_rule.items() if rule not in self.trainings]
         average = sum(others) / len(others) if others else TENTH * sum(of_rule.values()) / len(of_rule)

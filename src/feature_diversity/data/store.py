@@ -5,7 +5,7 @@ Of each split train, validation, test, held_out and held_out_2: `{split}.labels`
 images in files, `{split}.paths` (names below the data folder, each ended by a zero byte), `{split}.stamps`,
 `{split}.digests` and perhaps `{split}.spans`, all as in `ImageFiles`. Training images in the cache have
 `train.cached` (such spans, of the file beside this one that ends in .jpegs) in place of these. The metadata
-hold the facts and, as `asked`, the options that the file was made with.
+hold the facts. `asked` (uint8): the options that the file was made with, as JSON.
 """
 
 import json

@@ -41,7 +41,7 @@ def changed_since(study: Study, prepared: Path) -> list[str]:
     """
     try:
         with safe_open(str(prepared), framework="np") as file:
-            before: dict[str, Any] = json.loads(file.metadata()["asked"])
+            before: dict[str, Any] = json.loads(file.get_tensor("asked").tobytes())
     except (OSError, SafetensorError, KeyError, TypeError, ValueError):
         return []
     return [
