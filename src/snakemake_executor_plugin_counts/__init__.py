@@ -68,14 +68,20 @@ def of_digest(name: str, before: list[Any], new: Any) -> str:
 
 
 def value_of(text: str) -> Any:
-    """A value that Snakemake stored; what it holds as JSON, if that is a dictionary."""
+    """A value that Snakemake stored; what it holds as JSON, if that is a dictionary, or a list of such.
+
+    Of a list, as of the networks of a job, each key has all the values that stand there.
+    """
     try:
         value = ast.literal_eval(text)
     except (ValueError, SyntaxError):
         return text
-    if isinstance(value, str) and value.startswith("{"):
-        with contextlib.suppress(ValueError):
+    with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
+        if isinstance(value, str) and value.startswith("{"):
             return json.loads(value)
+        if isinstance(value, list) and value and value[0].startswith("{"):
+            parts = [json.loads(part) for part in value]
+            return {key: " ".join(dict.fromkeys(str(part[key]) for part in parts)) for key in parts[0]}
     return value
 
 

@@ -6,6 +6,7 @@ message with which several jobs end is told once; --printshellcmds or --verbose 
 Trainings that were interrupted are counted at the end.
 """
 
+import re
 import threading
 import time
 from collections import Counter, defaultdict
@@ -25,6 +26,8 @@ LOOK = 2  # seconds after which the logs are read again, for the bars
 LINE = 60  # seconds between two lines, without a terminal
 TOTAL = "Total Progress"  # rich's name of the bar over all jobs
 REMOVED = "Removing temporary output"  # begins a line for each file of features that has served its purpose
+# What Snakemake makes of a sentence of ours: between the lines of the file in which it was raised
+OF_WORKFLOW = re.compile(r"WorkflowError in file [^\n]*, line \d+:\n(.+?)\n  File [^\n]*\Z", re.DOTALL)
 OF_JOB = "CalledProcessError"  # in Snakemake's own message about a job, which holds its command
 
 
@@ -45,6 +48,7 @@ class LogHandler(RichHandler):
         self.total = self.done = 0
         self.ended = threading.Event()
         self.watch: threading.Thread | None = None
+        self.held: LogRecord | None = None
 
     def emit(self, record: LogRecord) -> None:
         """Note what happens to jobs; what is told here in a sentence `rich` is not told."""
@@ -54,7 +58,10 @@ class LogHandler(RichHandler):
             self.total = stats.pop("total", sum(stats.values()))
             self.estimate.waiting = stats
             self.begin()
-        elif event == LogEvent.JOB_INFO:
+            self.held = record
+            return
+        if event == LogEvent.JOB_INFO:
+            self.draw_bars()
             of_job: dict[str, Any] = vars(record)
             files = of_job["log"] or []
             self.logs[of_job["jobid"]] = of_job["rule_name"], Path(files[0]) if files else None
@@ -70,7 +77,16 @@ class LogHandler(RichHandler):
                 return
         elif self.is_noise(record):
             return
+        elif (found := OF_WORKFLOW.match(record.getMessage())) and not self.asked_for_commands():
+            self.say(f"error: {found[1]}", "red")
+            return
         super().emit(record)
+
+    def draw_bars(self) -> None:
+        """Let `rich` draw its bars: at the first job, so that a question before it has the terminal alone."""
+        if self.held:
+            held, self.held = self.held, None
+            super().emit(held)
 
     def is_noise(self, record: LogRecord) -> bool:
         """Whether a message says only what is told better or better not told, unless it was asked for."""
@@ -153,6 +169,7 @@ class LogHandler(RichHandler):
         """Say what jobs that failed have in common, and what was interrupted."""
         first = not self.ended.is_set()  # Snakemake calls this more than once
         self.ended.set()
+        self.draw_bars()
         super().close()
         if not first:
             return

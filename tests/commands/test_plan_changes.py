@@ -45,6 +45,11 @@ RECIPE = {"temperature": 0.1, "batch_size": 32}
         ({"second": ""}, {"second": "--second"}, ["second none -> --second"]),
         ({}, {"second": "--second"}, ["second changed"]),
         ({"layers": "conv1"}, {}, []),
+        (
+            {"network": [json.dumps({"depth": 14, "seed": seed}) for seed in (1, 2, 3)]},
+            {"network": [json.dumps({"depth": 14, "seed": seed}) for seed in (1, 2)]},
+            ["network: seed 1 2 3 -> 1 2"],
+        ),
     ],
 )  # fmt: skip
 def test_changes_are_told_by_name_and_value(before, now, told):

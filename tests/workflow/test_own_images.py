@@ -46,7 +46,10 @@ def test_a_folder_becomes_a_study_that_says_what_it_takes(checkout: Checkout, tm
     pictures(tmp_path / "my pictures", each=100)
     made = command(checkout, "new", "pets", "--images", "~/my pictures", home=tmp_path)
     assert made.returncode == 0, made.stderr
-    assert "200 images of 2 classes, the smallest with 100; shorter sides of 70 pixels" in made.stdout
+    assert (
+        "200 images of 2 classes (cats, dogs), the smallest with 100; shorter sides of 70 pixels"
+        in made.stdout
+    )
     assert re.search(r"pets: 26 runs|pets: \d+ runs from 20 trainings on 144 images", made.stdout)
     assert "pretrain" in made.stdout  # what would run
     assert "next        make STUDY=pets" in made.stdout
@@ -99,7 +102,7 @@ def test_sizes_that_the_images_do_not_allow_end_before_any_job(
     [
         (["bad name"], "the name is 'bad name', expected letters"),
         (["few"], "has 20 training images, expected at least 100"),
-        (["gone"], "expected a folder of classes"),
+        (["gone"], "is no folder, expected one with folders of images"),
     ],
 )
 def test_what_is_no_study_is_one_message_and_leaves_no_file(

@@ -172,7 +172,8 @@ def differences(
             with np.errstate(invalid="ignore"):  # infinities of one sign are the same
                 apart = np.where(x == y, 0, np.abs(x - y))
             other = ~both & ~(apart <= rounding * (1 + np.abs(x)))
-            most = f", by at most {np.nanmax(apart[other]):.1e}" if other.any() else ""
+            known = apart[other & ~np.isnan(apart)]
+            most = f", by at most {known.max():.1e}" if len(known) else ""
         else:
             other, most = ~both & (before.astype(str) != after.astype(str)), ""
         if other.any():

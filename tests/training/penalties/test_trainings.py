@@ -171,10 +171,13 @@ def test_a_placebo_is_as_long_as_the_treated_runs_gradient(kind):
 
 
 def test_a_dose_is_delivered_and_a_placebo_has_the_norms_of_the_treated_run(treat, untreated):
-    treated = treat(CROWDED | {"kappa": 30}, untreated) / "history.csv"
-    spread = treat(CROWDED | {"kappa": 30, "delta": 0.5}, untreated) / "history.csv"
-    last = [float(rows(path)[-1]["excess_trunk"]) for path in (spread, untreated, treated)]
-    assert last == sorted(last)
+    treated = treat(CROWDED, untreated) / "history.csv"
+    spread = treat(CROWDED | {"delta": 0.5}, untreated) / "history.csv"
+    # of the second half, as one epoch of a few steps hangs on the processor's rounding
+    reached = [
+        sum(float(row["excess_trunk"]) for row in rows(path)[2:]) for path in (spread, untreated, treated)
+    ]
+    assert reached == sorted(reached)
     placebo = treat(ROTATED, treated) / "history.csv"
     for theirs, mine in zip(rows(treated), rows(placebo), strict=True):
         expected = [float(norm) for norm in theirs["gradient_norms"].split()]
