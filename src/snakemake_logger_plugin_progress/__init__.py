@@ -59,6 +59,8 @@ class LogHandler(RichHandler):
             self.estimate.waiting = stats
             self.begin()
             self.held = record
+            if status := getattr(self.event_handler, "dag_status", None):
+                status.stop()
             return
         if event == LogEvent.JOB_INFO:
             self.draw_bars()
@@ -169,7 +171,6 @@ class LogHandler(RichHandler):
         """Say what jobs that failed have in common, and what was interrupted."""
         first = not self.ended.is_set()  # Snakemake calls this more than once
         self.ended.set()
-        self.draw_bars()
         super().close()
         if not first:
             return

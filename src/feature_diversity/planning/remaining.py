@@ -10,6 +10,7 @@ import pandas as pd
 from feature_diversity.base.errors import InputError
 from feature_diversity.base.paths import (
     BENCHMARKS,
+    DATA,
     ENERGY,
     FEATURES,
     HISTORY,
@@ -23,6 +24,7 @@ from feature_diversity.base.run import Network, Run
 from feature_diversity.base.stages import MAKERS, TRAINING
 from feature_diversity.planning import cost
 from feature_diversity.planning.expected import expected_of
+from feature_diversity.planning.images import changed_since
 from feature_diversity.planning.settings import digest_of
 from feature_diversity.planning.study import Study
 from feature_diversity.results.origins import differences, facts_of
@@ -71,7 +73,9 @@ def remaining(
     if study.engine in TRAINING and images:
         work = training_work(study, images)
         done = [run for run in work if run not in stale and (folder / run.folder / MODEL).exists()]
-        shares = dict.fromkeys(work, 0.0) | shares_in_store(study, folder / TRAININGS, images)
+        shares = dict.fromkeys(work, 0.0)
+        if not changed_since(study, folder / DATA):  # else the store's are of other images
+            shares |= shares_in_store(study, folder / TRAININGS, images)
         shares |= dict.fromkeys(done, 1.0)
         there = [run for run in work if (folder / run.folder / MODEL).exists()]  # of before a change as well
         speeds = measured_speeds({run: folder / run.folder for run in there}, work)
