@@ -8,6 +8,7 @@ import pytest
 from feature_diversity.base import paths
 from feature_diversity.base.paths import CHECKOUT
 from feature_diversity.commands import reproduce
+from feature_diversity.planning.study import Study
 
 STUDIES = sorted(path for path in (CHECKOUT / "docs" / "studies").iterdir() if path.is_dir())
 MOST_BYTES = 25e6
@@ -39,3 +40,8 @@ def test_rows_that_are_missing_and_rows_that_were_not_published_are_told():
     assert reproduce.differences(table, table, ["claim"], 0) == (3, [])
     assert reproduce.differences(table[:2], table, ["claim"], 0)[1] == ["1 rows were not published"]
     assert reproduce.differences(table, table[:2], ["claim"], 0)[1][0] == "1 rows are missing"
+
+
+def test_the_network_that_is_trained_anew_is_compared_with_no_other():
+    [folder] = [folder for folder in STUDIES if folder.name == "fashion_intervention"]
+    assert reproduce.smallest(Study.load(folder / "study.yaml")).variant == "untreated"

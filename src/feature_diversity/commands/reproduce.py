@@ -30,7 +30,7 @@ from feature_diversity.commands.publish import STUDY_FILE
 from feature_diversity.interventions.analysis import analysed, read_interventions
 from feature_diversity.interventions.table import SETTING
 from feature_diversity.planning import cost
-from feature_diversity.planning.penalties import penalties_of
+from feature_diversity.planning.penalties import penalties_of, reference_of
 from feature_diversity.planning.schema import configuration
 from feature_diversity.planning.study import Study
 from feature_diversity.prediction.predict import prediction_of
@@ -102,7 +102,12 @@ def compare_numbers(study: Study, arguments: argparse.Namespace) -> bool:
     if not arguments.all:
         network = smallest(study)
         print(f"trains {network.after(max(study.epochs)).folder} anew", flush=True)
-        grid = {axis: value for axis, value in asdict(network).items() if axis != "variant" or study.variants}
+        grid = {axis: value for axis, value in asdict(network).items() if axis != "variant"}
+        if study.variants:
+            grid["variant"] = network.variant
+            content["variants"] = {
+                name: changes for name, changes in content["variants"].items() if name == network.variant
+            }
         content["figures"] = {"figure1": grid | {"epochs": study.epochs}}
     name = f"{arguments.folder.resolve().name}_again"
     work.mkdir(parents=True, exist_ok=True)
@@ -120,7 +125,7 @@ def compare_numbers(study: Study, arguments: argparse.Namespace) -> bool:
 
 
 def smallest(study: Study) -> Network:
-    """The network whose training takes least, with the first of its seeds."""
+    """The network whose training takes least and is compared with no other, with the first of its seeds."""
 
     def operations(network: Network) -> float:
         recipe = study.recipe_of(network.algorithm, network.variant)
@@ -128,7 +133,8 @@ def smallest(study: Study) -> Network:
         shape = network.algorithm, network.depth, network.width
         return cost.training_operations(*shape, recipe, images=images, size=size, epochs=max(study.epochs))
 
-    return min(sorted({run.network for run in study.runs()}), key=operations)
+    alone = {run.network for run in study.runs() if not reference_of(study, run)}
+    return min(sorted(alone), key=operations)
 
 
 def run_workflow(study: Path, results: Path, target: Path, cores: int) -> None:
