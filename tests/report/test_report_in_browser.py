@@ -17,7 +17,7 @@ STRANGE = "A study </script><script>window.strange = true</script> of <b>digits<
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(tmp_path_factory, digits):
     """Results of a study with one collapsed run, a history and a log of another, and its report."""
     folder = tmp_path_factory.mktemp("study")
     table = study_table()
@@ -29,7 +29,8 @@ def folder(tmp_path_factory):
     (folder / "logs" / "pretrain" / "simclr").mkdir(parents=True)
     (folder / "logs" / "pretrain" / "simclr" / "resnet14_w0.25_batchnorm_seed1.log").write_text("done\n")
     study = json.dumps({"name": "strange", "description": STRANGE})
-    make_report(table, folder, "--study", study, pictures=("figure1", "figure3", "cosine"))
+    options = ["--study", study, "--data", str(digits)]  # with the table of its splits, the widest on a phone
+    make_report(table, folder, *options, pictures=("figure1", "figure3", "cosine"))
     return folder
 
 
