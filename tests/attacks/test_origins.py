@@ -18,7 +18,7 @@ from feature_diversity.base import files
 from feature_diversity.base.errors import InputError
 from feature_diversity.base.run import Run
 from feature_diversity.base.stages import STAGES
-from feature_diversity.commands.plan import not_of_study, told
+from feature_diversity.commands.plan import not_of_study, replaced_line, told
 from feature_diversity.measures.of_layers import (
     ENERGY_COLUMNS,
     MEASURE_COLUMNS,
@@ -244,5 +244,17 @@ def test_networks_of_other_splits_are_told(study, results):
     tensors = {"asked": torch.frombuffer(bytearray(json.dumps(asked).encode()), dtype=torch.uint8)}
     save_file(tensors, results / "data.safetensors")
     expected = study(0.1).dataset["validation"]
-    reasons = list(not_of_study(study(0.1), results).values())
-    assert reasons == [[f"dataset: validation is 7, expected {expected}"]] * 2
+    others = not_of_study(study(0.1), results)
+    assert list(others.values()) == [[f"dataset: validation is 7, expected {expected}"]] * 2
+    assert "finished network" in replaced_line(study(0.1), results, others)[0]
+
+
+def test_other_held_out_images_replace_no_network(study, results):
+    asked = study(0.1).dataset | {"held_out": 7}
+    tensors = {"asked": torch.frombuffer(bytearray(json.dumps(asked).encode()), dtype=torch.uint8)}
+    save_file(tensors, results / "data.safetensors")
+    others = not_of_study(study(0.1), results)
+    assert (
+        list(others.values()) == [[f"dataset: held_out is 7, expected {study(0.1).dataset['held_out']}"]] * 2
+    )
+    assert replaced_line(study(0.1), results, others) == []

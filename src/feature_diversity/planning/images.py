@@ -34,6 +34,9 @@ def count_images(study: Study, folder: Path, prepared: Path) -> int | None:
     return images
 
 
+HELD_OUT = "dataset: held_out"  # begins what is other about images that no training sees
+
+
 def changed_since(study: Study, prepared: Path) -> list[str]:
     """What the study's block `dataset` says otherwise than when its prepared file was made; empty if nothing.
 

@@ -24,7 +24,7 @@ from feature_diversity.base.run import Network, Run
 from feature_diversity.base.stages import MAKERS, TRAINING
 from feature_diversity.planning import cost
 from feature_diversity.planning.expected import expected_of
-from feature_diversity.planning.images import changed_since
+from feature_diversity.planning.images import HELD_OUT, changed_since
 from feature_diversity.planning.settings import digest_of
 from feature_diversity.planning.study import Study
 from feature_diversity.results.origins import differences, facts_of
@@ -38,11 +38,12 @@ SETTINGS, NOTE = "settings.json", "finished.json"  # as in training.store, which
 def training_seconds(history: Path, model: Path) -> float:
     """What the epochs of a training took together, also of one that was interrupted, in seconds.
 
-    By its history's images a second and the images of its model; 0 where there is no such file.
+    By its history's images a second and the images of its model; 0 where a file is missing or damaged.
     """
-    if not history.exists():
+    try:
+        speeds = pd.read_csv(history)["images_per_second"]
+    except (OSError, ValueError, KeyError):
         return 0.0
-    speeds = pd.read_csv(history)["images_per_second"]
     images: int = facts_of(model).get("train_images", 0)
     return float((images / speeds[speeds > 0]).sum())
 
@@ -74,7 +75,8 @@ def remaining(
         work = training_work(study, images)
         done = [run for run in work if run not in stale and (folder / run.folder / MODEL).exists()]
         shares = dict.fromkeys(work, 0.0)
-        if not changed_since(study, folder / DATA):  # else the store's are of other images
+        others = [reason for reason in changed_since(study, folder / DATA) if not reason.startswith(HELD_OUT)]
+        if not others:  # else the store's are of other images
             shares |= shares_in_store(study, folder / TRAININGS, images)
         shares |= dict.fromkeys(done, 1.0)
         there = [run for run in work if (folder / run.folder / MODEL).exists()]  # of before a change as well

@@ -9,7 +9,7 @@ from feature_diversity.base.paths import DATA, HISTORY, LINEAR, MODEL
 from feature_diversity.base.run import Run
 from feature_diversity.base.stages import MAKERS, TRAINING
 from feature_diversity.planning.expected import expected_of
-from feature_diversity.planning.images import changed_since
+from feature_diversity.planning.images import HELD_OUT, changed_since
 from feature_diversity.planning.remaining import told_hours, training_seconds
 from feature_diversity.planning.settings import digest_of
 from feature_diversity.planning.study import Study
@@ -17,7 +17,7 @@ from feature_diversity.records.digest import code_change
 from feature_diversity.results.origins import differences, facts_of
 
 CODE = "it was made by other code"
-OF_EVALUATION = "linear_evaluation: "  # begins what is other about an evaluation, not about its network
+OF_NO_TRAINING = ("linear_evaluation: ", HELD_OUT)  # begin what is other about what follows a training
 
 
 def not_of_study(study: Study, folder: Path) -> dict[Run, list[str]]:
@@ -66,7 +66,6 @@ def ask_to_replace(study: Study, folder: Path) -> None:
     """
     others = not_of_study(study, folder)
     if line := replaced_line(study, folder, others):
-        # a line of its own, since bars may be drawn below it
         print(*told(others), *line, "Go on? [y/N]", sep="\n", flush=True)
         try:
             answer = input()
@@ -83,7 +82,7 @@ def replaced_line(study: Study, folder: Path, others: dict[Run, list[str]]) -> l
     """
     last: dict[object, Run] = {}  # of a trajectory, the longest of the snapshots
     for run, reasons in others.items():
-        if any(not reason.startswith(OF_EVALUATION) for reason in reasons):
+        if any(not reason.startswith(OF_NO_TRAINING) for reason in reasons):
             last[run.network if study.schedule == "trajectory" else run] = run
     if not last:
         return []
