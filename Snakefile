@@ -69,8 +69,16 @@ rule all:
         PIXELS,
 
 
+def wait_for_log():
+    """Wait until all that was logged is told. That happens in a thread of its own, which stops a spinner and with it
+    replaces `sys.stdout`: a print at the same time may crash the interpreter."""
+    if listener := workflow.logger_manager.queue_listener:
+        listener.queue.join()
+
+
 onstart:
     if sys.stdin.isatty():
+        wait_for_log()
         from feature_diversity.planning.replaced import ask_to_replace  # loads pandas
 
         try:
@@ -82,4 +90,5 @@ onstart:
 onsuccess:
     summary = Path(rules.summary.output[0])
     if summary.exists() and summary.stat().st_mtime > STARTED:
+        wait_for_log()
         print(summary.read_text())

@@ -23,7 +23,8 @@ PRINTED = "printed.txt"
 
 def environment() -> dict[str, str]:
     """Jobs start `python`: this one, wherever the tests run."""
-    return os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    return os.environ | {"PATH": path, "PYTHONFAULTHANDLER": "1"}  # a crash says where
 
 
 @cache

@@ -25,12 +25,15 @@ def changed(shared: Path, tmp_path: Path) -> Checkout:
     return checkout
 
 
-def on_a_terminal(checkout: Checkout, answer: str) -> tuple[int, str]:
-    """Run Snakemake on a terminal, give an answer when it asks; its exit code and what it showed."""
+def on_a_terminal(checkout: Checkout, answer: str, path: str = "") -> tuple[int, str]:
+    """Run Snakemake on a terminal, give an answer when it asks; its exit code and what it showed.
+
+    path: a folder of modules that are found first.
+    """
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "snakemake", "--cores", "2", "--config", "study=tiny"]
     ends = {"stdin": theirs, "stdout": theirs, "stderr": theirs}
-    process = subprocess.Popen(command, cwd=checkout.folder, env=environment(), **ends)
+    process = subprocess.Popen(command, cwd=checkout.folder, env=environment() | {"PYTHONPATH": path}, **ends)
     os.close(theirs)
     shown, asked = b"", False
     while True:
@@ -47,6 +50,21 @@ def on_a_terminal(checkout: Checkout, answer: str) -> tuple[int, str]:
     return process.wait(), " ".join(words.split())  # lines are broken where the terminal ends
 
 
+# Python runs this first: what is logged is told late
+SLOW = """
+import time
+from logging.handlers import QueueListener
+
+told = QueueListener.handle
+
+def handle(self, record):
+    time.sleep(0.5)
+    told(self, record)
+
+QueueListener.handle = handle
+"""
+
+
 def models(checkout: Checkout) -> dict[Path, bytes]:
     """Contents of the study's models."""
     return {path: path.read_bytes() for path in checkout.results.glob("*/*/model.safetensors")}
@@ -60,6 +78,15 @@ def test_no_is_the_answer_that_replaces_nothing(changed: Checkout):
     assert "replaces 1 finished network (" in shown
     assert "nothing was replaced" in shown
     assert models(changed) == before
+
+
+def test_the_question_waits_until_the_spinner_has_ended(changed: Checkout, tmp_path: Path):
+    (tmp_path / "slow").mkdir()
+    (tmp_path / "slow" / "sitecustomize.py").write_text(SLOW)
+    code, shown = on_a_terminal(changed, "n", str(tmp_path / "slow"))
+    assert code == 1
+    assert "Building workflow graph" in shown
+    assert "Building workflow graph" not in shown[shown.index(CHANGED) :]
 
 
 def test_yes_goes_on_and_with_the_old_value_nothing_is_trained(changed: Checkout):
