@@ -13,6 +13,7 @@ from feature_diversity.base.errors import InputError
 from feature_diversity.prediction.answer import answer_of
 from feature_diversity.prediction.measures import INITIAL
 from feature_diversity.prediction.predict import prediction_of
+from feature_diversity.prediction.resampling import interval_around
 from feature_diversity.prediction.result import COLUMNS
 from feature_diversity.prediction.runs import HEADLINE_NAME, runs_of
 from feature_diversity.statistics.intraclass import intraclass_correlation
@@ -215,6 +216,16 @@ def test_partial_correlation_and_levels_left_out_are_those_of_ordinary_regressio
     assert row(found, "r2", "width")["estimate"] == pytest.approx(r2, abs=1e-3)
     gain = (missed["base"] - missed["measure"]) / missed["mean"]
     assert row(found, "r2 gain", "width")["estimate"] == pytest.approx(gain, abs=1e-3)
+
+
+def test_only_the_spread_of_draws_counts_where_they_are_shifted():
+    draws = np.random.default_rng(0).standard_normal((2000, 2)) * [1.0, 2.0] + [5.0, -3.0]
+    low, high = interval_around(np.array([0.2, -1.0]), draws)
+    assert low == pytest.approx([0.2 - 1.96, -1 - 2 * 1.96], abs=0.2)
+    assert high == pytest.approx([0.2 + 1.96, -1 + 2 * 1.96], abs=0.2)
+    skewed = np.where(np.arange(200) < 198, 0.0, -1.0)[:, None] + np.linspace(0, 1e-3, 200)[:, None]
+    low, high = interval_around(np.array([0.2]), skewed)
+    assert low <= 0.2 <= high
 
 
 def test_the_intraclass_correlation_is_that_of_its_published_example():

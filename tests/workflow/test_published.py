@@ -36,6 +36,25 @@ def test_one_network_and_all_that_follows_from_the_table_is_made_anew_to_the_bit
         assert int(line.split(": ")[1].split()[0].replace(",", "")) > 500
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("  simclr:\n", "  simclr:\n    temperature: 0.3\n", "recipe: temperature is 0.1, expected 0.3"),
+        ("seed: 1\n", "seed: [1, 7]\n", "of the study and not of its table"),
+    ],
+)
+def test_results_of_a_study_that_was_edited_since_are_not_published(
+    published: Checkout, old: str, new: str, said: str
+):
+    published.edit("workflow/studies/tiny.yaml", old, new)
+    result = command(published, "publish", "edited", "--study", "tiny")
+    published.edit("workflow/studies/tiny.yaml", new, old)
+    assert result.returncode != 0
+    assert said in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not (published.folder / "edited").exists()
+
+
 def test_a_verdict_that_is_not_the_table_s_is_named(published: Checkout):
     path = published.folder / "published" / "claims.csv"
     text = path.read_bytes()

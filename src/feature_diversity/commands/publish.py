@@ -18,7 +18,9 @@ import pandas as pd
 from feature_diversity.base import paths
 from feature_diversity.base.errors import InputError
 from feature_diversity.base.files import atomic_write
+from feature_diversity.base.run import RUN, Run
 from feature_diversity.planning.penalties import has_doses
+from feature_diversity.planning.replaced import not_of_study
 from feature_diversity.planning.schema import configuration
 from feature_diversity.planning.study import Study, study_file
 
@@ -48,7 +50,7 @@ def main(argv: list[str]) -> None:
 def publish(study: Study, file: Path, results: Path, folder: Path) -> list[Path]:
     """Copy what is to be published of a finished study; returns the files written.
 
-    Raises InputError naming what is not there yet.
+    Raises InputError naming what is not there yet, and runs that are not of the study as it is now.
     """
     source = results / study.name
     wanted = [source / name for name in (*TABLES, *PAGES)]
@@ -58,6 +60,7 @@ def publish(study: Study, file: Path, results: Path, folder: Path) -> list[Path]
         wanted.append(source / paths.IMAGE_COUNTS)
     if missing := [path for path in wanted if not path.exists()]:
         raise InputError(f"{missing[0]} does not exist: the study {study.name} is not finished")
+    refuse_results_of_another_study(study, source)
     pictures = sorted(path for path in (source / paths.FIGURES).iterdir() if path.suffix in PICTURES)
     target = folder / paths.FIGURES
     copies = {path: folder / path.name for path in wanted} | {path: target / path.name for path in pictures}
@@ -68,6 +71,22 @@ def publish(study: Study, file: Path, results: Path, folder: Path) -> list[Path]
     with atomic_write(folder / COST) as part:
         part.write_text(json.dumps(cost_of(study, source), indent=1) + "\n", encoding="utf-8")
     return [*copies.values(), folder / COST]
+
+
+def refuse_results_of_another_study(study: Study, source: Path) -> None:
+    """Raise InputError where a study was edited since its results were made."""
+    again = "run the study again first; `make plan` says what would run"
+    table = pd.read_parquet(source / paths.RESULTS_PARQUET, columns=RUN).drop_duplicates()
+    tabulated, asked = {Run(**row) for row in table.to_dict("records")}, set(study.runs())
+    for runs, other in (
+        (asked - tabulated, "of the study and not of its table"),
+        (tabulated - asked, "of its table and not of the study"),
+    ):
+        if runs:
+            raise InputError(f"{len(runs):,} runs are {other}, such as {min(runs).folder}; {again}")
+    if others := not_of_study(study, source):
+        run, reasons = next(iter(others.items()))
+        raise InputError(f"{len(others):,} runs are stale, such as {run.folder}: {reasons[0]}; {again}")
 
 
 def cost_of(study: Study, source: Path) -> dict[str, object]:

@@ -15,7 +15,7 @@ import pandas as pd
 from scipy.sparse import csr_matrix
 
 from feature_diversity.base.run import RUN
-from feature_diversity.prediction.resampling import interval
+from feature_diversity.prediction.resampling import interval_around
 from feature_diversity.prediction.runs import Outcome
 from feature_diversity.statistics.groups import codes
 
@@ -68,8 +68,7 @@ def conditional_information(
             pairs = conditioned(axes, given, first, second, order)
             one, other = (drawn[:DRAWS, training[places]] for places in (pairs.first, pairs.second))
             draws[:, mine] = information(ranks[:, mine], pairs, one * other)
-    # resampled pairs repeat, which adds information of its own: only the spread is taken
-    low, high = interval(draws - np.nan_to_num(draws).mean(axis=0) + least)
+    low, high = interval_around(least, draws)  # resampled pairs repeat, which adds information of its own
     names = [f"given {' and '.join(given)}" if given else "given no axis" for given in chosen]
     return least, low, high, np.full(k, len(first)), names
 

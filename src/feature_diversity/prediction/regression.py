@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from feature_diversity.prediction.resampling import interval
+from feature_diversity.prediction.resampling import interval, interval_around
 
 DRAWS = 200  # of the bootstrap of R²
 SMALL = 1e-9  # share of a variance below which nothing is left, in float64
@@ -110,7 +110,9 @@ def left_out(
         np.concatenate(parts)
         for parts in zip(*(_r2(y, base, x, level, training, w) for w in (ones, drawn[:DRAWS])), strict=True)
     )
-    return full[0], *interval(full[1:]), gain[0], *interval(gain[1:])
+    # a draw has fewer different trainings, from which the others are predicted worse
+    (low, high), ends_of_gain = (interval_around(part[0], part[1:]) for part in (full, gain))
+    return full[0], low, np.minimum(high, 1), gain[0], *ends_of_gain
 
 
 def _r2(

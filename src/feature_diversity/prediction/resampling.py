@@ -59,6 +59,22 @@ def interval(draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return ends[0], ends[1]
 
 
+def interval_around(estimate: np.ndarray, draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Ends of the 95 % interval of draws whose spread counts and not their shift: their mean is the estimate.
+
+    For what repeated trainings change by themselves: information found in few pairs, errors of prediction,
+    what the best of few candidates lacks. NaN as of `interval`; the estimate lies between the ends.
+
+    Args:
+        estimate: (columns,).
+        draws: (draws, columns).
+    """
+    known = np.isfinite(draws)
+    mean = np.where(known, draws, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+    low, high = interval(draws - mean + estimate)
+    return np.where(low > estimate, estimate, low), np.where(high < estimate, estimate, high)
+
+
 def bounds_of_perfect_order(units: int) -> tuple[float, float]:
     """95 % bounds of a rank correlation that is 1 in `units` independent pairs (Clopper & Pearson 1934).
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from feature_diversity.prediction.resampling import interval
+from feature_diversity.prediction.resampling import interval_around
 from feature_diversity.statistics.groups import codes
 
 DRAWS = 200  # of the bootstrap
@@ -36,8 +36,7 @@ def regret(
 
     Returns:
         Regret in points, the ends of its interval, and the number of groups, (k,) each. A draw leaves some
-        trainings out, so that fewer compete than do in the study; the draws are moved to have the regret as
-        their mean.
+        trainings out, so that fewer compete than do in the study: of the draws only the spread counts.
     """
     weights = np.concatenate([np.ones((1, drawn.shape[1]), dtype=np.float32), drawn[:DRAWS]])
     found = np.full((len(weights), values.shape[1]), np.nan)
@@ -52,7 +51,7 @@ def regret(
             ranked = np.unique(value[runs], return_inverse=True)[1].astype(np.float32)
             found[:, column] = _lost(error[runs], ranked, starts, weights[:, training[runs]])
             groups[column] = len(starts)
-    low, high = interval(found[1:] - np.nan_to_num(found[1:]).mean(axis=0) + found[0])
+    low, high = interval_around(found[0], found[1:])
     return found[0], np.maximum(low, 0), high, groups
 
 
