@@ -130,7 +130,7 @@ class PIRL(Algorithm):
 
 
 class PIRLHead(nn.Module):
-    """Embeddings, N x size, of images (`forward`, from N x channels) and of their patches (`puzzle`)."""
+    """VISSL's head of PIRL: embeddings, N x size, of images (`forward`, from N x channels) and of patches."""
 
     def __init__(self, channels: int, size: int, pieces: int):
         super().__init__()

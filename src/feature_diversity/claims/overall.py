@@ -1,4 +1,4 @@
-"""Claims across the experiments."""
+"""Claims across the experiments: C33 to C36."""
 
 from dataclasses import replace
 

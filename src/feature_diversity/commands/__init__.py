@@ -1,1 +1,1 @@
-"""Commands that no rule of the workflow calls: plan, stale, clean_resume, export."""
+"""Commands that no rule of the workflow calls, a module each. What a rule calls is a stage."""

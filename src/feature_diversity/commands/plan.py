@@ -1,7 +1,8 @@
 """The command `plan`: what a study takes, how much of it is done, and what would run and why.
 
 Nothing is computed. Which jobs there are, and why they would run, is Snakemake's to say: the command asks
-it for a dry run by the executor `counts`.
+it for a dry run by the executor `counts`, which puts the reasons in words
+(`src/snakemake_executor_plugin_counts`).
 """
 
 import argparse

@@ -10,6 +10,7 @@ from feature_diversity.base.errors import InputError
 from feature_diversity.base.files import atomic_write
 from feature_diversity.figures.captions import TITLES
 from feature_diversity.figures.drawing import Notes, nothing
+from feature_diversity.figures.figure2 import figure2
 from feature_diversity.figures.further import (
     layers_over_epochs,
     measures_by_images,
@@ -21,7 +22,6 @@ from feature_diversity.figures.parts import parts_over_epochs
 from feature_diversity.figures.prediction import measures_and_axes
 from feature_diversity.figures.references import untrained_error
 from feature_diversity.figures.relations import energy_and_cosine, measures_and_error
-from feature_diversity.figures.size import figure2
 from feature_diversity.results.gates import failing
 from feature_diversity.results.table import of_default, outcomes_in, reading, shown_in
 

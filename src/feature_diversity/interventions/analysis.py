@@ -15,6 +15,10 @@ from feature_diversity.interventions.table import PRIMARY, SETTING, Values, sett
 from feature_diversity.interventions.trend import LEVEL
 
 COLUMNS = [*SETTING, "layer", *(field.name for field in fields(Row))]
+CAUTION = (
+    "In most of these networks diversity was set: where that works in one seed and fails in another, error "
+    "and diversity move together, so such pairs say little of networks that are left alone"
+)
 
 
 def analysed(table: pd.DataFrame, penalties: dict[str, dict[str, Any] | None]) -> pd.DataFrame:

@@ -1,4 +1,6 @@
-"""Label-free measures of a representation, companions of the energy.
+"""Features of a layer with their Gram matrix and spectra, and the measures that are a formula of these.
+
+Measures that need an algorithm, such as neighbours, clusters or two views, are in `companions`.
 
 Each function takes the `Features` of one layer, so that they share one Gram matrix and its spectra, and
 returns a float. X stands for the matrix, U for its rows u_i of length 1, sigma for the singular values of

@@ -1,4 +1,8 @@
-"""Files of settings, read and checked by their schemas: `config.yaml` and the studies."""
+"""Files of settings, read and checked by their schemas: `config.yaml` and the studies.
+
+The schemas are in `workflow/schemas`. A recipe's keys are checked in `recipe.py`, what no schema can say
+in `checks.py`.
+"""
 
 import itertools
 import math

@@ -1,4 +1,7 @@
-"""The page's interactive scatter: its specification, and the JavaScript that draws it without a network."""
+"""The page's interactive scatter: its specification, and the JavaScript that draws it without a network.
+
+`page.js` fills in the points.
+"""
 
 from functools import cache
 from typing import Any

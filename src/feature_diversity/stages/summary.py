@@ -8,7 +8,7 @@ from feature_diversity.base import paths
 from feature_diversity.base.command_line import add_table, command_line
 from feature_diversity.base.files import atomic_write
 from feature_diversity.base.timing import announce_ready
-from feature_diversity.interventions.analysis import read_interventions
+from feature_diversity.interventions.analysis import CAUTION, read_interventions
 from feature_diversity.prediction.answer import QUESTION, answer_of, read_prediction
 from feature_diversity.results.table import with_variant
 from feature_diversity.results.text import in_short, summarise, verdicts
@@ -29,7 +29,7 @@ def main(argv: list[str]) -> None:
     table, claims = with_variant(pd.read_csv(arguments.table)), pd.read_csv(arguments.claims)
     answer = f"{QUESTION} {answer_of(read_prediction(arguments.prediction)).lead}"
     if arguments.intervention:
-        answer += f" {where_it_was_set(read_interventions(arguments.intervention))}"
+        answer += f" {CAUTION}. {where_it_was_set(read_interventions(arguments.intervention))}"
     long = summarise(table, arguments.table, arguments.figures)
     long += "\n" + verdicts(claims, arguments.claims)
     with atomic_write(arguments.verdicts) as path:
