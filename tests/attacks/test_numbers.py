@@ -45,6 +45,14 @@ def test_a_training_whose_last_step_overflows_leaves_no_network(train, tmp_path)
     assert not list(tmp_path.rglob("model.safetensors"))
 
 
+def test_weights_that_were_changed_are_not_read(trained, tmp_path):
+    content = bytearray(trained.read_bytes())
+    content[-1] ^= 1  # still a finite number
+    (tmp_path / "model.safetensors").write_bytes(content)
+    with pytest.raises(InputError, match=r"the weights have digest [0-9a-f]{16}, expected [0-9a-f]{16}"):
+        model.read(tmp_path / "model.safetensors")
+
+
 def test_weights_that_are_not_finite_are_not_read(trained, tmp_path):
     content = bytearray(trained.read_bytes())
     content[-4:] = np.float32("nan").tobytes()

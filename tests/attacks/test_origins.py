@@ -111,7 +111,7 @@ def made_of(study: Study, run: Run, folder: Path) -> Path:
     facts |= {"code": digest_of(study, "pretrain", run.algorithm)}
     head = build(run.algorithm, values, trunk.out_channels, 64, 10).head
     model.write(folder / "model.safetensors", trunk, head, facts)
-    origin = model_digest(facts)
+    origin = model_digest(facts_of(folder / "model.safetensors"))
     energy = dict.fromkeys(ENERGY_COLUMNS, 0.5) | {"layer": "conv1", "vector": "flatten", "centred": False}
     write_energies(folder / "energy.csv", [energy | {"s": 1}], origin)
     measures = dict.fromkeys(MEASURE_COLUMNS, 0.5) | {"layer": "conv1", "vector": "flatten"}

@@ -47,7 +47,7 @@ def test_a_network_comes_back_as_it_was(path, norm, algorithm):
     with torch.no_grad():
         expected = head.eval()(trunk.eval()(images))
         assert torch.equal(back.head(back.trunk(images)), expected)
-    assert back.facts == facts
+    assert {key: back.facts[key] for key in facts} == facts
 
 
 def test_a_network_comes_back_in_eval_mode(path):
@@ -82,7 +82,7 @@ def test_the_facts_can_be_read_without_this_package(path):
     trunk, head, facts = network()
     model.write(path, trunk, head, facts)
     with safe_open(path, framework="np") as file:
-        assert json.loads(file.metadata()["facts"]) == facts
+        assert json.loads(file.metadata()["facts"]).items() >= facts.items()
 
 
 def test_equal_networks_are_equal_files(path, tmp_path):

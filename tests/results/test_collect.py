@@ -59,6 +59,7 @@ def write_run(folder, run):
     }
     head = build(run.algorithm, values, trunk.out_channels, 64, 10).head
     model.write(folder / "model.safetensors", trunk, head, facts)
+    facts = facts_of(folder / "model.safetensors")
     linear = dict.fromkeys(BEFORE[-8:-2], 0.5) | {"protocol": "cached", "penalty": 0.1}
     linear |= {"test_error": run.epochs / 10, "n_test": 80, "knn_test_error": 0.7}
     rows = [f"{epoch},{loss}" for epoch, loss in enumerate(LOSSES[: run.epochs], start=1)]
@@ -200,7 +201,7 @@ def test_published_errors_need_no_linear_evaluation_and_say_so(results):
         facts = before | {"engine": "zoo", "head": None, "released": {"test_error": 0.25}}
         model.write(path, resnet(14, 1 / 64), None, facts)
         for part in path.parent.glob("*.csv"):
-            part.write_text(part.read_text().replace(model_digest(before), model_digest(facts)))
+            part.write_text(part.read_text().replace(model_digest(before), model_digest(facts_of(path))))
     stage.main(arguments(results, error_source="published"))
     table = pd.read_csv(results / "results.csv")
     assert set(table["error_source"]) == {"published"}
@@ -313,8 +314,8 @@ EXPECTED = {
 def with_outcomes(results, **changes):
     """Arguments of the stage of a study that asks for outcomes, which all runs have."""
     for path in results.rglob("model.safetensors"):
-        facts = facts_of(path) | {"engine": "zoo"}
-        model.write(path, resnet(14, 1 / 64), None, facts)
+        model.write(path, resnet(14, 1 / 64), None, facts_of(path) | {"engine": "zoo"})
+        facts = facts_of(path)
         content = {"columns": {"few_shot_1_test_error": 0.3, "few_shot_1_test_error_se": 0.02}}
         content |= {"options": ASKED, "model": model_digest(facts)} | changes
         path.with_name("outcomes.json").write_text(json.dumps(content))

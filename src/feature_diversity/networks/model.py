@@ -1,5 +1,6 @@
 """A trained network as a file: `model.safetensors` with the trunk, the head, and where they come from."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -38,6 +39,8 @@ def device() -> torch.device:
 def write(path: str | Path, trunk: nn.Module, head: nn.Module | None, facts: dict[str, Any]) -> None:
     """Write trunk and head, keys as torchvision's under `trunk.` and `head.`, and the facts as metadata.
 
+    Among these is `weights`, the weights' digest, which readers compare with what they read.
+
     facts: `network`, and for `read` to rebuild the head either its `head` (as `build_head` takes it; None
     where there is none) or, for a network trained here, `recipe`, `train_images` and `classes`.
     Raises InputError, and writes nothing, for weights that are not finite.
@@ -47,6 +50,7 @@ def write(path: str | Path, trunk: nn.Module, head: nn.Module | None, facts: dic
         tensors |= {f"head.{key}": value for key, value in head.state_dict().items()}
     tensors = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
     check_finite(tensors, path)
+    facts = facts | {"weights": digest_of(tensors)}
     with atomic_write(path) as temporary:
         # one entry: safetensors writes several in an order that changes from process to process
         temporary.write_bytes(save(tensors, metadata={"facts": json.dumps(facts, sort_keys=True)}))
@@ -55,13 +59,14 @@ def write(path: str | Path, trunk: nn.Module, head: nn.Module | None, facts: dic
 def read(path: str | Path) -> Model:
     """Read a network in eval mode onto `device()`.
 
-    Raises InputError if the file is missing, damaged or foreign, or has weights that are not finite.
+    Raises InputError if the file is missing, damaged or foreign, or has weights that are not finite or not
+    those that were written.
     """
     try:
         with safe_open(str(path), framework="pt") as file:
             facts = json.loads(file.metadata()["facts"])
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-        check_finite(tensors, path)
+        check_weights(tensors, facts, path)
         network = Network(**facts["network"])
         trunk = resnet(network.depth, network.width, network.norm)
         head = _head(facts, trunk.out_channels)
@@ -71,6 +76,24 @@ def read(path: str | Path) -> Model:
         raise InputError(f"{path} is not a model of this package: {error}") from None
     parts.eval().to(device())
     return Model(trunk, head, facts)
+
+
+def digest_of(tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 of tensors by their names, types, shapes and bytes; 16 hexadecimal digits."""
+    digest = hashlib.sha256()
+    for key, value in sorted(tensors.items()):
+        digest.update(f"{key} {value.dtype} {tuple(value.shape)} ".encode())
+        digest.update(value.contiguous().reshape(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()[:16]
+
+
+def check_weights(tensors: Mapping[str, Tensor], facts: dict[str, Any], where: str | Path) -> None:
+    """InputError for weights that are not finite, or not those that were written with the facts."""
+    check_finite(tensors, where)
+    if (found := digest_of(tensors)) != facts["weights"]:
+        raise InputError(
+            f"{where}: the weights have digest {found}, expected {facts['weights']}: they were changed"
+        )
 
 
 def check_finite(tensors: Mapping[str, Tensor], where: str | Path) -> None:

@@ -127,7 +127,8 @@ def read_for_features(path: Path, data: store.Facts) -> model.Model:
             facts = json.loads(file.metadata()["facts"])
             if facts.get("engine") != "model":
                 return model.read_for_features(path)
-            tensors = {key.removeprefix("trunk."): file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        model.check_weights(tensors, facts, path)
         said = facts["imported"]
         architecture = said["architecture"]
         if isinstance(architecture, str):
@@ -135,7 +136,7 @@ def read_for_features(path: Path, data: store.Facts) -> model.Model:
             take_classifier_off(network, architecture.partition(":")[0])
         else:
             network = resnet(**architecture)
-        network.load_state_dict(tensors)
+        network.load_state_dict({key.removeprefix("trunk."): value for key, value in tensors.items()})
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise InputError(f"{path} is not a model of this package: {error}") from None
     return model.Model(Imported(network.eval().to(model.device()), said, data), None, facts)
