@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from simplejpeg import decode_jpeg, decode_jpeg_header
 
 from feature_diversity.base.errors import InputError
 
@@ -129,7 +128,9 @@ class ImageFiles:
 
         out: where to put it, if it is a JPEG file of that size. Raises InputError as `evaluation` does.
         """
-        from PIL import Image  # here: what has its images in memory starts without it
+        # here: what has its images in memory starts without them
+        from PIL import Image
+        from simplejpeg import decode_jpeg, decode_jpeg_header
 
         content = self.content(row)
         with suppress(ValueError):  # an undamaged JPEG file: the pixels that Pillow gives, in half the time
