@@ -4,9 +4,9 @@ import io
 from collections.abc import Iterator
 
 import numpy as np
-from tqdm import tqdm
 
 from feature_diversity.base.errors import InputError
+from feature_diversity.base.timing import bar
 from feature_diversity.data.image_files import ImageFiles, digest
 from feature_diversity.data.threads import in_order
 
@@ -38,7 +38,7 @@ def inspect(images: np.ndarray | ImageFiles, threads: int) -> tuple[np.ndarray, 
             return b""
 
     found = in_order(look, range(len(images)), threads=threads, ahead=AHEAD)
-    contents = list(tqdm(found, "looking at images", len(images), unit=" images", disable=None))
+    contents = list(bar(found, desc="looking at images", total=len(images), unit=" images"))
     return np.array(contents, object), dict(sorted(corrupt.items()))
 
 
@@ -56,4 +56,4 @@ def shrunk(images: ImageFiles, threads: int) -> Iterator[bytes]:
         return buffer.getvalue()
 
     files = in_order(shrink, range(len(images)), threads=threads, ahead=AHEAD)
-    return tqdm(files, "resizing images", len(images), unit=" images", disable=None)
+    return iter(bar(files, desc="resizing images", total=len(images), unit=" images"))

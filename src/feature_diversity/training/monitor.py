@@ -1,15 +1,14 @@
 """What one sees of a training: a progress bar, a line an epoch, TensorBoard, and where the time went."""
 
-import sys
 import time
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from feature_diversity.base.errors import InputError
+from feature_diversity.base.timing import bar
 from feature_diversity.compute.ranks import rank, say
 
 COLLAPSED = 0.99  # a mean cosine above which a head tells images hardly apart
@@ -111,14 +110,7 @@ class Monitor:
         self.steps = done // batch_size
         self.images = 0
         self.writer = summary_writer(tensorboard, self.steps) if tensorboard and rank() == 0 else None
-        self.bar = tqdm(
-            total=images,
-            initial=done,
-            unit=" images",
-            unit_scale=True,
-            disable=None if rank() == 0 else True,
-            file=sys.stderr,
-        )
+        self.bar = bar(total=images, initial=done, unit=" images", unit_scale=True, hidden=rank() != 0)
 
     def step(self) -> None:
         """A step is done."""

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from feature_diversity.base.errors import InputError
+from feature_diversity.base.timing import bar
 from feature_diversity.measures.companions.table import COMPANIONS, FEATURES
 from feature_diversity.measures.of_layers import (
     EXACT_IMAGES,
@@ -105,7 +105,7 @@ def _collect(
     dtypes: dict[str, torch.dtype] = {}
     count = 0
     with kept_random_state(), recording(model, names) as forward:
-        for batch in tqdm(batches, desc="measure", unit=" batches", disable=None):  # in a terminal alone
+        for batch in bar(batches, desc="measure", unit=" batches"):
             for layer, output in forward(batch).items():
                 dtypes[layer] = output.dtype
                 output = output.to("cpu", torch.promote_types(output.dtype, torch.float32))

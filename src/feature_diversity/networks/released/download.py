@@ -12,11 +12,10 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
-from tqdm import tqdm
-
 from feature_diversity.base.errors import InputError
 from feature_diversity.base.files import atomic_write, without_links
 from feature_diversity.base.lock import locked
+from feature_diversity.base.timing import bar
 
 CHUNK = 2**20  # bytes
 TIMEOUT = 60  # seconds without a byte
@@ -157,14 +156,11 @@ def _receive(url: str, part: Path) -> None:
         tag_file.unlink(missing_ok=True)
         if tag := response.headers["ETag"] or response.headers["Last-Modified"]:
             tag_file.write_text(tag, encoding="utf-8")
-        bar = tqdm(
-            total=total, initial=done, unit="B", unit_scale=True, desc=url.rsplit("/", 1)[-1],
-            disable=None, file=sys.stderr,
-        )  # fmt: skip
-        with open(part, "ab" if done else "wb", opener=without_links) as file, bar:
+        shown = bar(total=total, initial=done, unit="B", unit_scale=True, desc=url.rsplit("/", 1)[-1])
+        with open(part, "ab" if done else "wb", opener=without_links) as file, shown:
             while chunk := response.read(CHUNK):
                 done += file.write(chunk)
-                bar.update(len(chunk))
+                shown.update(len(chunk))
             file.flush()
             os.fsync(file.fileno())
     if total is not None and done < total:
