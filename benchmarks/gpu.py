@@ -51,8 +51,8 @@ MODES = [
     ("bfloat16", False),
     ("bfloat16", True),
 ]  # precision, compiled
-# Largest relative differences from the CPU's loss in float32: of the first step, where only arithmetic differs,
-# and of the third, where each step has enlarged that.
+# Largest relative differences from the CPU's loss in float32: of the first step, where arithmetic alone
+# differs, and of the third, where each step has enlarged that.
 TOLERANCE = {"float32": (1e-4, 1e-2), "bfloat16": (2e-2, 1e-1)}
 FEATURES = 1e-3  # largest relative difference of a layer's features
 ERROR = (

@@ -15,8 +15,8 @@ from importlib.machinery import PathFinder
 from importlib.metadata import packages_distributions
 
 HAD = {"torch", "numpy", "safetensors", "pillow", "scikit-learn"}
-THEIRS = {"cloudpickle", "filelock", "fsspec", "jinja2", "joblib", "markupsafe", "mpmath", "narwhals", "networkx", "scipy",
-          "setuptools", "sympy", "threadpoolctl", "triton", "typing-extensions"}
+THEIRS = {"cloudpickle", "filelock", "fsspec", "jinja2", "joblib", "markupsafe", "mpmath", "narwhals",
+          "networkx", "scipy", "setuptools", "sympy", "threadpoolctl", "triton", "typing-extensions"}
 GONE = {module for module, owners in packages_distributions().items()
         if not {owner.lower().replace("_", "-") for owner in owners} & (HAD | THEIRS)
         and not any(owner.lower().startswith(("nvidia", "cuda")) for owner in owners)} - {"feature_diversity"}
