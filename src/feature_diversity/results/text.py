@@ -48,7 +48,13 @@ def range_of_errors(runs: pd.DataFrame) -> str:
     """The least and the largest mean error of the networks where they end, beside what needs no training."""
     trained = runs[runs["epochs"] == runs["epochs"].max()]
     means = trained.groupby(told(runs, CONFIGURATION))["test_error"].mean().sort_values()
-    names = [index if isinstance(index, str) else index[0] for index in means.index]
+    axes = means.index.to_frame()
+    axes = axes[[axis for axis in axes if (axes[axis] != axes[axis].iloc[0]).any()] or list(axes)[:1]]
+    values = {"depth": "ResNet-{}", "width": "width {:g}"}
+    names = [
+        ", ".join(values.get(axis, "{}").format(value) for axis, value in row.items())
+        for row in axes.to_dict("records")
+    ]
     text = f"Test error, mean over seeds: {100 * means.iloc[0]:.1f} % ({names[0]})"
     if len(means) > 1:
         text += f" to {100 * means.iloc[-1]:.1f} % ({names[-1]})"
