@@ -38,6 +38,7 @@ SLOW = [
     "records/test_digest.py",
     "prediction/test_planted.py",
     "networks/test_resnet.py",
+    "test_gpu_benchmark.py",
     "test_main.py",
     "prediction/test_edges.py",
     "claims/test_verdicts.py",

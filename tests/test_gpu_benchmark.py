@@ -5,8 +5,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 SCRIPT = Path(__file__).parents[1] / "benchmarks" / "gpu.py"
 # Python runs this first: of what is installed, what machines with GPUs need not have is not found
 BARE = """
@@ -33,7 +31,6 @@ sys.meta_path = [Bare() if finder is PathFinder else finder for finder in sys.me
 """
 
 
-@pytest.mark.slow
 def test_it_runs_in_small_with_few_packages(tmp_path: Path):
     (tmp_path / "sitecustomize.py").write_text(BARE)
     command = [sys.executable, str(SCRIPT), "--device", "cpu", "--eager", "--algorithms", "simclr"]
