@@ -69,13 +69,6 @@ rule all:
         PIXELS,
 
 
-def wait_for_log():
-    """Wait until all that was logged is told. That happens in a thread of its own, which stops a spinner and with it
-    replaces `sys.stdout`: a print at the same time may crash the interpreter."""
-    if listener := workflow.logger_manager.queue_listener:
-        listener.queue.join()
-
-
 onstart:
     if sys.stdin.isatty():
         wait_for_log()

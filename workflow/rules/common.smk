@@ -235,3 +235,10 @@ def outcomes_memory(wildcards, attempt):
 def linear_evaluation_memory(wildcards, attempt):
     """Memory for the linear evaluation of a network, in MB."""
     return settings.linear_evaluation_memory(study, networks_of(wildcards)[0]) * attempt
+
+
+def wait_for_log():
+    """Wait until all that was logged is told. That happens in a thread of its own, which stops a spinner and with it
+    replaces `sys.stdout`: a print at the same time may crash the interpreter."""
+    if listener := workflow.logger_manager.queue_listener:
+        listener.queue.join()
