@@ -55,3 +55,24 @@ def test_rows_that_are_missing_and_rows_that_were_not_published_are_told():
 def test_the_network_that_is_trained_anew_is_compared_with_no_other():
     [folder] = [folder for folder in STUDIES if folder.name == "fashion_intervention"]
     assert reproduce.smallest(Study.load(folder / "study.yaml")).variant == "untreated"
+
+
+def test_a_repetition_is_told_from_other_numbers():
+    """A processor of another kind gives other bits: a network trained there is as another seed is."""
+    published = pd.read_parquet(CHECKOUT / "docs/studies/objectives_small" / paths.RESULTS_PARQUET)
+    mine = (published["algorithm"] == "npid") & (published["seed"] == 1)
+    before = published[mine].drop(columns="figures")
+    trained = (published["algorithm"] == "npid") & (published["seed"] == 2) & (published["epochs"] > 0)
+    repeated = pd.concat([before[before["epochs"] == 0], published[trained].assign(seed=1)])
+
+    def apart(changes: dict[str, float], rows: str) -> float:
+        again = repeated.copy()
+        for column, change in changes.items():
+            again.loc[again.eval(rows), column] += change
+        return reproduce.seeds_apart(published, before, again)
+
+    assert reproduce.seeds_apart(published, before, before) == 0
+    assert 0.1 < apart({}, "epochs > 0") < reproduce.REPETITION
+    assert reproduce.REPETITION < apart({"test_error": 0.2}, "epochs > 0") < float("inf")
+    assert apart({"n_params": 1}, "epochs > 0") == float("inf")
+    assert apart({"diversity": 0.01}, "epochs == 0") == float("inf")
