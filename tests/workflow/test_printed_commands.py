@@ -4,6 +4,7 @@ The commands of the tiny study are run one after the other in a copy of the chec
 nothing but the environment's programs and this checkout's package in reach.
 """
 
+import os
 import re
 import subprocess
 import sys
@@ -38,7 +39,9 @@ def by_hand(command: str, folder: Path) -> subprocess.CompletedProcess:
     """Run a command in an empty shell, as the environment of `make install` in that checkout has it."""
     environment = f"PATH={Path(sys.executable).parent}:/usr/bin:/bin"
     editable = f"PYTHONPATH={folder / 'src'}"  # what an editable install of that checkout amounts to
-    shell = ["env", "-i", environment, editable, "bash", "--noprofile", "--norc", "-c", command]
+    # Which kernels OpenBLAS takes is the machine's matter, as its processor is
+    machine = [f"{name}={value}" for name, value in os.environ.items() if name.startswith("OPENBLAS_")]
+    shell = ["env", "-i", environment, editable, *machine, "bash", "--noprofile", "--norc", "-c", command]
     return subprocess.run(shell, cwd=folder, capture_output=True, text=True, check=False)
 
 
