@@ -101,6 +101,14 @@ def test_an_untrained_network_beyond_both_axes_is_where_the_line_to_it_leaves_th
     assert "25 %, -100" in texts(figure)
 
 
+def test_many_untrained_networks_at_the_rim_have_no_labels(table):
+    variants = [table.assign(figures="variants", variant=f"v{number}") for number in range(3)]
+    figure, notes = draw("variants", pd.concat(variants))
+    assert len(at_the_rim(figure)) == 12
+    assert texts(figure) == {"pixels"}
+    assert "Untrained networks outside the axes are at the rim where the line leaves it" in notes.remarks
+
+
 def test_untrained_networks_nearby_stay_where_they_are(table):
     near = table.assign(figures="figure1", test_error=table["test_error"].where(table["epochs"] > 0, 0.18))
     figure, notes = draw("figure1", near)

@@ -20,7 +20,6 @@ from feature_diversity.base.layers import LAYERS, in_order
 from feature_diversity.base.reading import HEADLINE
 from feature_diversity.base.run import CELL, OTHERS
 from feature_diversity.figures.references import (
-    AT_THE_RIM,
     at_the_rim,
     draw_references,
     that_set_the_axis,
@@ -140,7 +139,7 @@ def by_layer(
         )
         for ax, layer in zip(axes, layers, strict=True)
     ]
-    notes.remarks += [AT_THE_RIM] if any(rims) else []
+    notes.remarks += sorted({said for said in rims if said}, key=len)[:1]
     figure.supxlabel(DIVERSITY, fontsize=8)
     return figure, legend
 
@@ -239,7 +238,10 @@ def legend_in(place: Axes, blocks: Iterable[list[Line2D]], columns: int = 1) -> 
     entries: list[Line2D] = []
     for block in blocks:
         entries += ([gap] if entries and block else []) + block
-    place.legend(handles=entries, loc="center left", borderaxespad=0, labelspacing=0.35, ncols=columns)
+    place.legend(
+        handles=entries, loc="center left", borderaxespad=0, labelspacing=0.35, ncols=columns,
+        **({"fontsize": 6, "columnspacing": 0.8, "handletextpad": 0.3} if columns > 1 else {}),
+    )  # fmt: skip
 
 
 def finish(figure: Figure, title: str, notes: Notes) -> None:

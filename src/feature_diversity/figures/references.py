@@ -12,7 +12,8 @@ from feature_diversity.figures.seeds import over_seeds
 ROOM = 1.35  # by which the axis may grow for all lines together, so that points keep three quarters of it
 LINES = {"chance": ":", "untrained": "-.", "pixels": "--"}
 LETTER, LINE = 0.022, 0.06  # about what a letter takes of a panel's width, and a line of its height
-AT_THE_RIM = "Untrained networks outside the axes are at the rim where the line leaves it, with their means"
+AT_THE_RIM = "Untrained networks outside the axes are at the rim where the line leaves it"
+LABELLED = 8  # of these in a panel, at most: the labels of more would hide the rest
 PLACES = {"chance": 0.99, "untrained": 0.01, "pixels": 0.99}  # of the labels, across; near lines stay apart
 
 
@@ -73,7 +74,7 @@ def that_set_the_axis(rows: pd.DataFrame, column: str) -> pd.Series:
     return trained
 
 
-def at_the_rim(ax: Axes, rows: pd.DataFrame, look: Callable[[pd.Series], dict[str, object]]) -> bool:
+def at_the_rim(ax: Axes, rows: pd.DataFrame, look: Callable[[pd.Series], dict[str, object]]) -> str:
     """Mark the untrained cells outside a panel where the line from their first trained cell leaves it.
 
     Args:
@@ -82,7 +83,7 @@ def at_the_rim(ax: Axes, rows: pd.DataFrame, look: Callable[[pd.Series], dict[st
         look: Cell -> colour and marker.
 
     Returns:
-        Whether there are any.
+        What is to be said of them; empty where there are none.
     """
     cells = over_seeds(rows, ["diversity", "error"]).sort_values("epochs")
     to_panel = ax.transData + ax.transAxes.inverted()  # 0 ... 1 across and up
@@ -99,6 +100,8 @@ def at_the_rim(ax: Axes, rows: pd.DataFrame, look: Callable[[pd.Series], dict[st
             *place, transform=ax.transAxes, clip_on=False, linestyle="", zorder=4, markersize=5.5,
             markeredgecolor="0.15", markeredgewidth=0.4, **look(cell),
         )  # fmt: skip
+        if len(marks) > LABELLED:
+            continue
         # a mark beside the panel is not at the height of its error, so both are told
         text = ", ".join([f"{cell['error']:.3g} %", *([f"{cell['diversity']:.3g}"] if beside else [])])
         side = -1 if place[0] > 0.7 else 1
@@ -114,7 +117,9 @@ def at_the_rim(ax: Axes, rows: pd.DataFrame, look: Callable[[pd.Series], dict[st
             bbox={"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 0.3},
             ha="right" if side < 0 else "left", va="bottom",
         )  # fmt: skip
-    return bool(marks)
+    if not marks:
+        return ""
+    return AT_THE_RIM + (", with their means" if len(marks) <= LABELLED else "")
 
 
 def where_it_leaves(inside: np.ndarray, outside: np.ndarray) -> np.ndarray:
