@@ -15,6 +15,7 @@ from feature_diversity.base.paths import STUDIES
 from feature_diversity.base.reading import READING
 from feature_diversity.base.run import RUN
 from feature_diversity.base.stages import MAKERS, STAGES
+from feature_diversity.figures.captions import TITLES
 from feature_diversity.planning.settings import digest_of, stages_of
 from feature_diversity.planning.study import Study
 from feature_diversity.report import columns, links
@@ -245,6 +246,14 @@ def test_numbers_behind_a_figure_tell_the_variant_only_in_the_figure_of_variants
     assert "variant" not in behind["figure1"]["head"]
     place = behind["variants"]["head"].index("variant")
     assert {row[place] for row in behind["variants"]["rows"]} == {"cool", "default"}
+
+
+def test_figures_of_the_paper_alone_have_a_number(table, tmp_path):
+    table["figures"] += " variants"
+    page = make_report(table, tmp_path, pictures=("figure1", "variants")).read_text()
+    headings = re.findall(r"<h3>(.*)</h3>", page)
+    assert f"Figure 1. {TITLES['figure1']}" in headings
+    assert TITLES["variants"] in headings
 
 
 def test_an_empty_table_of_verdicts_still_makes_a_page(table, tmp_path):
