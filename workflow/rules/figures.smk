@@ -34,6 +34,7 @@ rule figures:
         f"{BENCHMARKS}/figures.tsv"
     conda:
         "../../envs/analysis.yaml"
+    threads: 2
     resources:
         mem_mb=2000,
         runtime=30,
@@ -47,7 +48,8 @@ rule figures:
         environment=environment("analysis"),
     shell:
         "python -m feature_diversity figures --code {params.code:q} --table {input.table:q} --prediction {input.prediction:q} "
-        "{params.image_counts:q} --outcome {params.outcome:q} --figures {params.figures:q} --folder {params.folder:q} > {log:q} 2>&1"
+        "{params.image_counts:q} --outcome {params.outcome:q} --figures {params.figures:q} --folder {params.folder:q} "
+        "--threads {threads} > {log:q} 2>&1"
 
 
 rule summary:

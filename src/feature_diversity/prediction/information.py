@@ -95,32 +95,34 @@ def conditions(axes: pd.DataFrame) -> Iterator[tuple[str, ...]]:
 
 @dataclass(frozen=True)
 class Conditioned:
-    """Ordered pairs of runs whose strata leave the order of their errors open; of others nothing is to tell.
+    """Pairs of runs whose strata leave the order of their errors open; of others nothing is to tell.
 
-    first, second: (pairs,) places of runs. cell: (pairs,) numbers: 2 x the pair of strata, and 1 more where
-    the first has the larger error. cells: how many there are.
+    Each counts in both orders. first, second: (pairs,) places of runs. cell: (pairs,) numbers: 2 x the pair
+    of strata, and 1 more where the first has the larger error. turned: (pairs,) the same of the second and
+    the first. cells: how many there are.
     """
 
     first: np.ndarray
     second: np.ndarray
     cell: np.ndarray
+    turned: np.ndarray
     cells: int
 
 
 def conditioned(
     axes: pd.DataFrame, given: tuple[str, ...], first: np.ndarray, second: np.ndarray, order: np.ndarray
 ) -> Conditioned:
-    """Pairs, each in both orders, by the strata of their runs: the values of some axes."""
-    ends = np.concatenate([[first, second], [second, first]], axis=1)
-    higher = np.concatenate([order, -order]) > 0
+    """Pairs by the strata of their runs: the values of some axes. order: of their errors, +1 or -1."""
     stratum = codes(axes, list(given))
-    group = np.unique(stratum[ends[0]] * (stratum.max() + 1) + stratum[ends[1]], return_inverse=True)[1]
-    both = (
-        np.bincount(2 * group + higher, minlength=2 * (group.max(initial=-1) + 1)).reshape(-1, 2).all(axis=1)
-    )
-    kept = both[group]
-    cell = 2 * (np.cumsum(both) - 1)[group[kept]] + higher[kept]
-    return Conditioned(ends[0][kept], ends[1][kept], cell, 2 * int(both.sum()))
+    strata = np.stack([stratum[first], stratum[second]])
+    numbers = strata * (stratum.max() + 1) + strata[::-1]
+    group = np.unique(numbers, return_inverse=True)[1].reshape(numbers.shape)
+    higher = np.stack([order > 0, order < 0])
+    found = np.bincount((2 * group + higher).ravel(), minlength=2 * (group.max(initial=-1) + 1))
+    both = found.reshape(-1, 2).all(axis=1)
+    kept = both[group[0]]  # and so is it turned
+    cell, turned = (2 * (np.cumsum(both) - 1)[group] + higher)[:, kept]
+    return Conditioned(first[kept], second[kept], cell, turned, 2 * int(both.sum()))
 
 
 def information(ranks: np.ndarray, pairs: Conditioned, weights: np.ndarray | None = None) -> np.ndarray:
@@ -145,8 +147,13 @@ def information(ranks: np.ndarray, pairs: Conditioned, weights: np.ndarray | Non
         above, below = ((one > other) & known).astype(np.float32), ((one < other) & known).astype(np.float32)
         ties = None if known.all() and (above + below).all() else known - above - below
         for draw, weight in enumerate(weights):
-            total = csr_matrix((weight, (pairs.cell, np.arange(len(weight)))), (pairs.cells, len(weight)))
-            counts = [total @ part for part in (above, below, ties) if part is not None]
+            total, turned = (
+                csr_matrix((weight, (cell, np.arange(len(weight)))), (pairs.cells, len(weight)))
+                for cell in (pairs.cell, pairs.turned)
+            )
+            counts = [total @ above + turned @ below, total @ below + turned @ above]
+            if ties is not None:
+                counts.append((total + turned) @ ties)
             found[draw, start : start + COLUMNS] = _share_told(np.array(counts))
     return found
 

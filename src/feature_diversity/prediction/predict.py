@@ -164,7 +164,7 @@ def _environment(runs: Runs, pairs: Pairs, place: int) -> str:
     """The environment of a pair in words."""
     if place < 0:
         return f"not testable: no environment has {FEWEST} pairs whose errors differ"
-    one, other = runs.table.iloc[pairs.first[place]], runs.table.iloc[pairs.second[place]]
+    one, other = runs.rows[pairs.first[place]], runs.rows[pairs.second[place]]
     if pairs.axis == "seed":
         variant = "" if one["variant"] == DEFAULT else f", {one['variant']}"
         others = one["norm"] == OTHERS["norm"]

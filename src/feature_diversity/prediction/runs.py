@@ -1,6 +1,8 @@
 """The runs that pairs are made of: their axes, errors, and a column for each distinct measure."""
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -60,6 +62,11 @@ class Runs:
     outcomes: list[Outcome]
     measures: pd.DataFrame
     matrix: np.ndarray
+
+    @cached_property
+    def rows(self) -> list[dict[str, Any]]:
+        """The rows of `table`, for words about one of them."""
+        return self.table.to_dict("records")
 
     @property
     def varied(self) -> list[str]:

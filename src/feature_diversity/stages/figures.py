@@ -5,13 +5,17 @@ what is missing.
 """
 
 import json
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
+from itertools import repeat
+from multiprocessing import get_context
 from pathlib import Path
 
 import matplotlib as mpl
+import pandas as pd
 
 from feature_diversity.base import paths
-from feature_diversity.base.command_line import add_table, command_line
+from feature_diversity.base.command_line import add_table, add_threads, command_line
 from feature_diversity.base.files import atomic_write
 from feature_diversity.base.timing import announce_ready
 from feature_diversity.figures.draw import (
@@ -23,6 +27,7 @@ from feature_diversity.figures.draw import (
     of_outcome,
     save,
 )
+from feature_diversity.figures.drawing import Notes
 from feature_diversity.figures.style import MATPLOTLIB
 from feature_diversity.prediction.answer import read_prediction
 from feature_diversity.results.table import read_image_counts, read_results
@@ -41,6 +46,7 @@ def main(argv: list[str]) -> None:
         "--outcome", default="test_error", help="column of the table, a test error, that figures of runs show"
     )
     parser.add_argument("--folder", type=Path, required=True, help="where the pictures go")
+    add_threads(parser)
     arguments = parser.parse_args(argv)
     for name in OF_OTHER_TABLES.keys() & set(arguments.figures):
         if getattr(arguments, name) is None:
@@ -52,17 +58,24 @@ def main(argv: list[str]) -> None:
     if arguments.image_counts:
         others["image_counts"] = read_image_counts(arguments.image_counts)
     table = headline(of_outcome(read_results(arguments.table), arguments.outcome))
+    tables = [others.get(name, table) for name in arguments.figures]
     notes = {}
-    with mpl.rc_context(MATPLOTLIB):
-        for name in arguments.figures:
-            if name in OF_OTHER_TABLES:
-                figure, notes[name] = OF_OTHER_TABLES[name](others[name])
-            else:
-                figure, notes[name] = draw(name, table)
-            save(figure, arguments.folder / name)
-            print(f"{name}: {notes[name].points:,} points. {notes[name].text()}")
+    # spawned, for a fork of a process that has threads (pyarrow's) may hang
+    with ProcessPoolExecutor(arguments.threads, mp_context=get_context("spawn")) as processes:
+        drawn = processes.map(picture, arguments.figures, tables, repeat(arguments.folder))
+        for name, note in zip(arguments.figures, drawn, strict=True):
+            notes[name] = note
+            print(f"{name}: {note.points:,} points. {note.text()}")
     with atomic_write(arguments.folder / paths.NOTES) as path:
         path.write_text(
             json.dumps({name: asdict(note) | {"text": note.text()} for name, note in notes.items()}),
             encoding="utf-8",
         )
+
+
+def picture(name: str, table: pd.DataFrame, folder: Path) -> Notes:
+    """Draw one figure from its table and write it in every format."""
+    with mpl.rc_context(MATPLOTLIB):
+        figure, notes = OF_OTHER_TABLES[name](table) if name in OF_OTHER_TABLES else draw(name, table)
+        save(figure, folder / name)
+    return notes

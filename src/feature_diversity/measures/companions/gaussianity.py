@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -66,8 +67,14 @@ def mean_decay(dim: int, highest: float) -> Callable[[np.ndarray], np.ndarray]:
 
 def _integral(y: np.ndarray, dim: int) -> np.ndarray:
     """Integral of exp(-y sin²) cos^(dim - 2) from 0 to pi / 2, by Gauss and Legendre where it is not 0."""
-    nodes, weights = leggauss(NODES)
+    nodes, weights = _quadrature()
     width = np.minimum(np.pi / 2, REACH / np.sqrt(y + (dim - 1) / 2))
     squares = np.sin((nodes + 1) / 2 * width[:, None]) ** 2
     values = np.exp(-y[:, None] * squares + (dim - 2) / 2 * np.log1p(-squares))
     return values @ weights * width
+
+
+@cache
+def _quadrature() -> tuple[np.ndarray, np.ndarray]:
+    """Nodes and weights of Gauss and Legendre on -1 to 1."""
+    return leggauss(NODES)
