@@ -28,7 +28,7 @@ from feature_diversity.claims.evidence import (
     decide,
 )
 from feature_diversity.claims.paper import FIGURES, claims, needs_diversity, paper
-from feature_diversity.claims.readings import order_of, robustness, same_as
+from feature_diversity.claims.readings import name_of, order_of, robustness, same_as
 from feature_diversity.claims.runs import FACTS, KEY, Runs, belongs_to, diversities, runs_of
 from feature_diversity.results.gates import GATES
 from feature_diversity.results.table import check_rows, of_default, read_columns
@@ -71,13 +71,18 @@ def judge(table: pd.DataFrame, interventions: pd.DataFrame | None = None) -> pd.
     order = order_of(readings)
     equal = same_as(order, readings)
     rows_of = dict(iter(table[table["epochs"] > 0].groupby(READING))) if readings else {}
-    found = {claim: evidence_of(claim, Runs(runs)) for claim in JUDGES if not needs_diversity(claim)}
+    of_errors = {claim: evidence_of(claim, Runs(runs)) for claim in JUDGES if not needs_diversity(claim)}
+    judged: dict[str, dict[str, tuple[Evidence | None, str]]] = {}
     rows = []
     for reading in order:
         headline = reading == order[0]
-        wide = runs.merge(readings[reading], on=KEY, how="left") if readings else runs
-        for claim in filter(needs_diversity, JUDGES):
-            found[claim] = evidence_of(claim, Runs(wide, rows=rows_of.get(reading)))
+        if reading not in equal:
+            wide = runs.merge(readings[reading], on=KEY, how="left") if readings else runs
+            judged[name_of(reading)] = {
+                claim: evidence_of(claim, Runs(wide, rows=rows_of.get(reading)))
+                for claim in filter(needs_diversity, JUDGES)
+            }
+        found = of_errors | judged[equal.get(reading, name_of(reading))]
         if headline and interventions is not None:
             found |= by_intervention(interventions)
         for claim, verdict in verdicts_of(found).items():
