@@ -7,6 +7,9 @@ VENV ?= .venv
 VISSL_VENV ?= .venv-vissl
 ENVIRONMENTS = workflow train analysis test
 
+# Python compiles what is imported as it goes, a tenth of all there is; unless it is told not to keep that.
+COMPILE = $(if $(PYTHONDONTWRITEBYTECODE),--compile-bytecode)
+
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 SNAKEMAKE = snakemake $(if $(STUDY),--config study=$(STUDY))
 
@@ -21,7 +24,7 @@ $(VENV)/installed: envs/uv.lock $(ENVIRONMENTS:%=envs/%.lock) pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; say which: make PYTHON=python3.11")'
 	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r envs/uv.lock
-	VIRTUAL_ENV=$(VENV) $(VENV)/bin/uv pip sync --require-hashes --compile-bytecode envs/uv.lock $(ENVIRONMENTS:%=envs/%.lock)
+	VIRTUAL_ENV=$(VENV) $(VENV)/bin/uv pip sync --require-hashes $(COMPILE) envs/uv.lock $(ENVIRONMENTS:%=envs/%.lock)
 	VIRTUAL_ENV=$(VENV) $(VENV)/bin/uv pip install --no-deps --no-build-isolation --editable .
 	touch $@
 
