@@ -7,7 +7,7 @@ VENV ?= .venv
 VISSL_VENV ?= .venv-vissl
 ENVIRONMENTS = workflow train analysis test
 
-# Python compiles what is imported as it goes, a tenth of all there is; unless it is told not to keep that.
+# Python compiles what it imports when it does and keeps that, unless it is told not to keep it.
 COMPILE = $(if $(PYTHONDONTWRITEBYTECODE),--compile-bytecode)
 
 export PATH := $(abspath $(VENV))/bin:$(PATH)
