@@ -8,7 +8,7 @@ VISSL_VENV ?= .venv-vissl
 ENVIRONMENTS = workflow train analysis test
 
 # Python compiles what it imports when it does and keeps that, unless it is told not to keep it.
-COMPILE = $(if $(PYTHONDONTWRITEBYTECODE),--compile-bytecode)
+BYTECODE = $(if $(PYTHONDONTWRITEBYTECODE),--compile-bytecode)
 
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 SNAKEMAKE = snakemake $(if $(STUDY),--config study=$(STUDY))
@@ -24,7 +24,7 @@ $(VENV)/installed: envs/uv.lock $(ENVIRONMENTS:%=envs/%.lock) pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; say which: make PYTHON=python3.11")'
 	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r envs/uv.lock
-	VIRTUAL_ENV=$(VENV) $(VENV)/bin/uv pip sync --require-hashes $(COMPILE) envs/uv.lock $(ENVIRONMENTS:%=envs/%.lock)
+	VIRTUAL_ENV=$(VENV) $(VENV)/bin/uv pip sync --require-hashes $(BYTECODE) envs/uv.lock $(ENVIRONMENTS:%=envs/%.lock)
 	VIRTUAL_ENV=$(VENV) $(VENV)/bin/uv pip install --no-deps --no-build-isolation --editable .
 	touch $@
 

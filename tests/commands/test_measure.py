@@ -74,6 +74,13 @@ def test_the_terminal_has_no_line_for_machines(files, command):
     assert "provenance" not in done.stdout + done.stderr
 
 
+def test_a_table_and_a_page_in_one_file_are_refused_before_anything_is_read(tmp_path, capsys):
+    both = ["--output", str(tmp_path / "one"), "--html", str(tmp_path / "one")]
+    with pytest.raises(SystemExit):
+        measure.main(["nowhere.safetensors", "--images", str(tmp_path), *both])
+    assert "--output and --html name one file" in capsys.readouterr().err
+
+
 def test_layers_are_listed_with_their_shapes_and_a_star_for_those_of_auto(files, capsys):
     layers.main([str(files / "model.safetensors"), "--size", "64"])
     lines = capsys.readouterr().out.splitlines()

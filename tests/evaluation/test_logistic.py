@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from sklearn.linear_model import LogisticRegression
 
+from feature_diversity.base.errors import InputError
 from feature_diversity.evaluation.logistic import fit_grid
 
 PENALTIES = [1.0, 0.1, 1e-2, 1e-3]
@@ -95,3 +96,9 @@ def test_a_class_without_rows_is_never_chosen(problem):
     x, labels = problem
     [(weight, bias)] = fit_grid(x, labels, 5, [0.01])
     assert ((x @ weight + bias).argmax(dim=1) != 4).all()
+
+
+@pytest.mark.parametrize("penalty", [0, -1, float("nan"), float("inf")])
+def test_penalties_that_are_none_are_named(problem, penalty):
+    with pytest.raises(InputError, match=f"penalties: found {penalty}, expected finite numbers above 0"):
+        fit_grid(*problem, 4, [0.1, penalty])

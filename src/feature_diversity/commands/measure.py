@@ -73,7 +73,10 @@ def parsed(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--batch-size", type=int, default=64, help="images at once (default 64)")
     parser.add_argument("--output", type=Path, metavar="CSV", help="table with all measures")
     parser.add_argument("--html", type=Path, metavar="HTML", help="page with a chart of all measures")
-    return parser.parse_args(argv)
+    arguments = parser.parse_args(argv)
+    if arguments.output and arguments.output == arguments.html:
+        parser.error("--output and --html name one file")
+    return arguments
 
 
 def shown(table: pd.DataFrame) -> str:

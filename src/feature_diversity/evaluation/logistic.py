@@ -1,10 +1,13 @@
 """Multinomial logistic regression with an L2 penalty: a grid of penalties fitted at once, to convergence."""
 
+import math
 from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from feature_diversity.base.errors import InputError
 
 TOLERANCE = 1e-5  # largest entry of the gradient of the mean loss at the end
 NEWTON_STEPS = 100
@@ -24,11 +27,17 @@ def fit_grid(x: Tensor, labels: Tensor, classes: int, penalties: list[float]) ->
         x: floating, N x D, about centred.
         labels: int64, N.
         classes: how many.
-        penalties: P of them.
+        penalties: P of them, finite and above 0.
 
     Returns:
         (weight, D x classes; bias, classes) for each penalty, in the order given.
+
+    Raises:
+        InputError: for another penalty.
     """
+    for value in penalties:
+        if not 0 < value < math.inf:
+            raise InputError(f"penalties: found {value}, expected finite numbers above 0")
     axes, variances = principal_axes(x)
     ones = x.new_ones(len(x), 1)
     z, variances = torch.cat([x @ axes, ones], dim=1), torch.cat([variances, x.new_ones(1)])
