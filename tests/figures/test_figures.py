@@ -2,6 +2,8 @@ import itertools
 import json
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -64,6 +66,34 @@ def folder(csv):
     folder = csv.parent / "figures"
     draw(csv, *NAMES, folder=folder)
     return folder
+
+
+def test_two_processes_draw_the_same_figures(csv, folder, tmp_path):
+    arguments = ["--figures", *PAPER, "--folder", str(tmp_path), "--threads", "2"]
+    command = [sys.executable, "-m", "feature_diversity", "figures", "--table", str(csv), *arguments]
+    said = subprocess.run(command, check=True, capture_output=True, text=True).stderr
+    files = sorted(path.name for path in tmp_path.iterdir())
+    assert files == sorted(
+        [*(f"{name}.{ending}" for name in PAPER for ending in figures.ENDINGS), "notes.json"]
+    )
+    assert all((tmp_path / name).read_bytes() == (folder / name).read_bytes() for name in files[:-1])
+    told = json.loads(said.split("provenance ")[1])["outputs"]
+    assert {Path(path).name for path in told} == set(files)
+
+
+def test_who_draws_ends_with_the_stage_were_it_killed(csv, tmp_path):
+    arguments = ["--figures", *NAMES, "--folder", str(tmp_path), "--threads", "2"]
+    command = [sys.executable, "-m", "feature_diversity", "figures", "--table", str(csv), *arguments]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as job:
+        while not (tmp_path / "figure1.png").exists():
+            assert job.poll() is None
+            time.sleep(0.05)
+        tasks = Path(f"/proc/{job.pid}/task").iterdir()
+        others = {child for task in tasks for child in (task / "children").read_text().split()}
+        job.kill()
+    assert len(others) >= 2
+    while any(Path(f"/proc/{child}/cmdline").exists() for child in others):
+        time.sleep(0.05)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,6 +1,7 @@
 """The paper's four figures and further ones, drawn from the table of results, by their names."""
 
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 
 import pandas as pd
@@ -81,9 +82,18 @@ def draw(name: str, table: pd.DataFrame) -> tuple[Figure, Notes]:
     return OF_GRIDS[name](table)
 
 
-def save(figure: Figure, path: Path) -> None:
-    """Write the picture in every format, the same bytes each time."""
+def rendered(figure: Figure) -> dict[str, bytes]:
+    """The picture in every format, by ending; the same bytes each time."""
     undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}
+    pictures = {}
     for ending in ENDINGS:
+        figure.savefig(file := BytesIO(), format=ending, metadata=undated[ending])
+        pictures[ending] = file.getvalue()
+    return pictures
+
+
+def save(pictures: dict[str, bytes], path: Path) -> None:
+    """Write what `rendered` made, a file for each ending."""
+    for ending, content in pictures.items():
         with atomic_write(path.with_suffix(f".{ending}")) as part:
-            figure.savefig(part, format=ending, metadata=undated[ending])
+            part.write_bytes(content)

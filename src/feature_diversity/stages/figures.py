@@ -5,11 +5,13 @@ what is missing.
 """
 
 import json
+import os
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
-from itertools import repeat
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
+from threading import Thread
 
 import matplotlib as mpl
 import pandas as pd
@@ -25,6 +27,7 @@ from feature_diversity.figures.draw import (
     draw,
     headline,
     of_outcome,
+    rendered,
     save,
 )
 from feature_diversity.figures.drawing import Notes
@@ -60,12 +63,11 @@ def main(argv: list[str]) -> None:
     table = headline(of_outcome(read_results(arguments.table), arguments.outcome))
     tables = [others.get(name, table) for name in arguments.figures]
     notes = {}
-    # spawned, for a fork of a process that has threads (pyarrow's) may hang
-    with ProcessPoolExecutor(arguments.threads, mp_context=get_context("spawn")) as processes:
-        drawn = processes.map(picture, arguments.figures, tables, repeat(arguments.folder))
-        for name, note in zip(arguments.figures, drawn, strict=True):
-            notes[name] = note
-            print(f"{name}: {note.points:,} points. {note.text()}")
+    drawn = pictures(arguments.figures, tables, arguments.threads)
+    for name, (files, note) in zip(arguments.figures, drawn, strict=True):
+        save(files, arguments.folder / name)
+        notes[name] = note
+        print(f"{name}: {note.points:,} points. {note.text()}")
     with atomic_write(arguments.folder / paths.NOTES) as path:
         path.write_text(
             json.dumps({name: asdict(note) | {"text": note.text()} for name, note in notes.items()}),
@@ -73,9 +75,31 @@ def main(argv: list[str]) -> None:
         )
 
 
-def picture(name: str, table: pd.DataFrame, folder: Path) -> Notes:
-    """Draw one figure from its table and write it in every format."""
+def pictures(
+    names: list[str], tables: list[pd.DataFrame], threads: int
+) -> Iterator[tuple[dict[str, bytes], Notes]]:
+    """Each figure, as `picture` has it, drawn by so many processes."""
+    if threads == 1:
+        yield from map(picture, names, tables)
+        return
+    # spawned, for a fork of a process that has threads (pyarrow's) may hang
+    with ProcessPoolExecutor(threads, get_context("spawn"), initializer=end_with_parent) as processes:
+        yield from processes.map(picture, names, tables)
+
+
+def end_with_parent() -> None:
+    """End this process when the one that started it does, were it killed; else it would wait for ever."""
+
+    def wait() -> None:
+        if parent := parent_process():
+            parent.join()
+        os._exit(1)
+
+    Thread(target=wait, daemon=True).start()
+
+
+def picture(name: str, table: pd.DataFrame) -> tuple[dict[str, bytes], Notes]:
+    """One figure, drawn from its table, in every format."""
     with mpl.rc_context(MATPLOTLIB):
         figure, notes = OF_OTHER_TABLES[name](table) if name in OF_OTHER_TABLES else draw(name, table)
-        save(figure, folder / name)
-    return notes
+        return rendered(figure), notes

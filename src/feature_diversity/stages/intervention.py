@@ -7,7 +7,7 @@ import matplotlib as mpl
 from feature_diversity.base.command_line import add_table, command_line, from_json
 from feature_diversity.base.files import atomic_write
 from feature_diversity.base.timing import announce_ready
-from feature_diversity.figures.draw import save
+from feature_diversity.figures.draw import rendered, save
 from feature_diversity.figures.intervention import doses_and_errors
 from feature_diversity.figures.style import MATPLOTLIB
 from feature_diversity.interventions.analysis import analysed
@@ -33,7 +33,7 @@ def main(argv: list[str]) -> None:
         table.to_csv(path, index=False)
     with mpl.rc_context(MATPLOTLIB):
         figure, notes = doses_and_errors(table)
-        save(figure, arguments.figure)
+        save(rendered(figure), arguments.figure)
     print(f"{notes.points:,} points. {notes.text()}")
     for _, row in table[table["statistic"] == "verdict"].iterrows():
         network = f"{row['algorithm']}, ResNet-{row['depth']} x {row['width']:g}, {row['norm']}"
