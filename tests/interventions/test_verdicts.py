@@ -8,8 +8,9 @@ import pytest
 from support.intervention_tables import EFFECT, TRUTHS, penalties, table
 
 from feature_diversity.base.errors import InputError
-from feature_diversity.interventions.analysis import COLUMNS, analysed
+from feature_diversity.interventions.analysis import analysed
 from feature_diversity.interventions.arms import arms_of
+from feature_diversity.interventions.result import COLUMNS
 from feature_diversity.stages import intervention
 
 TABLES = 15

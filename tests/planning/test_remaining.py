@@ -1,6 +1,7 @@
 """What remains of a study: by the speed of what is done, by what the store has, by how long stages took."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -105,6 +106,19 @@ def test_a_stage_takes_what_it_took(study: Study, tmp_path: Path):
     times.parent.mkdir(parents=True)
     times.write_text("s\th:m:s\n30\t0:00:30\n")
     assert remaining.remaining(study, tmp_path, [], 1e9, IMAGES) == ["left        energy of 3 runs: 30 s"]
+
+
+def test_outcomes_of_the_last_networks_alone_leave_nothing_to_do(study: Study, tmp_path: Path):
+    for seed in (1, 2):
+        finish(study, tmp_path, seed, speed=64.0)
+    for run in study.runs():
+        if (run.seed, run.epochs) == (1, study.epochs[-1]):
+            (tmp_path / run.folder / "outcomes.json").touch()
+    times = tmp_path / "benchmarks" / "outcomes" / "simclr.tsv"
+    times.parent.mkdir(parents=True)
+    times.write_text("s\th:m:s\n30\t0:00:30\n")
+    last = replace(study, outcomes_of="last")
+    assert remaining.remaining(last, tmp_path, [], 1e9, IMAGES) == ["left        outcomes of 1 runs: 30 s"]
 
 
 def test_networks_of_other_settings_are_told_with_what_they_took(study: Study, tmp_path: Path):

@@ -308,6 +308,7 @@ EXPECTED = {
     "engine": "zoo",  # of which no recipe is compared
     "linear_evaluation": None,
     "outcomes": ASKED,
+    "outcome_epochs": [0, 5],
 }
 
 
@@ -344,6 +345,15 @@ def test_outcomes_are_columns_of_the_table(results):
 def test_outcomes_of_other_options_or_another_model_are_refused(results, changes, message):
     with pytest.raises(InputError, match=message):
         stage.main(with_outcomes(results, **changes))
+
+
+def test_outcomes_of_the_last_networks_alone_are_missing_of_the_others(results):
+    given = with_outcomes(results)
+    (results / RUN.network.after(0).folder / "outcomes.json").unlink()
+    given[-1] = json.dumps(EXPECTED | {"outcome_epochs": [5]})
+    stage.main(given)
+    table = pd.read_csv(results / "results.csv")
+    assert (table["few_shot_1_test_error"].isna() == (table["epochs"] == 0)).all()
 
 
 def test_missing_outcomes_are_named(results):

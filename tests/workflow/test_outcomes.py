@@ -40,3 +40,15 @@ def test_outcomes_are_added_to_a_finished_study(tmp_path: Path, shared: Path):
 
     checkout.edit(STUDY, "episodes: 20", "episodes: 30")
     assert checkout.planned()["outcomes"] == 2
+
+
+def test_outcomes_of_the_last_networks_alone_are_what_a_figure_shows(tmp_path: Path, shared: Path):
+    checkout = Checkout.finished(tmp_path, shared)
+    checkout.edit(STUDY, "figures:", f"outcomes_of: last\noutcome: corrupted_test_error\n{BLOCK}")
+    result = checkout.snakemake()
+    assert result.returncode == 0, result.stdout
+    table = pd.read_csv(checkout.results / "results.csv")
+    assert (table["corrupted_test_error"].isna() == (table["epochs"] == 0)).all()
+    made = {path.parent.name.rsplit("_ep")[1] for path in checkout.results.glob("*/*/outcomes.json")}
+    assert made == {"2_seed1"}
+    assert checkout.planned() == {}

@@ -81,14 +81,14 @@ wildcard_constraints:
     seed="[0-9]+",
 
 
-def of_job(file):
-    """Pattern of a file of each run that one job makes, training by training."""
-    return expand(f"{RUN}/{file}", seed=SEEDS, epochs=SNAPSHOTS, allow_missing=True)
+def of_job(file, snapshots=SNAPSHOTS):
+    """Pattern of a file of each run that one job makes, or of some snapshots, training by training."""
+    return expand(f"{RUN}/{file}", seed=SEEDS, epochs=snapshots, allow_missing=True)
 
 
-def of_study(file):
-    """Paths of a file of every run of the study."""
-    return [f"{RESULTS}/{run.folder}/{file}" for run in study.runs()]
+def of_study(file, epochs=study.epochs):
+    """Paths of a file of every run of the study, or of those after some epochs."""
+    return [f"{RESULTS}/{run.folder}/{file}" for run in study.runs() if run.epochs in epochs]
 
 
 MODELS = of_job(paths.MODEL)
@@ -97,7 +97,8 @@ INTERVENTION = [f"{RESULTS}/{paths.INTERVENTION}", f"{RESULTS}/{paths.FIGURES}/i
 INTERVENTION = INTERVENTION if has_doses(study) else []
 MEASURED = study.error_source == "measured"
 LINEAR = of_study(paths.LINEAR) if MEASURED else []
-OUTCOMES = of_study(paths.OUTCOMES) if study.outcomes else []
+OUTCOMES = of_study(paths.OUTCOMES, study.outcome_epochs) if study.outcomes else []
+JUDGED = study.outcome_epochs if TRAJECTORY else SNAPSHOTS  # snapshots whose outcomes are measured
 PIXELS = f"{RESULTS}/{paths.PIXELS}" if MEASURED else []
 
 
@@ -179,12 +180,14 @@ def training_of(wildcards):
     return networks_of(wildcards)[0], recipe_of(wildcards.algorithm, variant_of(wildcards)), epochs
 
 
+@at_hand
 def penalty(wildcards):
     """The option of the stage `pretrain` with the penalty of the job's trainings, if they have one."""
     found = of_training(study, variant_of(wildcards))
     return ["--penalty", as_json(found)] if found else []
 
 
+@at_hand
 def references(wildcards):
     """Histories that the penalty of the job's trainings compares with, training by training."""
     epochs = training_of(wildcards)[2]

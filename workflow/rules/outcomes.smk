@@ -1,14 +1,15 @@
-# Errors on corrupted images, with few labels, and on other data sets, for all runs of a job in one process.
+# Errors on corrupted images, with few labels, and on other data sets, for all runs of a job that are judged by them, in
+# one process.
 
 
 rule outcomes:
     input:
         data=DATA,
         others=OTHERS_DATA,
-        models=MODELS,
-        linear=of_job(paths.LINEAR),
+        models=of_job(paths.MODEL, JUDGED),
+        linear=of_job(paths.LINEAR, JUDGED),
     output:
-        of_job(paths.OUTCOMES),
+        of_job(paths.OUTCOMES, JUDGED),
     log:
         f"{LOGS}/outcomes/{JOB}.log",
     benchmark:

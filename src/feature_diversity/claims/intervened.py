@@ -13,7 +13,7 @@ from feature_diversity.claims.evidence import (
     Part,
     every,
 )
-from feature_diversity.interventions.judge import CAUSES, NO_EFFECT
+from feature_diversity.interventions.result import CAUSES, NO_EFFECT
 from feature_diversity.interventions.table import SETTING
 from feature_diversity.statistics.multiplicity import ALPHA
 

@@ -28,7 +28,8 @@ from feature_diversity.base.stages import TRAINING
 from feature_diversity.claims.gated import judge_with_and_without
 from feature_diversity.claims.judge import read_table
 from feature_diversity.commands.publish import STUDY_FILE
-from feature_diversity.interventions.analysis import analysed, read_interventions
+from feature_diversity.interventions.analysis import analysed
+from feature_diversity.interventions.result import read_interventions
 from feature_diversity.interventions.table import SETTING
 from feature_diversity.planning import cost
 from feature_diversity.planning.penalties import penalties_of, reference_of

@@ -1,7 +1,6 @@
-"""The table of an intervention: every number, layer by layer, with a verdict on each."""
+"""An intervention's every number, layer by layer, with a verdict on each."""
 
-from dataclasses import asdict, fields
-from pathlib import Path
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -10,15 +9,10 @@ from scipy import stats
 
 from feature_diversity.base.errors import InputError
 from feature_diversity.interventions.arms import Arms, arms_of
-from feature_diversity.interventions.judge import Row, judged
-from feature_diversity.interventions.table import PRIMARY, SETTING, Values, settings
+from feature_diversity.interventions.judge import judged
+from feature_diversity.interventions.result import COLUMNS, Row
+from feature_diversity.interventions.table import PRIMARY, Values, settings
 from feature_diversity.interventions.trend import LEVEL
-
-COLUMNS = [*SETTING, "layer", *(field.name for field in fields(Row))]
-CAUTION = (
-    "In most of these networks diversity was set: where that works in one seed and fails in another, error "
-    "and diversity move together, so such pairs say little of networks that are left alone"
-)
 
 
 def analysed(table: pd.DataFrame, penalties: dict[str, dict[str, Any] | None]) -> pd.DataFrame:
@@ -29,10 +23,10 @@ def analysed(table: pd.DataFrame, penalties: dict[str, dict[str, Any] | None]) -
         penalties: variant -> penalty, as `arms.arms_of` takes them.
 
     Returns:
-        A row for each number, by COLUMNS: `statistic` is one of "error" and "excess" (means of arms; excess
-        as a share of the untreated run's), "delivered" (the same of doses), "trend" and "curvature" (a dose,
-        of each outcome), "treated minus placebo", "causal slope" (error per untreated excess),
-        "overidentification" (Hansen's J), "observational slope", "verdict".
+        A row for each number, with `result.COLUMNS`: `statistic` is one of "error" and "excess" (means of
+        arms; excess as a share of the untreated run's), "delivered" (the same of doses), "trend" and
+        "curvature" (a dose, of each outcome), "treated minus placebo", "causal slope" (error per untreated
+        excess), "overidentification" (Hansen's J), "observational slope", "verdict".
 
     Raises:
         InputError: no variant is a dose, or the table has none of them.
@@ -53,19 +47,6 @@ def analysed(table: pd.DataFrame, penalties: dict[str, dict[str, Any] | None]) -
     if not rows:
         raise InputError("the table of results has none of the untreated runs of the study's arms")
     return pd.DataFrame(rows, columns=COLUMNS)
-
-
-def read_interventions(path: Path) -> pd.DataFrame:
-    """The table that `analysed` made; InputError where the file is no such table."""
-    try:
-        table = pd.read_csv(path)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read as a table of interventions: {error}") from None
-    if missing := [column for column in COLUMNS if column not in table]:
-        raise InputError(
-            f"{path}: no column {', '.join(missing)}; expected a table of the stage `intervention`"
-        )
-    return table
 
 
 def observational(arms: Arms, values: list[Values]) -> Row:

@@ -8,31 +8,12 @@ import pandas as pd
 
 from feature_diversity.interventions import gates, instruments, trend
 from feature_diversity.interventions.arms import Arms
+from feature_diversity.interventions.result import CAUSES, LEVER, NO_EFFECT, NOT_DELIVERED, UNDECIDED, Row
 from feature_diversity.interventions.table import PRIMARY, Values, complete
 from feature_diversity.statistics.multiplicity import ALPHA
 from feature_diversity.statistics.proportions import STANDARD_ERRORS
 
-CAUSES, LEVER, NOT_DELIVERED, UNDECIDED = "causes", "depends on the lever", "not delivered", "undecided"
-NO_EFFECT = "no effect"
 WITHIN = 0.9  # of the interval that two one-sided tests at 5 % ask to lie within the margin (Schuirmann 1987)
-
-
-@dataclass(frozen=True)
-class Row:
-    """A number of an intervention. estimate, low, high: in the units of `statistic`; p: two-sided."""
-
-    statistic: str
-    outcome: str = PRIMARY
-    lever: str = ""
-    variant: str = ""
-    delta: float = np.nan
-    estimate: float = np.nan
-    low: float = np.nan
-    high: float = np.nan
-    p: float = np.nan
-    seeds: int = 0
-    verdict: str = ""
-    note: str = ""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,8 @@ def expected_of(study: Study) -> dict[str, Any]:
         engine; dataset, what networks know of it by the study; schedule_epochs, where all trainings end
         together; recipes, algorithm -> variant -> what is other than in the default one, which is whole;
         penalties, variant -> penalty; the options of `linear_evaluation`, None where errors are published;
-        `log_every` and `outcomes`, if the study asks for any. All as JSON has it.
+        `log_every`, `outcomes` and after which epochs they are measured, if the study asks for any. All as
+        JSON has it.
     """
     runs = study.runs()
     recipes: dict[str, dict[str, Any]] = {}
@@ -26,7 +27,7 @@ def expected_of(study: Study) -> dict[str, Any]:
             changed = {key: value for key, value in other.items() if default.get(key) != value}
             recipes.setdefault(algorithm, {DEFAULT: default}).setdefault(variant, changed)
     penalties = {variant: of_training(study, variant) for variant in {run.variant for run in runs}}
-    expected = {
+    expected: dict[str, Any] = {
         "engine": study.engine,
         "dataset": {key: study.dataset[key] for key in ("name", "image_size")},
         "schedule_epochs": study.epochs[-1] if study.schedule == "trajectory" else None,
@@ -37,5 +38,5 @@ def expected_of(study: Study) -> dict[str, Any]:
     if study.log_every:
         expected["log_every"] = study.log_every
     if study.outcomes:
-        expected["outcomes"] = study.outcomes
+        expected |= {"outcomes": study.outcomes, "outcome_epochs": study.outcome_epochs}
     return dict(json.loads(as_json(expected)))

@@ -92,8 +92,9 @@ def remaining(
                 at = f"after epoch {share * run.epochs:.0f} of {run.epochs}"
                 lines.append(f"            {run.algorithm} seed {run.seed}: {at}")
     for stage, file in FILES.items():
-        made = [run for run in study.runs() if (folder / run.folder / file).exists()]
-        rest = len(study.runs()) - sum(run not in stale for run in made)
+        asked = [run for run in study.runs() if stage != "outcomes" or run.epochs in study.outcome_epochs]
+        made = [run for run in asked if (folder / run.folder / file).exists()]
+        rest = len(asked) - sum(run not in stale for run in made)
         took = stage_seconds(folder / BENCHMARKS / stage)
         if rest and made and took:
             seconds += rest * took / len(made)

@@ -57,6 +57,7 @@ class Study:
     energy: dict[str, Any]
     linear_evaluation: dict[str, Any]
     outcomes: dict[str, Any]
+    outcomes_of: str
     outcome: str
     early_stopping: dict[str, Any]
 
@@ -96,6 +97,11 @@ class Study:
         """All numbers of epochs that appear in the study, ascending."""
         grids = itertools.chain.from_iterable(self.figures.values())
         return sorted({epochs for grid in grids for epochs in grid["epochs"]})
+
+    @property
+    def outcome_epochs(self) -> list[int]:
+        """Those of them after which `outcomes` are measured."""
+        return self.epochs[-1:] if self.outcomes_of == "last" else self.epochs
 
     @cached_property
     def every_seed(self) -> list[int]:

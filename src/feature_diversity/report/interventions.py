@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from feature_diversity.figures.style import NAMES
-from feature_diversity.interventions.analysis import read_interventions
+from feature_diversity.interventions.result import read_interventions
 from feature_diversity.interventions.table import SETTING
 from feature_diversity.report.page import significant
 

@@ -181,7 +181,9 @@ def read_run(
     about |= {"error_source": error_source} | {name: linear[name] for name in LINEAR}
     about["test_error_se"] = float(standard_error(linear["test_error"], linear["n_test"]))
     about |= {"knn_test_error": linear.get("knn_test_error", math.nan)}
-    about |= outcomes(folder / paths.OUTCOMES, metadata, (expected or {}).get("outcomes")) | of_data
+    if expected and "outcomes" in expected and run.epochs in expected["outcome_epochs"]:
+        about |= outcomes(folder / paths.OUTCOMES, metadata, expected["outcomes"])
+    about |= of_data
     about |= losses(folder / paths.HISTORY, facts["engine"], run.epochs)
     layers = [
         {"layer": layer, "layer_test_error": found["test_error"], "layer_val_error": found["val_error"]}
@@ -200,13 +202,11 @@ def by_images(measures: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     return measures[largest], measures[of_reading.transform("size") > 1]
 
 
-def outcomes(path: Path, metadata: dict[str, Any], expected: dict[str, Any] | None) -> dict[str, float]:
-    """The columns of outcomes.json, where the study asks for any.
+def outcomes(path: Path, metadata: dict[str, Any], expected: dict[str, Any]) -> dict[str, float]:
+    """The columns of outcomes.json.
 
     metadata: of the run's model. expected: the study's block `outcomes`. Raises InputError as `read_run`.
     """
-    if not expected:
-        return {}
     found = read_part(path, lambda path: json.loads(path.read_text(encoding="utf-8")))
     if missing := [name for name in ("columns", "options", "model") if name not in found]:
         raise InputError(f"{path} has no {', '.join(missing)}; {AGAIN}")

@@ -11,7 +11,7 @@ from feature_diversity.base.files import atomic_write
 from feature_diversity.base.timing import announce_ready
 from feature_diversity.claims.gated import judge_with_and_without
 from feature_diversity.claims.judge import read_table
-from feature_diversity.interventions.analysis import read_interventions
+from feature_diversity.interventions.result import read_interventions
 
 
 def main(argv: list[str]) -> None:

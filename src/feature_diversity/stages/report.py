@@ -10,7 +10,7 @@ from feature_diversity.base import paths
 from feature_diversity.base.command_line import command_line, from_json
 from feature_diversity.base.files import atomic_write
 from feature_diversity.base.timing import announce_ready
-from feature_diversity.interventions.analysis import CAUTION
+from feature_diversity.interventions.result import CAUTION
 from feature_diversity.prediction.answer import answer_of, read_prediction
 from feature_diversity.records.provenance import by_stage, provenance_of, record
 from feature_diversity.report.content import content_of

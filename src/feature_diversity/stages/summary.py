@@ -8,7 +8,7 @@ from feature_diversity.base import paths
 from feature_diversity.base.command_line import add_table, command_line
 from feature_diversity.base.files import atomic_write
 from feature_diversity.base.timing import announce_ready
-from feature_diversity.interventions.analysis import CAUTION, read_interventions
+from feature_diversity.interventions.result import CAUTION, read_interventions
 from feature_diversity.prediction.answer import QUESTION, answer_of, read_prediction
 from feature_diversity.results.table import with_variant
 from feature_diversity.results.text import in_short, summarise, verdicts
