@@ -21,12 +21,14 @@ study: install
 install: $(VENV)/installed
 
 $(VENV)/installed: envs/uv.lock $(ENVIRONMENTS:%=envs/%.lock) pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; say which: make PYTHON=python3.11")'
-	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r envs/uv.lock
-	VIRTUAL_ENV=$(VENV) $(VENV)/bin/uv pip sync --require-hashes $(BYTECODE) envs/uv.lock $(ENVIRONMENTS:%=envs/%.lock)
-	VIRTUAL_ENV=$(VENV) $(VENV)/bin/uv pip install --no-deps --no-build-isolation --editable .
-	touch $@
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; say which: make PYTHON=python3.11")'
+	@test -x $(VENV)/bin/python || { echo "making the environment $(VENV)"; $(PYTHON) -m venv $(VENV); }
+	@echo "installing the packages of envs/*.lock there, PyTorch the largest: a minute or two, 7 GB"
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r envs/uv.lock
+	@VIRTUAL_ENV=$(VENV) $(VENV)/bin/uv pip sync --quiet --require-hashes $(BYTECODE) envs/uv.lock $(ENVIRONMENTS:%=envs/%.lock)
+	@VIRTUAL_ENV=$(VENV) $(VENV)/bin/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	@echo "installed"
+	@touch $@
 
 # VISSL's own environment, for studies with `engine: vissl`: 6 GB.
 vissl-env: $(VISSL_VENV)/installed

@@ -87,10 +87,18 @@ def test_a_stage_tells_its_options(told, name):
     assert done.stdout.startswith(f"usage: feature_diversity {name} ")
 
 
-def test_an_option_that_is_no_json_is_named(command):
-    done = command("data", "--dataset", "{", "--output", "data.safetensors")
+@pytest.mark.parametrize(
+    ("stage", "option", "given", "message"),
+    [
+        ("data", "--dataset", "{", "{ is not valid JSON: "),
+        ("data", "--dataset", "[]", "[] is no JSON object: expected {...}"),
+        ("tabulate", "--runs", "{}", "{} is no JSON list: expected [...]"),
+    ],
+)
+def test_an_option_that_is_not_the_json_it_should_be_is_named(command, stage, option, given, message):
+    done = command(stage, option, given)
     assert done.returncode == 2
-    assert "argument --dataset: { is not valid JSON: " in done.stderr
+    assert f"argument {option}: {message}" in done.stderr
 
 
 def test_a_stage_that_is_not_told_of_threads_gives_the_same_bits_with_any_number(tmp_path):

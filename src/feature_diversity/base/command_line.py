@@ -66,12 +66,27 @@ def add_table(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--table", type=Path, required=True, help=f"{paths.RESULTS_CSV} of a study")
 
 
-def from_json(text: str) -> Any:
-    """The value of an option that is given as JSON, as the type of an argument."""
+def from_json(text: str) -> dict[str, Any]:
+    """The object that an option is given as JSON, as the type of an argument."""
+    value = _read_json(text)
+    if not isinstance(value, dict):
+        raise argparse.ArgumentTypeError(f"{text} is no JSON object: expected {{...}}")
+    return value
+
+
+def list_from_json(text: str) -> list[Any]:
+    """The same of a list."""
+    value = _read_json(text)
+    if not isinstance(value, list):
+        raise argparse.ArgumentTypeError(f"{text} is no JSON list: expected [...]")
+    return value
+
+
+def _read_json(text: str) -> Any:
     try:
         return json.loads(text)
-    except json.JSONDecodeError as error:
-        raise argparse.ArgumentTypeError(f"{text} is not valid JSON: {error}") from None
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise argparse.ArgumentTypeError(f"{text[:200]} is not valid JSON: {error}") from None
 
 
 class Distinct(argparse.Action):

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from feature_diversity.base import paths
-from feature_diversity.base.command_line import command_line, from_json
+from feature_diversity.base.command_line import command_line, from_json, list_from_json
 from feature_diversity.base.files import atomic_write
 from feature_diversity.base.timing import announce_ready
 from feature_diversity.results.collect import collect
@@ -14,7 +14,7 @@ def main(argv: list[str]) -> None:
     parser = command_line("tabulate", __doc__)
     parser.add_argument("--results", type=Path, required=True, help="folder of the study's results")
     parser.add_argument("--figures", type=from_json, required=True, help="figure: its grids (JSON)")
-    parser.add_argument("--runs", type=from_json, required=True, help="grids of all runs to collect (JSON)")
+    parser.add_argument("--runs", type=list_from_json, required=True, help="grids of all runs to collect (JSON)")
     parser.add_argument("--error-source", choices=["measured", "published"], required=True)
     parser.add_argument(
         "--early-stopping", type=from_json, required=True, help="a study's block `early_stopping` (JSON)"
