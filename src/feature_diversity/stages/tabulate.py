@@ -14,7 +14,9 @@ def main(argv: list[str]) -> None:
     parser = command_line("tabulate", __doc__)
     parser.add_argument("--results", type=Path, required=True, help="folder of the study's results")
     parser.add_argument("--figures", type=from_json, required=True, help="figure: its grids (JSON)")
-    parser.add_argument("--runs", type=list_from_json, required=True, help="grids of all runs to collect (JSON)")
+    parser.add_argument(
+        "--runs", type=list_from_json, required=True, help="grids of all runs to collect (JSON)"
+    )
     parser.add_argument("--error-source", choices=["measured", "published"], required=True)
     parser.add_argument(
         "--early-stopping", type=from_json, required=True, help="a study's block `early_stopping` (JSON)"
