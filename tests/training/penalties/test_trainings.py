@@ -294,7 +294,6 @@ def test_two_ranks_do_what_one_does(name, ranks):
 @pytest.mark.parametrize(
     ("penalty", "message"),
     [
-        ([], r"--penalty is \[\], expected a dictionary"),
         ({"layer": "trunk"}, "expected one of lever and placebo"),
         (
             CROWDED | {"strength": 1},
