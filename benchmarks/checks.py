@@ -1,8 +1,9 @@
 """How much of a command's time goes into checks: python benchmarks/checks.py COMMAND ...
 
-Runs the command with every Python process of the package that it starts timed: the whole process, and in it
-the functions below, which look whether code, input and results are what they should be, or write down what
-made an output. A call within another is counted once. Prints the seconds and shares of each.
+To be run in a clone. Runs the command with every Python process of the package that it starts timed: the
+whole process, and in it the functions below, which look whether code, input and results are what they
+should be, or write down what made an output. A call within another is counted once. Prints the seconds and
+shares of each.
 """
 
 import atexit
@@ -44,19 +45,25 @@ CHECKS = {
     "planning.settings": ["digest_of", "data_digest"],
 }
 FOLDER = "TIMED_CHECKS"  # the variable that tells processes where to write
+# Where every job's Python looks for it, as it begins: on the path that the workflow sets
+HOOK = Path(__file__).parents[1] / "src" / "sitecustomize.py"
 SECONDS: Counter[str] = Counter()
 RUNNING: list[str] = []
 
 
 def main() -> None:
     """Run the command and print the table."""
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder, "sitecustomize.py").write_text(
-            f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import checks; checks.watch(); "
-            "del sys.path[0]\n"
-        )
-        subprocess.run(sys.argv[1:], env=os.environ | {"PYTHONPATH": folder, FOLDER: folder}, check=True)
-        processes = [json.loads(path.read_text()) for path in Path(folder).glob("*.json")]
+    HOOK.write_text(
+        f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import checks; checks.watch(); "
+        "del sys.path[0]\n"
+    )
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            told = {"PYTHONPATH": str(HOOK.parent), FOLDER: folder}
+            subprocess.run(sys.argv[1:], env=os.environ | told, check=True)
+            processes = [json.loads(path.read_text()) for path in Path(folder).glob("*.json")]
+    finally:
+        HOOK.unlink()
     seconds: Counter[str] = Counter()
     for process in processes:
         seconds.update(process)

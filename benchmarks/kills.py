@@ -1,11 +1,12 @@
 """Whether a kill changes a result: python benchmarks/kills.py CHECKOUT KILLS SEED
 
 CHECKOUT: a folder, to which this checkout is copied unless there is one. A small study is made there
-undisturbed, and then in rounds, in each of which jobs, Snakemake or all of it is killed and the same command
-given again. What a round leaves is compared with what the undisturbed one left, file by file and bit by bit,
-but for times (`content`). Each round is a line of CHECKOUT/kills_SEED.jsonl, from where a run that was cut
-off goes on. The product has no hook for it: the temporary file of an output is looked for every half a
-millisecond, and while its bytes go to the disk it has the mode of the finished file already.
+undisturbed, and then in rounds, in each of which jobs, Snakemake or all of it is killed and the same
+command given again, until there were so many kills, and five of each stage. What a round leaves is compared
+with what the undisturbed one left, file by file and bit by bit, but for times (`content`). Each round is a
+line of CHECKOUT/kills_SEED.jsonl, from where a run that was cut off goes on. The product has no hook for
+it: the temporary file of an output is looked for every half a millisecond, and while its bytes go to the
+disk it has the mode of the finished file already.
 """
 
 import csv
@@ -24,7 +25,7 @@ from contextlib import suppress
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-PARTS = ("Snakefile", "config.yaml", "workflow", "envs", "src")
+PARTS = ("Snakefile", "config.yaml", "profiles", "workflow", "envs", "src")
 STUDY = """\
 description: killed again and again
 dataset: {name: digits, image_size: 32, test: 100, validation: 50, held_out: 30, train: 128}
@@ -62,6 +63,7 @@ WHOM = ("the job", "Snakemake", "everything")
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 MOMENTS = ("any", "an output is written", "it goes to the disk", "it has its name")
 MOST_OF_A_ROUND = 3  # kills of one stage
+LEAST = 5  # of one stage in all rounds
 PATIENCE = 10  # times what the undisturbed study takes, after which a round hangs
 # What tells times, memory and packages loaded, in provenance.json and finished.json
 TIMES = ("started", "seconds", "memory", "machine", "finished", "taken")
@@ -84,7 +86,7 @@ class Rounds:
     def start(self, *options: str) -> subprocess.Popen[bytes]:
         """Give the command that a user gives; it is always the same."""
         command = [sys.executable, "-m", "snakemake", "--cores", "2", "--config", "study=killed.yaml"]
-        command += ["--workflow-profile", "workflow/profiles/default", *options]
+        command += options
         self.log.seek(0, os.SEEK_END)
         self.begun = self.log.tell()
         return subprocess.Popen(
@@ -137,14 +139,15 @@ class Rounds:
                     found.append(int(entry.name))
         return found
 
-    def round(self, number: int, hits: Counter[str], most: int) -> dict[str, object]:
-        """Make the study with kills, at most so many; what was killed, and what came of it."""
+    def round(self, number: int, hits: Counter[str]) -> dict[str, object]:
+        """Make the study with kills; what was killed, and what came of it."""
         self.clean()
         self.kills = []
-        begin, hung, target = time.monotonic(), False, self.next_target(hits, most)
+        begin, hung = time.monotonic(), False
         while not hung:
-            snakemake = self.start()
-            killed = target and self.kill(snakemake, target)
+            snakemake, killed = self.start(), None
+            while not killed and snakemake.poll() is None and (target := self.next_target(hits)):
+                killed = self.kill(snakemake, target)
             if killed:
                 self.kills.append(killed)
                 print(f"round {number}: {json.dumps(killed)}", flush=True)
@@ -155,7 +158,6 @@ class Rounds:
                 break
             if snakemake.poll() and "--unlock" in self.said():
                 self.start("--unlock").wait()
-            target = self.next_target(hits, most)
         while self.processes() and not hung:  # a job may have outlived its Snakemake
             time.sleep(0.05)
             hung = time.monotonic() - begin > self.limit * (1 + len(self.kills))
@@ -166,22 +168,25 @@ class Rounds:
             self.study.rename(self.folder / f"round_{number}")
         return {"kills": self.kills, "hung": hung, **came}
 
-    def next_target(self, hits: Counter[str], most: int) -> str | None:
+    def next_target(self, hits: Counter[str]) -> str | None:
         """The stage to kill next: the first with outputs to come that was not hit enough already."""
         mine = Counter(kill["stage"] for kill in self.kills)
-        least = min(hits[stage] + mine[stage] for stage in self.outputs)
-        for stage, files in self.outputs.items():
-            done = all((self.study / file).exists() for file in files)
-            behind = mine[stage] < MOST_OF_A_ROUND and hits[stage] + mine[stage] <= least + 2
-            if not done and behind and len(self.kills) < most:
+        to_come = [stage for stage in self.outputs if not self.done(stage)]
+        least = min((hits[stage] + mine[stage] for stage in to_come), default=0)
+        for stage in to_come:
+            if mine[stage] < MOST_OF_A_ROUND and hits[stage] + mine[stage] <= least + 2:
                 return stage
         return None
+
+    def done(self, stage: str) -> bool:
+        """Whether all outputs of a stage are there."""
+        return all((self.study / file).exists() for file in self.outputs[stage])
 
     def kill(self, snakemake: subprocess.Popen[bytes], stage: str) -> dict[str, str] | None:
         """Wait for a job of a stage and a moment of it, and kill; None if it did not come to that."""
         moment, whom, number = (self.draws.choice(options) for options in (MOMENTS, WHOM, SIGNALS))
         seen: set[int] = set()
-        while snakemake.poll() is None:
+        while snakemake.poll() is None and not self.done(stage):
             for job in self.processes(stage):
                 if job in seen or not self.wait_for(moment, job, stage):
                     seen.add(job)
@@ -305,7 +310,7 @@ def table(rounds: list[dict]) -> str:
 
 def main() -> None:
     """Run the rounds that are still to be done, and print the table."""
-    checkout, most, seed = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+    checkout, enough, seed = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     if not (checkout / "Snakefile").exists():
         checkout.mkdir(parents=True, exist_ok=True)
         for part in PARTS:
@@ -316,9 +321,12 @@ def main() -> None:
     rounds = [json.loads(line) for line in record.read_text().splitlines()] if record.exists() else []
     work = Rounds(checkout, seed)
     work.undisturbed()
-    while (hits := Counter(kill["stage"] for done in rounds for kill in done["kills"])).total() < most:
+    while True:
+        hits = Counter(kill["stage"] for done in rounds for kill in done["kills"])
+        if hits.total() >= enough and min(hits[stage] for stage in OUTPUTS) >= LEAST:
+            break
         work.draws.seed(f"{seed} {len(rounds)}")
-        rounds.append(work.round(len(rounds), hits, most - hits.total()))
+        rounds.append(work.round(len(rounds), hits))
         with record.open("a") as file:
             file.write(json.dumps(rounds[-1]) + "\n")
         print(
