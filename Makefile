@@ -53,7 +53,7 @@ stale: install
 
 # Remove the states of unfinished trainings that no run goes on with; ALL=1: of all that are not running.
 clean-resume: install
-	python -m feature_diversity clean_resume $(if $(ALL),--all)
+	python -m feature_diversity clean_resume $(if $(STUDY),--study $(STUDY)) $(if $(ALL),--all)
 
 # The page that the study makes, and Snakemake's own with the figures, rules and times of all jobs.
 report: study

@@ -18,6 +18,8 @@ def main() -> int:
     Returns:
         0 when it went well, 1 for bad input and where nobody reads the output to its end, 2 for bad usage.
     """
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115  closed by who started us
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
     try:
         code = run()
         sys.stdout.flush()

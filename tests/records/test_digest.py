@@ -117,10 +117,10 @@ CLOSURES = {
     "measures.companions.views measures.gram measures.spectra prediction "
     "prediction.answer prediction.result results results.gates results.table "
     "stages.figures statistics statistics.proportions ",
-    "stages.summary": "base base.reading base.run interventions interventions.result "
-    "interventions.table prediction prediction.answer "
-    "prediction.result results results.gates results.table results.text stages.summary "
-    "statistics statistics.multiplicity statistics.proportions ",
+    "stages.summary": "base base.layers base.reading base.run claims claims.paper interventions "
+    "interventions.result interventions.table prediction prediction.answer "
+    "prediction.result report report.verdicts results results.gates results.table "
+    "results.text stages.summary statistics statistics.multiplicity statistics.proportions ",
     "stages.report": "base base.history base.layers base.reading base.run claims claims.paper figures "
     "figures.captions figures.style interventions interventions.result "
     "interventions.table measures measures.companions "

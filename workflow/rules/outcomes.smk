@@ -22,7 +22,7 @@ rule outcomes:
         runtime=120,
     params:
         machine=untracked(*FOLDER),
-        options=as_json(study.outcomes),
+        options=at_hand(lambda wildcards: as_json(study.outcomes)),  # which may have braces
         others=["--others", *OTHERS_DATA] if OTHERS_DATA else [],
         code=code("outcomes"),
         environment=environment("train"),

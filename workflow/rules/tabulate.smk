@@ -39,7 +39,7 @@ rule tabulate:
         error_source=study.error_source,
         early_stopping=as_json(study.early_stopping),
         schedule=study.schedule,
-        data_set=study.data_set,
+        data_set=lambda wildcards: study.data_set,  # which may have braces
         expected=as_json(expected_of(study)),
         pixels=lambda wildcards, input: f"--pixels {quote(input.pixels)}" if PIXELS else "",
         image_counts=lambda wildcards, output: (

@@ -14,6 +14,7 @@ from feature_diversity.base.errors import InputError, StorageError
 
 WRITTEN: list[Path] = []  # what this process has written, in that order
 BEGUN: list[float] = []  # when this process began to make results, if it is a stage's
+AHEAD = 60  # seconds by which the clock of a network disk may be ahead of ours
 
 
 def begin() -> None:
@@ -33,9 +34,9 @@ def atomic_write(path: str | os.PathLike[str], *, locked: bool = False) -> Itera
     replace what a later one made. locked: the caller holds a lock, which says whose turn it is.
     """
     path = Path(path)
-    if path.exists() and not path.is_file():
-        raise InputError(f"{path} is a folder, a device or a pipe, expected a file, or nothing yet")
     try:
+        if path.exists() and not path.is_file():
+            raise InputError(f"{path} is a folder, a device or a pipe, expected a file, or nothing yet")
         path.parent.mkdir(parents=True, exist_ok=True)
         remove_left(path)
         handle, name = make_part(path)
@@ -54,7 +55,7 @@ def atomic_write(path: str | os.PathLike[str], *, locked: bool = False) -> Itera
         os.replace(name, path)
         WRITTEN.append(path)
     except Exception as error:  # safetensors has one of its own, which quotes the system's
-        for number in (errno.ENOSPC, errno.EDQUOT):
+        for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             if os.strerror(number) in str(error):
                 raise cannot_write(path, OSError(number, os.strerror(number))) from None
         raise
@@ -91,11 +92,33 @@ def check_unchanged(path: Path, new: Path) -> None:
     """InputError if another process has written a file, of which `new` is no link, since this one began."""
     if not BEGUN or path in WRITTEN or not path.exists() or path.samefile(new):
         return
+    if (since := path.stat().st_mtime - time.time()) > AHEAD:
+        raise InputError(
+            f"the time of {path} lies {since:,.0f} s ahead, so that it cannot be told from one that another "
+            "process writes now, and is left as it is; `touch` it if it may be replaced"
+        )
     if path.stat().st_mtime > BEGUN[0]:
         raise InputError(
             f"{path} was written by another process since this one began, and is left as it is; if no other "
             "is running now, run this again"
         )
+
+
+def check_whole(path: Path) -> None:
+    """ValueError for a file of lines that is cut off in one, and for a pipe, which would be waited for."""
+    if path.exists() and not path.is_file():
+        raise ValueError("it is no plain file")
+    with open(path, "rb") as file:
+        file.seek(max(0, path.stat().st_size - 1))
+        if file.read() != b"\n":
+            raise ValueError("it is cut off: its last line does not end")
+
+
+def check_no_input(output: Path, *inputs: Path) -> None:
+    """InputError if a file that is to be written is one of those that are read."""
+    for path in inputs:
+        if output.exists() and path.exists() and output.samefile(path):
+            raise InputError(f"{output} is to be written, and is {path}, which is read; give it another name")
 
 
 def without_links(path: str, flags: int) -> int:

@@ -31,10 +31,14 @@ def main(argv: list[str]) -> None:
     arguments = parser.parse_args(argv)
     removed = 0
     for folder in study_folders(arguments):
-        for training, why in why_unused(folder, study_of(folder, arguments.study)).items():
+        study = study_of(folder, arguments.study)
+        for training, why in why_unused(folder, study).items():
             if (training / NOTE).exists():
                 continue
-            if why or arguments.all:
+            if study is None and not arguments.all:
+                size = megabytes(*freed([training]))
+                print(f"kept     {size}  {training}: no study {folder.name} here; name its file with --study")
+            elif why or arguments.all:
                 removed += remove(training, why or "unfinished")
             else:
                 print(f"kept     {megabytes(*freed([training]))}  {training}: unfinished")

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from feature_diversity.base.errors import InputError
-from feature_diversity.base.files import atomic_write
+from feature_diversity.base.files import atomic_write, check_no_input
 from feature_diversity.base.run import Network
 from feature_diversity.networks import model
 
@@ -29,6 +29,7 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--format", choices=["torchvision", "vissl"], required=True)
     parser.add_argument("--output", type=Path, required=True, help="file to write, for torch.load")
     arguments = parser.parse_args(argv)
+    check_no_input(arguments.output, arguments.model)
     network = model.read(arguments.model)
     trunk = {key: value.cpu() for key, value in network.trunk.state_dict().items()}
     if arguments.format == "vissl":

@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from feature_diversity.base.errors import InputError
-from feature_diversity.base.files import atomic_write
+from feature_diversity.base.files import atomic_write, check_no_input
 from feature_diversity.commands.layers import add_source
 from feature_diversity.networks.others.measure import OFFERED, measure
 from feature_diversity.networks.others.sources import network
@@ -76,6 +76,8 @@ def parsed(argv: list[str]) -> argparse.Namespace:
     arguments = parser.parse_args(argv)
     if arguments.output and arguments.output == arguments.html:
         parser.error("--output and --html name one file")
+    for output in filter(None, (arguments.output, arguments.html)):
+        check_no_input(output, *map(Path, arguments.CHECKPOINT))
     return arguments
 
 

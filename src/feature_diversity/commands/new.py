@@ -5,13 +5,15 @@ them, for a CPU or, with `gpus` in config.yaml, for GPUs. The file is commented 
 """
 
 import argparse
+import json
+import os
 import re
 import statistics
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from feature_diversity.base.errors import InputError
 from feature_diversity.base.files import atomic_write
@@ -54,7 +56,7 @@ def main(argv: list[str]) -> None:
         raise InputError(f"the name is {arguments.name!r}, expected letters, digits, _ and -")
     if path.exists():
         raise InputError(f"{path} is there already; choose another name, or edit it")
-    folder = arguments.images.expanduser().resolve()
+    folder = Path(os.path.expanduser(arguments.images)).resolve()
     if not folder.is_dir():
         raise InputError(f"--images {folder} is no folder, expected one with folders of images, a class each")
     images = look(folder)
@@ -72,7 +74,11 @@ def main(argv: list[str]) -> None:
         f"with {images.smallest_class:,}; shorter sides of {images.side} pixels in the median\n"
         f"written     {path}: edit it as you like; docs/studies.md has the keys\n"
     )
-    plan.main(["--study", arguments.name])
+    try:
+        plan.main(["--study", arguments.name])
+    except InputError:
+        path.unlink()
+        raise
     print(
         f"\nnext        make STUDY={arguments.name}, or snakemake --cores 2 --config study={arguments.name}"
     )
@@ -102,10 +108,12 @@ def look(folder: Path) -> Images:
 
 def shorter_side(path: Path) -> int:
     """Pixels, by the head of the file; 0 of what is no image (the stage `data` names it)."""
+    if not path.is_file():  # a pipe would be waited for
+        return 0
     try:
         with Image.open(path) as image:
             return min(image.size)
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError):
+    except Exception:  # what Pillow raises for damaged files depends on their format
         return 0
 
 
@@ -166,4 +174,4 @@ figures:
 
 def quoted(text: str) -> str:
     """A string of YAML, whatever it holds."""
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return json.dumps(text)

@@ -19,10 +19,14 @@ from feature_diversity.base import paths
 from feature_diversity.base.errors import InputError
 from feature_diversity.base.files import atomic_write
 from feature_diversity.base.run import RUN, Run
+from feature_diversity.interventions.result import read_interventions
 from feature_diversity.planning.penalties import has_doses
 from feature_diversity.planning.replaced import not_of_study
 from feature_diversity.planning.schema import configuration
 from feature_diversity.planning.study import Study, study_file
+from feature_diversity.prediction.answer import read_prediction
+from feature_diversity.report.verdicts import read_claims
+from feature_diversity.results.table import read_image_counts, read_results
 
 TABLES = (paths.RESULTS_PARQUET, paths.CLAIMS, paths.PREDICTION)
 PAGES = (paths.SUMMARY, paths.VERDICTS, paths.REPORT, paths.PROVENANCE)
@@ -60,6 +64,7 @@ def publish(study: Study, file: Path, results: Path, folder: Path) -> list[Path]
         wanted.append(source / paths.IMAGE_COUNTS)
     if missing := [path for path in wanted if not path.exists()]:
         raise InputError(f"{missing[0]} does not exist: the study {study.name} is not finished")
+    refuse_damaged(source, wanted)
     refuse_results_of_another_study(study, source)
     pictures = sorted(path for path in (source / paths.FIGURES).iterdir() if path.suffix in PICTURES)
     target = folder / paths.FIGURES
@@ -71,6 +76,29 @@ def publish(study: Study, file: Path, results: Path, folder: Path) -> list[Path]
     with atomic_write(folder / COST) as part:
         part.write_text(json.dumps(cost_of(study, source), indent=1) + "\n", encoding="utf-8")
     return [*copies.values(), folder / COST]
+
+
+def refuse_damaged(source: Path, wanted: list[Path]) -> None:
+    """Raise InputError for a table, a page or a text that cannot be read or is empty."""
+    readers = {
+        paths.RESULTS_PARQUET: read_results,
+        paths.CLAIMS: read_claims,
+        paths.PREDICTION: read_prediction,
+        paths.INTERVENTION: read_interventions,
+        paths.IMAGE_COUNTS: read_image_counts,
+    }
+    for path in wanted:
+        try:
+            if not path.is_file() or not path.stat().st_size:
+                raise ValueError("it is empty, or no file")
+            if path.name in readers:
+                readers[path.name](path)
+            elif path.suffix == ".json":
+                json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise InputError(f"{path} cannot be published: {error}; run the study again") from None
+    if not (source / paths.FIGURES).is_dir():
+        raise InputError(f"{source / paths.FIGURES} is not there; run the study again")
 
 
 def refuse_results_of_another_study(study: Study, source: Path) -> None:

@@ -232,7 +232,10 @@ def write_held_out(
     path: Path, source: sources.Source, images: np.ndarray | ImageFiles, rows: dict[str, np.ndarray]
 ) -> None:
     """List the images whose features the energy is computed from: draw, row, class, and the file's name."""
-    with atomic_write(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
+    with (
+        atomic_write(path) as temporary,
+        open(temporary, "w", encoding="utf-8", errors="backslashreplace", newline="") as file,
+    ):
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["draw", "row", "label", "class", "image"])
         for draw, split in enumerate(("held_out", "held_out_2"), start=1):

@@ -10,6 +10,7 @@ from torch import Tensor
 from feature_diversity.base.errors import InputError
 
 TOLERANCE = 1e-5  # largest entry of the gradient of the mean loss at the end
+LEAST_PENALTY = 1e-6  # with less, where classes are separable, such a gradient is far from the minimum
 NEWTON_STEPS = 100
 CONJUGATE_STEPS = 200  # for one Newton step
 HALVINGS = 20
@@ -27,7 +28,7 @@ def fit_grid(x: Tensor, labels: Tensor, classes: int, penalties: list[float]) ->
         x: floating, N x D, about centred.
         labels: int64, N.
         classes: how many.
-        penalties: P of them, finite and above 0.
+        penalties: P of them, finite and at least LEAST_PENALTY.
 
     Returns:
         (weight, D x classes; bias, classes) for each penalty, in the order given.
@@ -36,8 +37,8 @@ def fit_grid(x: Tensor, labels: Tensor, classes: int, penalties: list[float]) ->
         InputError: for another penalty.
     """
     for value in penalties:
-        if not 0 < value < math.inf:
-            raise InputError(f"penalties: found {value}, expected finite numbers above 0")
+        if not LEAST_PENALTY <= value < math.inf:
+            raise InputError(f"penalties: found {value}, expected at least {LEAST_PENALTY:g}, finite")
     axes, variances = principal_axes(x)
     ones = x.new_ones(len(x), 1)
     z, variances = torch.cat([x @ axes, ones], dim=1), torch.cat([variances, x.new_ones(1)])

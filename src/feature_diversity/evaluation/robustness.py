@@ -119,10 +119,13 @@ def clustered_mean(values: Tensor, clusters: Tensor) -> tuple[float, float]:
 
     Returns:
         The mean; for C clusters the root of C / (C - 1) x the sum of squared sums of deviations, over N.
+        NaN of one cluster.
     """
     mean = values.mean()
     sums = torch.zeros(int(clusters.max()) + 1, dtype=values.dtype)
     sums.index_add_(0, clusters, values - mean)
     count = len(clusters.unique())
-    variance = sums.square().sum() * count / max(count - 1, 1) / len(values) ** 2
+    if count == 1:
+        return mean.item(), math.nan
+    variance = sums.square().sum() * count / (count - 1) / len(values) ** 2
     return mean.item(), math.sqrt(variance.item())

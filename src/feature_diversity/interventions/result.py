@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from feature_diversity.base.errors import InputError
+from feature_diversity.base.files import check_whole
 from feature_diversity.interventions.table import PRIMARY, SETTING
 
 # verdicts
@@ -43,6 +44,7 @@ COLUMNS = [*SETTING, "layer", *(field.name for field in fields(Row))]
 def read_interventions(path: Path) -> pd.DataFrame:
     """The table that `analysis.analysed` made; InputError where the file is no such table."""
     try:
+        check_whole(path)
         table = pd.read_csv(path)
     except (OSError, ValueError) as error:
         raise InputError(f"{path} cannot be read as a table of interventions: {error}") from None

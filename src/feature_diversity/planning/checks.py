@@ -83,6 +83,8 @@ def _check_dataset(study: "Study") -> None:
     dataset = study.dataset
     if dataset["name"] not in data_sets():
         raise InputError(f"dataset.name is {dataset['name']!r}, expected one of {', '.join(data_sets())}")
+    if dataset["held_out_2"] == 1:
+        raise InputError("dataset.held_out_2 is 1, expected 0 or at least 2: one image has no energy")
     _ = study.train_images  # raises where splits are impossible
     held_out = dataset["held_out"] + dataset["held_out_2"]
     if 0 < dataset["test"] < held_out:
@@ -146,10 +148,13 @@ def _check_errors(study: "Study") -> None:
 
 def _check_outcomes(study: "Study") -> None:
     """InputError for outcomes that cannot be measured, as far as that is known before images are loaded."""
-    if study.outcome not in ALWAYS_MEASURED and not study.outcomes:
-        expected = f"{' or '.join(ALWAYS_MEASURED)}, or one that `outcomes` asks for"
-        raise InputError(f"outcome is {study.outcome!r}, expected {expected}")
     corruptions, few_shot = study.outcomes.get("corruptions"), study.outcomes.get("few_shot")
+    measured = [*ALWAYS_MEASURED, *(["corrupted_test_error"] if corruptions else [])]
+    measured += [f"few_shot_{shots}_test_error" for shots in (few_shot or {"shots": []})["shots"]]
+    measured += [f"transfer_{name}_test_error" for name in study.transfer]
+    if study.outcome not in measured:
+        expected = f"{', '.join(measured)}, or another that `outcomes` asks for"
+        raise InputError(f"outcome is {study.outcome!r}, expected {expected}")
     if study.outcomes and study.error_source == "published":
         raise InputError("outcomes: error_source is 'published', expected 'measured', by which they are")
     size, protocol = study.dataset["image_size"], study.linear_evaluation["protocol"]

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,7 @@ def _count(study: Study, folder: Path, prepared: Path) -> int | None:
         except (OSError, SafetensorError):
             return None  # its readers say what is wrong with it
     source = importlib.import_module(f"feature_diversity.data.sources.{dataset['name']}")
-    lies_here = (folder / Path(dataset["path"]).expanduser()).is_dir()
+    lies_here = (folder / os.path.expanduser(dataset["path"])).is_dir()
     if not (hasattr(source, "count") and lies_here):  # data may lie where jobs run, and not here
         return study.train_images
     keys = ("test", "validation", "held_out", "held_out_2", "train")

@@ -143,7 +143,7 @@ def _weights_of(grid: dict[str, Any], run: Run) -> str:
         return weights
     try:
         return weights.format(seed=run.seed, epochs=run.epochs)
-    except (KeyError, IndexError, ValueError):
+    except (LookupError, ValueError, AttributeError, TypeError):
         raise InputError(
             f"models: weights is {weights!r}, expected no braces but {{seed}} and {{epochs}}"
         ) from None

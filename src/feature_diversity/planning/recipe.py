@@ -143,6 +143,8 @@ def _like(default: Any, value: Any) -> Any:
 
 def _same_kind(default: Any, value: Any) -> bool:
     number = (int, float)
+    if isinstance(value, int) and abs(value) >= 2**63:  # no float is as large
+        return False
     if isinstance(default, bool) or isinstance(value, bool):
         return isinstance(default, bool) and isinstance(value, bool)
     if isinstance(default, float):

@@ -148,7 +148,7 @@ def shares_in_store(study: Study, store: Path, images: int) -> dict[Run, float]:
             run = Network(**facts["network"]).after(facts["schedule_epochs"])
         except (OSError, ValueError, KeyError, TypeError):
             continue  # a damaged one is trained anew
-        if run not in runs or differences(run, facts, expected):
+        if run not in runs or not run.epochs or differences(run, facts, expected):
             continue
         if facts.get("code") != digest_of(study, MAKERS[study.engine], run.algorithm):
             continue

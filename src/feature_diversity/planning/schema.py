@@ -32,7 +32,7 @@ def _nodes(node: yaml.Node, known: dict[int, float]) -> float:
 
 
 def _is_integer(_: Any, value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63
 
 
 def _is_number(_: Any, value: Any) -> bool:
@@ -67,6 +67,10 @@ class Loader(yaml.SafeLoader):
     def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> Any:
         """Make the value; ConstructorError for a number that YAML 1.1 reads otherwise than people do."""
         value = str(node.value)
+        if any("\ud800" <= letter <= "\udfff" for letter in value):
+            raise yaml.constructor.ConstructorError(
+                None, None, f"{value!r} has half of a character, which no file can hold", node.start_mark
+            )
         if node.tag in NUMBERS and (":" in value or re.fullmatch(r"[-+]?0[0-9_]+", value)):
             raise yaml.constructor.ConstructorError(
                 None, None, f"{value} is a number in another base to YAML; write it without", node.start_mark
@@ -80,6 +84,14 @@ class Loader(yaml.SafeLoader):
             if keys.count(key) > 1:
                 raise yaml.constructor.ConstructorError(None, None, f"{key!r} stands twice", node.start_mark)
         return super().construct_mapping(node, deep)
+
+
+def load_yaml(text: str, path: Path) -> Any:
+    """What YAML says; InputError for what is none. path: whose text it is, which the message names."""
+    try:
+        return yaml.load(text, Loader)
+    except (yaml.YAMLError, ValueError, LookupError, AttributeError, OverflowError, RecursionError) as error:
+        raise InputError(f"{path} is not valid YAML: {error}") from None  # as of dates that there are none
 
 
 def read_from_checkout(path: Path) -> str:
@@ -134,6 +146,9 @@ def _fill_defaults(content: dict[str, Any], rules: dict[str, Any]) -> None:
 
 def configuration(**given: Any) -> dict[str, Any]:
     """What config.yaml says, with the given keys in their place; InputError for a wrong one."""
-    config: dict[str, Any] = yaml.safe_load(read_from_checkout(CONFIG)) | given
+    config = load_yaml(read_from_checkout(CONFIG), CONFIG)
+    if not isinstance(config, dict):
+        raise InputError(f"{CONFIG} has {config!r}, expected keys with values")
+    config |= given
     validate(config, "config")
     return config

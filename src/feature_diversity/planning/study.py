@@ -12,8 +12,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from feature_diversity.base.errors import InputError
 from feature_diversity.base.literals import literal
 from feature_diversity.base.paths import SOURCES, STUDIES
@@ -22,7 +20,7 @@ from feature_diversity.data.sizes import split_sizes
 from feature_diversity.planning.checks import check_study
 from feature_diversity.planning.models import with_runs
 from feature_diversity.planning.recipe import changed, recipe
-from feature_diversity.planning.schema import Loader, validate
+from feature_diversity.planning.schema import load_yaml, validate
 from feature_diversity.planning.variants import changes_of
 
 MOST_RUNS = 100_000  # of a figure: ten times what Snakemake plans in a few minutes
@@ -74,15 +72,17 @@ class Study:
             expected = "no braces, and no dot at its beginning"
             raise InputError(f"{path}: the name of a study names its results, expected {expected}")
         try:
-            content = _listed(yaml.load(path.read_text(encoding="utf-8"), Loader))
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            raise InputError(f"{path} is not valid YAML: {error}") from None
+        content = _listed(load_yaml(text, path))
+        try:
             given = set(content) if isinstance(content, dict) else set()
             validate(content, "study")
             content = with_runs(content, given)
             check_count(content["figures"])
             study = cls(name=path.stem, **content)
             check_study(study)
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise InputError(f"{path} is not valid YAML: {error}") from None
         except InputError as error:
             raise InputError(f"{path}: {error}") from None
         return study

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from feature_diversity.base.errors import InputError
+from feature_diversity.base.files import check_whole
 from feature_diversity.base.reading import HEADLINE, in_words
 from feature_diversity.prediction.result import COLUMNS
 
@@ -55,6 +56,7 @@ def read_prediction(path: Path) -> pd.DataFrame:
         InputError: the file is none, or lacks columns, which are named.
     """
     try:
+        check_whole(path)
         table = pd.read_csv(path, low_memory=False)
     except (OSError, ValueError) as error:
         raise InputError(f"{path} cannot be read as a table of predictions: {error}") from None

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from feature_diversity.base.errors import InputError
+from feature_diversity.base.files import check_whole
 from feature_diversity.base.reading import in_words
 from feature_diversity.claims.paper import FIGURES, claims
 
@@ -35,6 +36,7 @@ LARGE = (
 def read_claims(path: Path) -> pd.DataFrame:
     """The table of verdicts; InputError naming what it lacks."""
     try:
+        check_whole(path)
         table = pd.read_csv(path)
     except (OSError, ValueError) as error:
         raise InputError(f"{path} cannot be read as a table of verdicts: {error}") from None

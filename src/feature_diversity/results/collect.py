@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 from safetensors import safe_open
 
 from feature_diversity.base import paths
@@ -163,8 +164,7 @@ def read_run(
         linear = published(facts)
     else:
         linear = read_part(folder / paths.LINEAR, lambda path: json.loads(path.read_text(encoding="utf-8")))
-        if missing := [name for name in LINEAR if name not in linear]:
-            raise InputError(f"{folder / 'linear.json'} has no {', '.join(missing)}; {AGAIN}")
+        check_errors(folder / paths.LINEAR, linear, LINEAR, ("test_error", "val_error"))
         check_same_model(metadata, {folder / paths.LINEAR: [linear.get("model")]})
     of_linear = linear if error_source == "measured" else None
     if expected and (other := differences(run, metadata, expected, of_linear)):
@@ -228,9 +228,32 @@ def pixel_errors(path: Path | None) -> dict[str, float]:
     if path is None:
         return dict.fromkeys(OF_PIXELS, math.nan)
     found = read_part(path, lambda path: json.loads(path.read_text(encoding="utf-8")))
-    if missing := [name for name in OF_PIXELS.values() if name not in found]:
-        raise InputError(f"{path} has no {', '.join(missing)}; {AGAIN}")
+    check_errors(path, found, tuple(OF_PIXELS.values()), tuple(OF_PIXELS.values()))
     return {column: found[name] for column, name in OF_PIXELS.items()}
+
+
+def check_errors(path: Path, found: Any, needed: tuple[str, ...], errors: tuple[str, ...]) -> None:
+    """InputError for what a stage says of errors, if it lacks a key or has an error that is none.
+
+    found: what the file holds. errors: keys of shares. Of `layers`, where there are some, the same.
+    """
+    if not isinstance(found, dict):
+        raise InputError(f"{path} has {found!r}, expected keys and numbers; {AGAIN}")
+    if missing := [name for name in needed if name not in found]:
+        raise InputError(f"{path} has no {', '.join(missing)}; {AGAIN}")
+    parts = {"": found}
+    if not isinstance(layers := found.get("layers", {}), dict):
+        raise InputError(f"{path}: layers is {layers!r}, expected errors by layer; {AGAIN}")
+    for layer, part in layers.items():
+        parts[f"layers: {layer}: "] = part if isinstance(part, dict) else {}
+    for where, part in parts.items():
+        for name in errors:
+            value = part.get(name)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+                raise InputError(f"{path}: {where}{name} is {value!r}, expected 0 to 1; {AGAIN}")
+    images = found.get("n_test", 1)
+    if isinstance(images, bool) or not isinstance(images, int) or images < 1:
+        raise InputError(f"{path}: n_test is {images!r}, expected a number of images; {AGAIN}")
 
 
 def losses(path: Path, engine: str, epochs: int) -> dict[str, float]:
@@ -247,7 +270,10 @@ def losses(path: Path, engine: str, epochs: int) -> dict[str, float]:
         raise InputError(f"{path} has {found}, {expected}; {AGAIN}")
     if list(history.get("epoch", ())) != list(range(1, epochs + 1)):
         raise InputError(f"{path}: its epochs are not 1 to {epochs} in this order; {AGAIN}")
-    values = history["loss"].to_numpy(dtype=float)
+    try:
+        values = history["loss"].to_numpy(dtype=float)
+    except ValueError as error:
+        raise InputError(f"{path}: column loss has {error}; {AGAIN}") from None
     found = dict(zip(LOSSES, (values[0], values[-1], loss_noise(values)), strict=True))
     dead = {DEAD_UNITS: float(history[DEAD_UNITS].iloc[-1])} if DEAD_UNITS in history else {}
     return found | dead
@@ -260,6 +286,15 @@ def check_complete(folder: Path, energy: pd.DataFrame, measures: pd.DataFrame) -
     for name, table, columns in ((paths.ENERGY, energy, of_energy), (paths.MEASURES, measures, of_measures)):
         if missing := [column for column in columns if column not in table]:
             raise InputError(f"{folder / name} has no column {', '.join(missing)}; {AGAIN}")
+        for column in table.columns.difference(["layer", "vector", "model"]):
+            if not is_numeric_dtype(table[column]) and table[column].notna().any():
+                value = table[column].dropna().iloc[0]
+                raise InputError(f"{folder / name}: column {column} has {value!r}, expected numbers; {AGAIN}")
+        if column := next(iter(table.columns.intersection([*RUN, *LINEAR[:-1]])), None):
+            raise InputError(f"{folder / name} has the column {column}, which is none of its own; {AGAIN}")
+        key = table.columns.intersection(["layer", "vector", "centred", "s", "measure_images"]).tolist()
+        if table.duplicated(key).any():
+            raise InputError(f"{folder / name} has a reading twice; {AGAIN}")
     measures = by_images(measures)[0]
     in_energy, in_measures = (
         set(zip(part["layer"], part["vector"], strict=True)) for part in (energy, measures)
@@ -282,6 +317,8 @@ def rule_text(rule: str, patience: int) -> str:
 def read_part(path: Path, reader: Callable[[Path], Any]) -> Any:
     """What `reader` makes of a file of a run; InputError naming the file if it cannot."""
     try:
+        if path.exists() and not path.is_file():
+            raise ValueError("it is no plain file")
         return reader(path)
     except (OSError, ValueError, KeyError) as error:  # JSON and CSV errors are ValueErrors
         raise InputError(f"{path} cannot be read ({error}); {AGAIN}") from None

@@ -8,6 +8,7 @@ import pandas as pd
 from safetensors import SafetensorError, safe_open
 
 from feature_diversity.base.errors import InputError
+from feature_diversity.base.files import check_whole
 from feature_diversity.base.run import DEFAULT, Run
 from feature_diversity.base.stages import TRAINING
 from feature_diversity.records.origin import model_digest
@@ -28,10 +29,7 @@ def facts_of(path: Path) -> dict[str, Any]:
 
 def read_whole_csv(path: Path) -> pd.DataFrame:
     """A table in a file. Raises ValueError if its last line does not end, as when it is cut off."""
-    with open(path, "rb") as file:
-        file.seek(max(0, path.stat().st_size - 1))
-        if file.read() != b"\n":
-            raise ValueError("it is cut off: its last line does not end")
+    check_whole(path)
     return pd.read_csv(path, encoding="utf-8", dtype={"model": str})
 
 

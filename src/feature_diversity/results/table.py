@@ -7,6 +7,7 @@ import pandas as pd
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from feature_diversity.base.errors import InputError
+from feature_diversity.base.files import check_whole
 from feature_diversity.base.reading import HEADLINE, READING
 from feature_diversity.base.run import DEFAULT, NETWORK, OTHERS, RUN
 
@@ -55,6 +56,7 @@ def read_columns(path: Path, wanted: Collection[str] | None = None) -> pd.DataFr
             table = pd.read_parquet(path)
             table = table[[name for name in table if not wanted or name in wanted]]
         else:
+            check_whole(path)
             table = pd.read_csv(path, low_memory=False, usecols=lambda name: not wanted or name in wanted)
     except (OSError, ValueError) as error:  # pandas' and pyarrow's errors are ValueErrors
         raise InputError(f"{path} cannot be read as a table of results: {error}") from None

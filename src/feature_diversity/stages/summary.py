@@ -10,7 +10,8 @@ from feature_diversity.base.files import atomic_write
 from feature_diversity.base.timing import announce_ready
 from feature_diversity.interventions.result import CAUTION, read_interventions
 from feature_diversity.prediction.answer import QUESTION, answer_of, read_prediction
-from feature_diversity.results.table import with_variant
+from feature_diversity.report.verdicts import read_claims
+from feature_diversity.results.table import read_results
 from feature_diversity.results.text import in_short, summarise, verdicts
 
 
@@ -26,7 +27,7 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--verdicts", type=Path, required=True, help="the list")
     arguments = parser.parse_args(argv)
     announce_ready()
-    table, claims = with_variant(pd.read_csv(arguments.table)), pd.read_csv(arguments.claims)
+    table, claims = read_results(arguments.table), read_claims(arguments.claims)
     answer = f"{QUESTION} {answer_of(read_prediction(arguments.prediction)).lead}"
     if arguments.intervention:
         answer += f" {CAUTION}. {where_it_was_set(read_interventions(arguments.intervention))}"

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +31,7 @@ def load(folder: Path, path: str = "") -> Source:
         InputError: a folder that is missing, fewer than two classes, a class without images, or test images
             of a class that has no training images.
     """
-    root = folder / Path(path).expanduser()
+    root = folder / os.path.expanduser(path)
     if not path or not root.is_dir():
         raise InputError(
             f"dataset.path is {path!r}, expected a folder of classes, absolute or below {folder}: "
@@ -48,7 +49,7 @@ def load(folder: Path, path: str = "") -> Source:
         files += test_files
         labels += [class_names.index(test_names[label]) for label in test_labels]
         is_test += [True] * len(test_files)
-    paths = [str(Path(path).expanduser() / file) for file in files]
+    paths = [str(Path(os.path.expanduser(path)) / file) for file in files]
     return Source(paths, np.array(labels, np.int64), np.array(is_test, bool), class_names)
 
 
@@ -94,10 +95,7 @@ def list_classes(root: Path, part: str) -> tuple[list[str], list[str], list[int]
     others: Counter[str] = Counter()  # by their endings
     for label, name in enumerate(names):
         seen = [
-            os.path.relpath(os.path.join(place, file), root)
-            for place, _, found in os.walk(folder / name)
-            for file in found
-            if file[0] != "."
+            os.path.relpath(os.path.join(place, file), root) for place, file in _files_below(folder / name)
         ]
         inside = sorted(file for file in seen if file.lower().endswith(ENDINGS))
         others.update(Path(file).suffix for file in set(seen) - set(inside))
@@ -111,6 +109,19 @@ def list_classes(root: Path, part: str) -> tuple[list[str], list[str], list[int]
         listed = ", ".join(f"{count:,} {ending or 'without'}" for ending, count in sorted(others.items()))
         print(f"left out of {folder}: files of other endings ({listed})", file=sys.stderr)
     return names, files, labels
+
+
+def _files_below(folder: Path) -> Iterator[tuple[str, str]]:
+    """Folder and name of each file that is not hidden; InputError for a linked or an unreadable folder."""
+
+    def fail(error: OSError) -> None:
+        raise InputError(f"{error.filename} cannot be read: {error.strerror}")
+
+    for place, folders, files in os.walk(folder, onerror=fail):
+        folders[:] = [name for name in folders if name[0] != "."]
+        if linked := [name for name in folders if os.path.islink(os.path.join(place, name))]:
+            raise InputError(f"{os.path.join(place, linked[0])} is a link to a folder, expected a folder")
+        yield from ((place, file) for file in files if file[0] != ".")
 
 
 def _is_class(entry: os.DirEntry[str]) -> bool:

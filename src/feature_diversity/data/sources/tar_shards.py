@@ -1,5 +1,6 @@
 """Images in tar shards, as webdataset writes them: beside each KEY.jpg a KEY.cls with the label's number."""
 
+import os
 import posixpath
 import tarfile
 from pathlib import Path
@@ -29,7 +30,7 @@ def load(folder: Path, path: str = "") -> Source:
         InputError: shards that are missing, compressed or cut off, images without label or with the key of
             another, or labels that are no small numbers.
     """
-    root = folder / Path(path).expanduser()
+    root = folder / os.path.expanduser(path)
     shards = sorted(root.rglob("*.tar")) if path and root.is_dir() else []
     spans, labels, is_test = [], [], []
     for number, shard in enumerate(shards):
@@ -47,7 +48,10 @@ def load(folder: Path, path: str = "") -> Source:
         )
     listed = root / "classes.txt"
     if listed.exists():
-        classes = listed.read_text(encoding="utf-8").rstrip("\n").split("\n")
+        try:
+            classes = listed.read_text(encoding="utf-8-sig").rstrip("\n").split("\n")
+        except UnicodeDecodeError as error:
+            raise InputError(f"{listed} is not UTF-8: {error}") from None
         if "" in classes:
             raise InputError(f"{listed}: line {classes.index('') + 1} is empty, expected the name of a class")
     elif max(labels) >= len(labels):
@@ -57,7 +61,7 @@ def load(folder: Path, path: str = "") -> Source:
         )
     else:
         classes = [str(label) for label in range(max(labels) + 1)]
-    names = [str(Path(path).expanduser() / shard.relative_to(root)) for shard in shards]
+    names = [str(Path(os.path.expanduser(path)) / shard.relative_to(root)) for shard in shards]
     return Source(
         names,
         np.array(labels, np.int64),
@@ -73,6 +77,8 @@ def _members(shard: Path) -> list[tuple[int, int, int]]:
     A key is a member's path to the first dot of its name, as webdataset has it.
     """
     images, labels = {}, {}
+    if not shard.is_file():  # a pipe would be waited for
+        raise InputError(f"{shard} is no plain file")
     try:
         with tarfile.open(shard, "r:") as tar:  # "r:": not compressed, so that images can be read in place
             for member in tar:

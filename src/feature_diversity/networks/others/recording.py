@@ -46,6 +46,9 @@ def recording(model: nn.Module, layers: list[str]) -> Iterator[Forward]:
             handle.remove()
         torch.backends.mha.set_fastpath_enabled(fused)
         for module, training in modes.items():
+            if type(module).train is not nn.Module.train:  # it does more: LoRA is merged
+                module.train(training)
+        for module, training in modes.items():
             module.training = training
 
 

@@ -27,6 +27,8 @@ def as_maps(model: nn.Module, layer: str, output: Tensor, tokens: str, prefix_to
     if output.ndim != 3:
         expected = "N x C x H x W, N x C or tokens N x T x C"
         raise InputError(f"layer {layer} returns shape {tuple(output.shape)}, expected {expected}")
+    if prefix_tokens is not None and (not isinstance(prefix_tokens, int) or prefix_tokens < 0):
+        raise InputError(f"prefix_tokens is {prefix_tokens!r}, expected an integer of at least 0, or None")
     prefix = prefix_tokens if prefix_tokens is not None else _prefix_tokens(model)
     if tokens == "cls":
         if prefix == 0:

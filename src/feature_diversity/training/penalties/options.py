@@ -27,14 +27,14 @@ def check(penalty: Any, algorithm: str, where: str = "penalty") -> None:
     if not isinstance(penalty, dict):
         raise InputError(f"{where} is {penalty!r}, expected a dictionary with lever or placebo, and layer")
     if ("lever" in penalty) == ("placebo" in penalty):
-        raise InputError(f"{where} has the keys {', '.join(penalty)}; expected one of lever and placebo")
+        keys = ", ".join(map(str, penalty))
+        raise InputError(f"{where} has the keys {keys}; expected one of lever and placebo")
     expected = {"layer", "placebo"}
     if "lever" in penalty:
         expected = {"layer", "lever"} | ({"weight"} if "weight" in penalty else {"delta", "kappa"})
     if (found := set(penalty) - {"s"}) != expected:
-        raise InputError(
-            f"{where} has the keys {', '.join(sorted(found))}; expected {', '.join(sorted(expected))}"
-        )
+        keys = ", ".join(sorted(map(str, found)))
+        raise InputError(f"{where} has the keys {keys}; expected {', '.join(sorted(expected))}")
     known = LEVERS if "lever" in penalty else PLACEBOS
     _one_of(f"{where}: {'lever' if 'lever' in penalty else 'placebo'}", name_of(penalty), known)
     _one_of(f"{where}: layer", penalty["layer"], LAYERS)

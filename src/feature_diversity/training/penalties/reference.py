@@ -52,7 +52,12 @@ def read(path: Path | None, penalty: dict[str, Any], epochs: int, steps: int) ->
     column = excess_column(penalty["layer"]) if whose == "untreated" else GRADIENT_NORMS
     try:
         with open(path, encoding="utf-8", newline="") as file:
-            cells = [row[column] for row in csv.DictReader(file)][:epochs]
+            lines = file.readlines()
+        if lines and not lines[-1].endswith("\n"):
+            raise ValueError("it is cut off: its last line does not end")
+        rows = list(csv.DictReader(lines))
+        cells = [row[column] for row in rows]
+        told = [row["epoch"] for row in rows]
         values = [[float(number) for number in cell.split()] for cell in cells]
     except FileNotFoundError:
         raise InputError(
@@ -63,8 +68,9 @@ def read(path: Path | None, penalty: dict[str, Any], epochs: int, steps: int) ->
             f"{path} has no usable column {column} ({error}); expected the history of the {whose} run, a "
             "training with a penalty"
         ) from None
-    if len(values) < epochs:
-        raise InputError(f"{path} has {len(values)} epochs, expected {epochs}: those of the {whose} run")
+    if told != [str(epoch) for epoch in range(1, epochs + 1)]:
+        found = f"{len(told)} epochs" if len(told) != epochs else "epochs in another order"
+        raise InputError(f"{path} has {found}, expected {epochs}: those of the {whose} run")
     if whose == "treated":
         return Reference(norms=tuple(map(tuple, _checked_norms(path, values, steps))))
     excess = [numbers[0] if len(numbers) == 1 else 0.0 for numbers in values]
@@ -83,5 +89,9 @@ def _checked_norms(path: Path, norms: list[list[float]], steps: int) -> list[lis
             raise InputError(
                 f"{path}: {GRADIENT_NORMS} has {len(numbers)} numbers in epoch {epoch}, expected {steps}, "
                 "one a step"
+            )
+        if wrong := [number for number in numbers if not 0 <= number < float("inf")]:
+            raise InputError(
+                f"{path}: {GRADIENT_NORMS} has {wrong[0]} in epoch {epoch}, expected numbers of at least 0"
             )
     return norms
