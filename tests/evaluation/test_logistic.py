@@ -100,5 +100,5 @@ def test_a_class_without_rows_is_never_chosen(problem):
 
 @pytest.mark.parametrize("penalty", [0, -1, float("nan"), float("inf")])
 def test_penalties_that_are_none_are_named(problem, penalty):
-    with pytest.raises(InputError, match=f"penalties: found {penalty}, expected finite numbers above 0"):
+    with pytest.raises(InputError, match=f"penalties: found {penalty}, expected at least 1e-06, finite"):
         fit_grid(*problem, 4, [0.1, penalty])

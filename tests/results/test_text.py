@@ -6,6 +6,7 @@ import pytest
 from feature_diversity.base.reading import HEADLINE, in_words
 from feature_diversity.prediction.answer import QUESTION
 from feature_diversity.prediction.result import COLUMNS
+from feature_diversity.report.verdicts import NEEDED
 from feature_diversity.results import text as summary
 from feature_diversity.stages import summary as stage
 
@@ -19,7 +20,7 @@ def csv(tmp_path):
         for epochs, seed, error in [(0, 1, 0.5), (0, 2, 0.6), (10, 1, 0.2), (10, 2, 0.3)]
         for layer in ("conv1", "head")
     ]
-    pd.DataFrame(rows).to_csv(tmp_path / "results.csv", index=False)
+    pd.DataFrame(rows).assign(**HEADLINE, diversity=-1.0).to_csv(tmp_path / "results.csv", index=False)
     return tmp_path / "results.csv"
 
 
@@ -52,7 +53,8 @@ def claims(tmp_path):
         ("C35", "by definition", "definition", True, None, None),
     ]
     table = pd.DataFrame(rows, columns=["claim", "verdict", "basis", "headline", "robust", "same_as"])
-    table.assign(text="A sentence of the paper " * 6).to_csv(tmp_path / "claims.csv", index=False)
+    table = table.assign(text="A sentence of the paper " * 6)
+    table.reindex(columns=NEEDED).to_csv(tmp_path / "claims.csv", index=False)
     return tmp_path / "claims.csv"
 
 
