@@ -13,6 +13,8 @@ from torch import nn
 
 from feature_diversity.base.errors import InputError
 from feature_diversity.commands import export, measure, new
+from feature_diversity.data.image_files import ImageFiles
+from feature_diversity.data.prepare import prepare
 from feature_diversity.data.sources import class_folders, tar_shards
 from feature_diversity.evaluation.logistic import fit_grid
 from feature_diversity.evaluation.robustness import clustered_mean
@@ -118,7 +120,7 @@ def classes(folder: Path, images: int = 2) -> Path:
     for name in ("a", "b"):
         (folder / name).mkdir(parents=True)
         for number in range(images):
-            pixels = np.random.default_rng(number).integers(0, 255, (8, 8, 3), np.uint8)
+            pixels = np.random.default_rng([number, ord(name)]).integers(0, 255, (8, 8, 3), np.uint8)
             Image.fromarray(pixels).save(folder / name / f"{number}.png")
     return folder
 
@@ -151,6 +153,35 @@ def test_a_damaged_head_of_an_image_is_no_traceback(tmp_path: Path, content: byt
 def test_a_folder_of_any_name_is_quoted():
     for text in ("a\nb", 'a"b\\c', "a\u2028b", "{x}"):
         assert schema.load_yaml(new.quoted(text), Path("x")) == text
+
+
+def test_names_that_are_not_utf_8_are_listed_with_their_bytes(tmp_path: Path):
+    root = classes(tmp_path / "images", images=12)
+    for path in sorted(root.glob("*/*.png")):
+        os.rename(path, os.fsencode(path.parent / "caf") + b"\xe9" + os.fsencode(path.name))
+    sizes = {"test": 8, "validation": 4, "held_out": 6, "held_out_2": 0, "train": 0, "seed": 0}
+    listed = tmp_path / "held_out.csv"
+    prepare(
+        tmp_path,
+        tmp_path / "data.safetensors",
+        name="class_folders",
+        path="images",
+        image_size=8,
+        held_out_list=listed,
+        **sizes,
+    )
+    assert listed.read_text(encoding="utf-8").count("caf\\udce9") == 6
+
+
+def test_an_image_of_a_rare_format_that_pillow_cannot_read_is_named(tmp_path: Path, monkeypatch):
+    (tmp_path / "x.png").write_bytes(b"DDS |" + bytes(200))
+
+    def fail(content: object) -> None:
+        raise NotImplementedError("Unimplemented pixel format")
+
+    monkeypatch.setattr(Image, "open", fail)
+    with pytest.raises(InputError, match=r"x\.png is not an image: Unimplemented"):
+        ImageFiles(tmp_path, ["x.png"], None, 8, 8).pixels(0)
 
 
 def test_penalties_below_the_least_are_refused():

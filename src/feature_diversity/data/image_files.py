@@ -149,12 +149,9 @@ class ImageFiles:
                     f"{self.name(row)} has pixels of mode {image.mode}, expected 8 bits a channel"
                 )
             return np.asarray(image.convert("RGB"))
-        except (
-            OSError,
-            ValueError,
-            SyntaxError,
-            Image.DecompressionBombError,
-        ) as error:  # what Pillow raises for damaged files
+        except (InputError, MemoryError):
+            raise
+        except Exception as error:  # what Pillow raises for damaged files depends on their format
             raise InputError(f"{self.name(row)} is not an image: {error}") from None
 
     def check_size(self, row: int, width: int, height: int) -> None:
